@@ -1,0 +1,1 @@
+"""The node agent: Pod objects become running containers, through containerd's CRI."""

@@ -1,0 +1,28 @@
+"""The hand-declared CRI messages travel as the wire contract says."""
+
+import pytest
+from google.protobuf.json_format import ParseDict
+
+from kybern.kubelet.runtime.messages import MESSAGES
+
+
+def check(name: str, fields: dict[str, object], expected: bytes) -> None:
+    assert ParseDict(fields, MESSAGES[name]()).SerializeToString() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"),
+    [
+        ("StartContainerRequest", {"container_id": "a"}, b"\x0a\x01a"),
+        ("StopContainerRequest", {"container_id": "a", "timeout": 30}, b"\x0a\x01a\x10\x1e"),
+        ("NamespaceOption", {"network": 2, "pid": 1}, b"\x08\x02\x10\x01"),
+        (
+            "PodSandboxMetadata",
+            {"name": "n", "uid": "u", "namespace": "d", "attempt": 1},
+            b"\x0a\x01n\x12\x01u\x1a\x01d \x01",
+        ),
+        ("ImageSpec", {"annotations": {"k": "v"}}, b"\x12\x06\x0a\x01k\x12\x01v"),
+    ],
+)
+def test_encoding(name: str, fields: dict[str, object], expected: bytes) -> None:
+    check(name, fields, expected)
