@@ -1,0 +1,1 @@
+"""The files made at build from upstream's definitions; `kybern.api.schema.structure` reads them."""
