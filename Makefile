@@ -1,0 +1,26 @@
+# The two commands of the README are `make up` and `make test`; the rest is for those who change the code.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: up down test check bench clean
+
+$(VENV)/.dev: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -n 2 -m 'not slow and not root' tests/unit
+
+test: check  ## everything that this machine can run
+	$(BIN)/pytest -q -m 'not slow or slow' --ignore=tests/unit tests || test $$? -eq 5
+	$(BIN)/pytest -q -m 'slow or root' tests/unit || test $$? -eq 5
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

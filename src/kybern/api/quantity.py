@@ -1,0 +1,130 @@
+"""Quantities: exact decimal numbers with a suffix, `100m`, `1.5Gi`, `12e6`.
+
+The rules are those of k8s.io/apimachinery/pkg/api/resource: a number keeps the family of its suffix (binary, decimal
+or exponent), is rounded up to whole nanos, and is written with the largest suffix that leaves an integer.
+Invariant: no float is ever involved.
+"""
+
+import re
+from decimal import ROUND_CEILING, Context, Decimal
+from enum import Enum
+from functools import lru_cache
+
+_FORM = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([EPTGMk]i|Ki|[EPTGMkmun]|[eE][+-]?\d+)?", re.ASCII)
+
+_BINARY = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_DECIMAL_SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
+
+NANO = 10**9
+LARGEST = 2**63 - 1
+"""Upstream caps what it stores at this many whole units; the sign is kept."""
+
+MAX_LENGTH = 256
+"""Characters of a quantity that are looked at; longer ones are refused, for big exponents cost memory."""
+
+MAX_EXPONENT = 1000
+
+_EXACT = Context(prec=2 * (MAX_LENGTH + MAX_EXPONENT))
+
+INVALID = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+
+
+class Family(Enum):
+    """Which suffixes a quantity is written with."""
+
+    BINARY = "BinarySI"
+    DECIMAL = "DecimalSI"
+    EXPONENT = "DecimalExponent"
+
+
+def parse(text: str) -> int:
+    """The value in nanos (10^-9 units). Raises ValueError with upstream's message."""
+    return _parse(text)[0]
+
+
+def canonical(text: str) -> str:
+    """The form that upstream stores and prints: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError."""
+    nanos, family = _parse(text)
+    return format_nanos(nanos, family)
+
+
+def value(text: str) -> int:
+    """In whole units, rounded up (away from minus infinity, as upstream's `Value()`)."""
+    return -(-parse(text) // NANO)
+
+
+def milli_value(text: str) -> int:
+    """In thousandths, rounded up: `0.1` is 100, `1n` is 1."""
+    return -(-parse(text) // (NANO // 1000))
+
+
+def add(left: str, right: str) -> str:
+    """The sum, in the family of the left side (of the right where the left is zero), canonical."""
+    left_nanos, left_family = _parse(left)
+    right_nanos, right_family = _parse(right)
+    return format_nanos(left_nanos + right_nanos, left_family if left_nanos else right_family)
+
+
+def subtract(left: str, right: str) -> str:
+    """The difference, by the rules of `add`."""
+    left_nanos, left_family = _parse(left)
+    right_nanos, right_family = _parse(right)
+    return format_nanos(left_nanos - right_nanos, left_family if left_nanos else right_family)
+
+
+def compare(left: str, right: str) -> int:
+    """-1, 0 or 1."""
+    left_nanos, right_nanos = parse(left), parse(right)
+    return (left_nanos > right_nanos) - (left_nanos < right_nanos)
+
+
+def format_nanos(nanos: int, family: Family = Family.DECIMAL) -> str:
+    """The canonical text of a value in nanos."""
+    if family is Family.BINARY:
+        if abs(nanos) < 1024 * NANO:
+            return _format_decimal(nanos, Family.DECIMAL)  # Upstream has no binary suffix for small values.
+        return _format_binary(-(-nanos // NANO))  # Nor for fractions: they are rounded up.
+    return _format_decimal(nanos, family)
+
+
+def _format_binary(units: int) -> str:
+    suffix, power = "", 0
+    for candidate, bits in _BINARY.items():
+        if units % (1 << bits) == 0:
+            suffix, power = candidate, bits
+    return f"{units >> power}{suffix}"
+
+
+def _format_decimal(nanos: int, family: Family) -> str:
+    if nanos == 0:
+        return "0"
+    exponent = -9
+    while exponent < 18 and nanos % 1000 == 0:
+        nanos //= 1000
+        exponent += 3
+    if family is Family.EXPONENT:
+        return f"{nanos}e{exponent}" if exponent else str(nanos)
+    return f"{nanos}{_DECIMAL_SUFFIX[exponent]}"
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> tuple[int, Family]:
+    match = _FORM.fullmatch(text) if len(text) <= MAX_LENGTH else None
+    if match is None:
+        raise ValueError(INVALID)
+    sign, digits, suffix = match[1], match[2], match[3] or ""
+    number = Decimal(digits)
+    if suffix in _BINARY and suffix:
+        family, scaled = Family.BINARY, _EXACT.multiply(number, Decimal(1 << _BINARY[suffix]))
+    elif suffix in _DECIMAL:
+        family, scaled = Family.DECIMAL, number.scaleb(_DECIMAL[suffix], _EXACT)
+    else:
+        exponent = int(suffix[1:])
+        if abs(exponent) > MAX_EXPONENT:
+            raise ValueError("unable to parse quantity's suffix")
+        family, scaled = Family.EXPONENT, number.scaleb(exponent, _EXACT)
+    # Upstream rounds the absolute value up to nanos and caps it.
+    nanos = int(scaled.scaleb(9, _EXACT).to_integral_value(ROUND_CEILING))
+    nanos = min(nanos, LARGEST * NANO)
+    return (-nanos if sign == "-" else nanos), family
