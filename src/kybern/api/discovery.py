@@ -1,0 +1,183 @@
+"""Discovery: which groups, versions and resources there are, in the legacy and in the aggregated form.
+
+Pure: from rows of `Resource` to the documents of https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kybern.api.resource import Resource, Subresource
+
+Document = dict[str, Any]
+
+AGGREGATED_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+"""The content type of the aggregated form."""
+
+GROUP_ORDER = (
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+)
+"""Upstream's order (its API services' priorities); clients resolve ambiguous names by it. Others follow by name."""
+
+
+def api_versions(server_address: str) -> Document:
+    """`GET /api`. `server_address` is `host:port`, as the client may reach the server."""
+    return {
+        "kind": "APIVersions",
+        "versions": ["v1"],
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": server_address}],
+    }
+
+
+def api_group_list(resources: Iterable[Resource]) -> Document:
+    """`GET /apis`."""
+    return {
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": [_group(group, versions) for group, versions in _versions(resources).items() if group],
+    }
+
+
+def api_group(resources: Iterable[Resource], group: str) -> Document | None:
+    """`GET /apis/GROUP`; None: there is no such group."""
+    versions = _versions(resources).get(group)
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, versions)} if versions else None
+
+
+def api_resource_list(resources: Iterable[Resource], group: str, version: str) -> Document | None:
+    """`GET /api/v1` and `GET /apis/GROUP/VERSION`; None: there is no such version."""
+    rows = [row for row in resources if (row.group, row.version) == (group, version)]
+    if not rows:
+        return None
+    entries = [entry for row in sorted(rows, key=lambda row: row.plural) for entry in _entries(row)]
+    document: Document = {"kind": "APIResourceList"}
+    if group:
+        document["apiVersion"] = "v1"
+    return {**document, "groupVersion": rows[0].api_version, "resources": entries}
+
+
+def aggregated(resources: Iterable[Resource], *, core: bool) -> Document:
+    """APIGroupDiscoveryList of `GET /api` (core) or `GET /apis`."""
+    rows = list(resources)
+    items = [
+        {
+            "metadata": {"name": group} if group else {},
+            "versions": [_version_discovery(rows, group, version) for version in versions],
+        }
+        for group, versions in _versions(rows).items()
+        if core == (not group)
+    ]
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def storage_version_hash(group: str, version: str, kind: str) -> str:
+    """Tells clients whether two resources are stored alike: eight bytes of a hash of the stored kind's name."""
+    return b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
+
+
+def _versions(resources: Iterable[Resource]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for row in resources:
+        versions = found.setdefault(row.group, [])
+        if row.version not in versions:
+            versions.append(row.version)
+    places = {group: place for place, group in enumerate(GROUP_ORDER)}
+    ordered = sorted(found, key=lambda group: (places.get(group, len(places)), group))
+    return {group: sorted(found[group], key=version_priority, reverse=True) for group in ordered}
+
+
+def version_priority(version: str) -> tuple[int, int, int, str]:
+    """A key that sorts versions as upstream does, the preferred last: v1alpha1 < v1beta1 < v1 < v2; odd names first."""
+    for rank, mark in ((1, "alpha"), (2, "beta")):
+        major, found, minor = version[1:].partition(mark)
+        if found and major.isdigit() and minor.isdigit():
+            return (rank, int(major), int(minor), "")
+    if version[:1] == "v" and version[1:].isdigit():
+        return (3, int(version[1:]), 0, "")
+    return (0, 0, 0, version)
+
+
+def _group(group: str, versions: Sequence[str]) -> Document:
+    named = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": named, "preferredVersion": named[0]}
+
+
+def _entries(row: Resource) -> Iterable[Document]:
+    entry: Document = {
+        "name": row.plural,
+        "singularName": row.singular or row.kind.lower(),
+        "namespaced": row.namespaced,
+        "kind": row.kind,
+        "verbs": list(row.verbs),
+    }
+    if row.short_names:
+        entry["shortNames"] = list(row.short_names)
+    if row.categories:
+        entry["categories"] = list(row.categories)
+    if row.stored:
+        entry["storageVersionHash"] = storage_version_hash(row.group, row.version, row.kind)
+    if row.verbs:
+        yield entry
+    for subresource in sorted(row.subresources, key=lambda each: each.name):
+        yield _subresource_entry(row, subresource)
+
+
+def _subresource_entry(row: Resource, subresource: Subresource) -> Document:
+    group, version, kind = subresource.group_version_kind or (row.group, row.version, row.kind)
+    entry: Document = {"name": f"{row.plural}/{subresource.name}", "singularName": "", "namespaced": row.namespaced}
+    if (group, version) != (row.group, row.version):
+        entry |= {"group": group, "version": version}
+    return {**entry, "kind": kind, "verbs": list(subresource.verbs)}
+
+
+def _version_discovery(rows: Sequence[Resource], group: str, version: str) -> Document:
+    chosen = sorted((row for row in rows if (row.group, row.version) == (group, version)), key=lambda row: row.plural)
+    return {"version": version, "resources": [_resource_discovery(row) for row in chosen], "freshness": "Current"}
+
+
+def _resource_discovery(row: Resource) -> Document:
+    entry: Document = {
+        "resource": row.plural,
+        "responseKind": _kind(row.group, row.version, row.kind),
+        "scope": "Namespaced" if row.namespaced else "Cluster",
+        "singularResource": row.singular or row.kind.lower(),
+        "verbs": list(row.verbs),
+    }
+    if row.short_names:
+        entry["shortNames"] = list(row.short_names)
+    if row.categories:
+        entry["categories"] = list(row.categories)
+    if row.subresources:
+        entry["subresources"] = [
+            {
+                "subresource": each.name,
+                "responseKind": _kind(*(each.group_version_kind or (row.group, row.version, row.kind))),
+                "verbs": list(each.verbs),
+            }
+            for each in sorted(row.subresources, key=lambda each: each.name)
+        ]
+    return entry
+
+
+def _kind(group: str, version: str, kind: str) -> Document:
+    return {"group": group, "version": version, "kind": kind}
