@@ -1,0 +1,111 @@
+"""Network and mount namespaces of the nodes: made once, kept alive by a bind mount, entered by a forked process."""
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+NETWORK_NAMESPACES = Path("/run/netns")
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+COMMAND_SECONDS = 20.0
+"""Longest that a command of the machine may take."""
+
+
+class CommandFailed(Exception):
+    """A command of the machine failed: which, and what it said."""
+
+
+def run(*command: str, check: bool = True, text: str | None = None) -> str:
+    """Run a command of the machine and return what it printed. Raises CommandFailed, unless told not to check."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, input=text, timeout=COMMAND_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CommandFailed(f"{' '.join(command)}: {error}") from error
+    if check and done.returncode:
+        raise CommandFailed(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def enter(namespace: Path, kind: int) -> None:
+    """Move this process (which must have one thread only) into a namespace. Raises OSError."""
+    descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc.setns(descriptor, kind):
+            code = ctypes.get_errno()
+            raise OSError(code, f"setns {namespace}: {os.strerror(code)}")
+    finally:
+        os.close(descriptor)
+
+
+def enter_network(name: str) -> None:
+    """Move this process into a named network namespace."""
+    enter(NETWORK_NAMESPACES / name, CLONE_NEWNET)
+
+
+def enter_mount(path: Path) -> None:
+    """Move this process into a mount namespace that `create_mount` made; its directory becomes `/`."""
+    enter(path, CLONE_NEWNS)
+    os.chdir("/")
+
+
+def create_network(name: str) -> None:
+    """Make a named network namespace where there is none."""
+    if not _is_mounted(NETWORK_NAMESPACES / name):
+        delete_network(name)
+        run("ip", "netns", "add", name)
+
+
+def delete_network(name: str) -> None:
+    """Delete a named network namespace, mounted or not."""
+    if (NETWORK_NAMESPACES / name).exists():
+        run("ip", "netns", "delete", name, check=False)
+        (NETWORK_NAMESPACES / name).unlink(missing_ok=True)
+
+
+def create_mount(path: Path, hidden: list[Path]) -> None:
+    """Make a mount namespace, kept alive at `path`, with the `hidden` mounts taken away and the rest shared below.
+
+    Shared propagation inside lets a Pod's mounts reach the node, and the other way round; private propagation to the
+    machine keeps them from it. The directory of `path` must be a private mount, or the kernel refuses the bind.
+    """
+    if _is_mounted(path):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_mounted(path.parent):
+        run("mount", "--bind", str(path.parent), str(path.parent))
+        run("mount", "--make-private", str(path.parent))
+    path.touch()
+    hide = "".join(f"umount {mount} && " for mount in hidden)
+    run("unshare", f"--mount={path}", "--propagation", "private", "sh", "-c", f"{hide}mount --make-rshared /")
+
+
+def delete_mount(path: Path) -> None:
+    """Let go of a mount namespace, and of the private mount that held it when it was the last one."""
+    if _is_mounted(path):
+        run("umount", str(path), check=False)
+    path.unlink(missing_ok=True)
+    if path.parent.exists() and not any(path.parent.iterdir()):
+        if _is_mounted(path.parent):
+            run("umount", str(path.parent), check=False)
+        path.parent.rmdir()
+
+
+def mounts_below(directory: Path) -> list[Path]:
+    """Mount points at or below `directory` in this mount namespace, the newest first."""
+    prefix = f"{directory}/"
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    decoded = [point.encode().decode("unicode_escape") for point in points]
+    return [Path(point) for point in reversed(decoded) if point == str(directory) or point.startswith(prefix)]
+
+
+def unmount_below(directory: Path) -> list[Path]:
+    """Unmount everything at or below `directory`; what would not go."""
+    for point in mounts_below(directory):
+        run("umount", "-l", str(point), check=False)
+    return mounts_below(directory)
+
+
+def _is_mounted(path: Path) -> bool:
+    return path in mounts_below(path)
