@@ -131,7 +131,7 @@ class Runtime:
     async def _call(
         self, service: str, method: str, request: Mapping[str, Any], timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     ) -> Any:
-        call = self._channel.unary_unary(
+        call: Any = self._channel.unary_unary(
             f"/{PACKAGE}.{service}Service/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=MESSAGES[f"{method}Response"].FromString,

@@ -1,7 +1,7 @@
-"""The CRI's messages (package `runtime.v1`), declared by number: the wire contract is names and numbers, so no stubs are built.
+"""The CRI's messages (package `runtime.v1`), declared by number: names and numbers are the contract, no stubs built.
 
 One message a line, `name=number/type`; `*` repeats, `map` is string to string, an enum travels as its int32. Owns no
-behaviour; only `kubelet/cri.py` imports it. Source: CRI API v1 (release 1.36), the closure of the calls a kubelet makes.
+behaviour; only `kubelet/cri.py` imports it. Source: CRI API v1 (release 1.36), the closure of a kubelet's calls.
 """
 
 from typing import Any, Final
