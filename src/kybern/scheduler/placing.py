@@ -1,0 +1,101 @@
+"""Decides where a Pod goes: the feasible node with the best score, or a refusal with its reasons."""
+
+from collections import OrderedDict, defaultdict
+
+from kybern.scheduler.columns import Ints, np
+from kybern.scheduler.config import Weights
+from kybern.scheduler.nodes import NodeTable
+from kybern.scheduler.reasons import Refusal, VolumeMask, refuse
+from kybern.scheduler.shape import PodRequest, Shape
+from kybern.scheduler.sheet import INFEASIBLE, TIE_BITS, Sheet
+
+SHEET_LIMIT = 64
+"""Shapes whose sheets are kept; at 5,000 nodes one is about 250 kB."""
+
+
+class Placer:
+    """Places Pods on the table, one after the other: each sees those before it."""
+
+    def __init__(self, table: NodeTable, weights: Weights | None = None) -> None:
+        self._table = table
+        self._weights = weights or Weights()
+        self._sheets: OrderedDict[Shape, Sheet] = OrderedDict()
+        self.nominated: dict[str, dict[tuple[str, str], PodRequest]] = {}
+        """Node -> Pods that wait for their victims there to go: room is kept for them."""
+        self._nominations: dict[tuple[str, str], str] = {}
+
+    def nominate(self, request: PodRequest, node: str) -> None:
+        """Keep room on a node for a Pod, and none anywhere else ("": nowhere)."""
+        previous = self._nominations.pop(request.key, "")
+        if previous:
+            del self.nominated[previous][request.key]
+            if not self.nominated[previous]:
+                del self.nominated[previous]
+        if node:
+            self._nominations[request.key] = node
+            self.nominated.setdefault(node, {})[request.key] = request
+
+    def decide(self, request: PodRequest, volumes: VolumeMask | None = None) -> tuple[str, int] | Refusal:
+        """(node, score) of the node to take, or why there is none. Changes nothing."""
+        table = self._table
+        keys = self._sheet(request.shape).keys_for(request, volumes.allowed if volumes else None)
+        if request.pinned is not None:
+            rows = np.array([table.rows[name] for name in request.pinned if name in table.rows], np.int64)
+            return self._best(request, keys, rows) or refuse(request, table, volumes)
+        kept = table.rows.get(request.nominated, -1)
+        if kept >= 0 and keys[kept] != INFEASIBLE and self._spared(request, kept):
+            return table.names[kept], int(keys[kept]) >> TIE_BITS
+        row = int(keys.argmax()) if len(table) else -1
+        if row >= 0 and keys[row] != INFEASIBLE and (not self.nominated or self._spared(request, row)):
+            return table.names[row], int(keys[row]) >> TIE_BITS
+        return self._best(request, keys, None) or refuse(request, table, volumes)
+
+    def feasible(self, request: PodRequest, row: int, volumes: VolumeMask | None = None) -> bool:
+        """Whether one row can take the Pod as things stand (preemption's dry run asks)."""
+        keys = self._sheet(request.shape).keys_for(request, volumes.allowed if volumes else None)
+        return bool(keys[row] != INFEASIBLE) and self._spared(request, row)
+
+    def _sheet(self, shape: Shape) -> Sheet:
+        sheet = self._sheets.get(shape)
+        if sheet is None:
+            sheet = self._sheets[shape] = Sheet(shape, self._table, self._weights)
+            if len(self._sheets) > SHEET_LIMIT:
+                self._sheets.popitem(last=False)
+        else:
+            self._sheets.move_to_end(shape)
+        return sheet
+
+    def _best(self, request: PodRequest, keys: Ints, rows: Ints | None) -> tuple[str, int] | None:
+        """The best of `rows` (all by default) that leaves nominated Pods their room."""
+        if rows is None and not self.nominated:
+            return None
+        candidates = np.flatnonzero(keys != INFEASIBLE) if rows is None else rows
+        for row in candidates[np.argsort(-keys[candidates], kind="stable")].tolist():
+            if keys[row] != INFEASIBLE and self._spared(request, row):
+                return self._table.names[row], int(keys[row]) >> TIE_BITS
+        return None
+
+    def _spared(self, request: PodRequest, row: int) -> bool:
+        """Whether the Pods nominated to this row, of no lower priority, would still fit beside this one."""
+        others = self.nominated.get(self._table.names[row])
+        if not others:
+            return True
+        waiting = [
+            other for other in others.values() if other.key != request.key and other.priority >= request.priority
+        ]
+        return not waiting or fits_beside(self._table, row, [request, *waiting])
+
+
+def fits_beside(table: NodeTable, row: int, requests: list[PodRequest]) -> bool:
+    """Whether a row has room for several Pods at once."""
+    if int(table.pod_count[row]) + len(requests) > int(table.max_pods[row]):
+        return False
+    total: defaultdict[str, int] = defaultdict(int)
+    for request in requests:
+        for resource, number in request.shape.requests:
+            total[resource] += number
+    return all(
+        int(table.column(table.requested, resource)[row]) + number
+        <= int(table.column(table.allocatable, resource)[row])
+        for resource, number in total.items()
+    )
