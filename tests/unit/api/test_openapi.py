@@ -1,0 +1,90 @@
+"""OpenAPI documents hold together: every reference leads somewhere, and clients find what they look for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from kybern.api import openapi
+from kybern.api.openapi.schemas import Dialect
+from kybern.api.resource import Resource, Subresource
+
+SCALE = Subresource("scale", ("get", "patch", "update"), ("autoscaling", "v1", "Scale"))
+STATUS = Subresource("status", ("get", "patch", "update"))
+ROWS = (
+    Resource("", "v1", "Pod", "pods", True, subresources=(STATUS,)),
+    Resource("", "v1", "Node", "nodes", False),
+    Resource("apps", "v1", "Deployment", "deployments", True, subresources=(SCALE, STATUS)),
+    Resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False),
+)
+VERSION = "v1.36.0"
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for each in value.values():
+            yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def v3(path: str) -> dict[str, Any]:
+    text = openapi.v3(ROWS, path, VERSION)
+    assert text is not None
+    document: dict[str, Any] = orjson.loads(text)
+    return document
+
+
+@pytest.mark.parametrize("path", ["api/v1", "apis/apps/v1", "apis/apiextensions.k8s.io/v1"])
+def test_every_reference_of_v3_is_there(path: str) -> None:
+    document = v3(path)
+    targets = {Dialect.V3.value + name for name in document["components"]["schemas"]}
+    assert set(references(document)) <= targets
+
+
+def test_every_reference_of_v2_is_there() -> None:
+    document = orjson.loads(openapi.v2(ROWS, VERSION))
+    assert set(references(document)) <= {Dialect.V2.value + name for name in document["definitions"]}
+
+
+def test_the_index_names_every_version_and_its_hash_follows_the_rows() -> None:
+    index = openapi.v3_index(ROWS, VERSION)["paths"]
+    assert list(index) == ["api/v1", "apis/apiextensions.k8s.io/v1", "apis/apps/v1"]
+    assert openapi.v3_index(ROWS[1:], VERSION)["paths"]["api/v1"] != index["api/v1"]
+    assert openapi.v3_index(ROWS[1:], VERSION)["paths"]["apis/apps/v1"] == index["apis/apps/v1"]
+
+
+def test_a_version_that_is_not_served() -> None:
+    assert openapi.v3(ROWS, "apis/nope/v1", VERSION) is None
+
+
+def test_kubectl_finds_that_patches_take_field_validation() -> None:
+    patch = v3("apis/apps/v1")["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
+    assert patch["x-kubernetes-group-version-kind"] == {"group": "apps", "kind": "Deployment", "version": "v1"}
+    assert "fieldValidation" in [parameter["name"] for parameter in patch["parameters"]]
+
+
+def test_lists_keep_what_strategic_merge_needs() -> None:
+    pod_spec = v3("api/v1")["components"]["schemas"]["io.k8s.api.core.v1.PodSpec"]
+    containers = pod_spec["properties"]["containers"]
+    assert containers["x-kubernetes-patch-merge-key"] == "name"
+    assert containers["x-kubernetes-list-map-keys"] == ["name"]
+    assert containers["description"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "operation"),
+    [
+        ("/api/v1/namespaces/{namespace}/pods", "get", "listCoreV1NamespacedPod"),
+        ("/api/v1/namespaces/{namespace}/pods", "delete", "deleteCoreV1CollectionNamespacedPod"),
+        ("/api/v1/namespaces/{namespace}/pods/{name}/status", "put", "replaceCoreV1NamespacedPodStatus"),
+        ("/api/v1/pods", "get", "listCoreV1PodForAllNamespaces"),
+        ("/api/v1/nodes/{name}", "get", "readCoreV1Node"),
+    ],
+)
+def test_operations_are_named_as_upstream_names_them(path: str, method: str, operation: str) -> None:
+    assert v3("api/v1")["paths"][path][method]["operationId"] == operation
