@@ -46,6 +46,10 @@ class Change:
     user: str = ""
 
 
+def _same(obj: Object) -> Object:
+    return obj
+
+
 def _nothing(obj: Object, change: Change) -> None:
     return None
 
@@ -81,7 +85,10 @@ class Subresource:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of one group and version. The hooks change `obj`/`new` in place and read everything else only."""
+    """One resource of one group and version. The hooks change `obj`/`new` in place and read everything else only.
+
+    Those that `registry` gives are whole (status dropped or kept, generation set and bumped), so that the caller runs
+    the hook and nothing beside it. Writes through a subresource run the Subresource's hooks, not the Resource's."""
 
     group: str
     version: str
@@ -120,6 +127,15 @@ class Resource:
     """False for reviews and other kinds that are only answered."""
     event_like: bool = False
     """Written without a trail in the store and expiring (Event) or renewed often (Lease)."""
+    create_on_update: bool = False
+    """PUT of a name that does not exist creates it."""
+    unconditional_update: bool = True
+    """An update without metadata.resourceVersion overwrites; False: it must be given."""
+    storage_version: tuple[str, str] | None = None
+    """(group, version) of the stored form where that is another: autoscaling/v1 -> v2, events.k8s.io/v1 -> v1."""
+    to_storage: Callable[[Object], Object] = _same
+    """This version's form -> the stored one's (a new top level; unchanged parts are shared)."""
+    from_storage: Callable[[Object], Object] = _same
 
     @property
     def api_version(self) -> str:

@@ -1,0 +1,5 @@
+"""ControllerRevision."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

@@ -1,0 +1,5 @@
+"""Deployment."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

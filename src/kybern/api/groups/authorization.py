@@ -1,0 +1,5 @@
+"""LocalSubjectAccessReview."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

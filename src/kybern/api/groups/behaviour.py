@@ -1,0 +1,184 @@
+"""Joins a kind's names with what it does, and adds what all kinds do alike: status, generation, writes of the status."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kybern.api.resource import Change, Column, FieldError, Object, Resource, Subresource
+
+if TYPE_CHECKING:
+    from kybern.api.registry import Names, SubresourceNames
+
+Prepare = Callable[[Object, Change], None]
+PrepareUpdate = Callable[[Object, Object, Change], None]
+Validate = Callable[[Object], Sequence[FieldError]]
+ValidateUpdate = Callable[[Object, Object], Sequence[FieldError]]
+Warnings = Callable[[Object, Object | None], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubresourceBehaviour:
+    """What a write through a subresource may change, and what it must satisfy."""
+
+    prepare_update: PrepareUpdate | None = None
+    validate_update: ValidateUpdate | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Behaviour:
+    """One kind's own rules; the fields are Resource's, but for those with a docstring."""
+
+    columns: Sequence[Column] = ()
+    cells: Callable[[Object, float], Sequence[Any]] | None = None
+    selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    generation: Callable[[Object, Object], bool] | None = None
+    """(new, old) -> the desired state changed; None: the kind has no generation."""
+    empty_status: Mapping[str, Any] | None = field(default_factory=dict)
+    """What creation leaves of the status where there is a status subresource; None: what the client sent."""
+    default: Callable[[Object], None] | None = None
+    prepare_create: Prepare | None = None
+    prepare_update: PrepareUpdate | None = None
+    prepare_status: PrepareUpdate | None = None
+    """For writes of the status, after all but metadata and status was put back."""
+    validate: Validate | None = None
+    validate_update: ValidateUpdate | None = None
+    validate_status: ValidateUpdate | None = None
+    validate_name: Callable[[str, bool], Sequence[str]] | None = None
+    warnings: Warnings | None = None
+    subresources: Mapping[str, SubresourceBehaviour] = field(default_factory=dict)
+    """Beside `status`, whose rules are above."""
+    event_like: bool = False
+    create_on_update: bool = False
+    unconditional_update: bool = True
+    storage_version: tuple[str, str] | None = None
+    to_storage: Callable[[Object], Object] | None = None
+    from_storage: Callable[[Object], Object] | None = None
+
+
+def spec_changed(new: Object, old: Object) -> bool:
+    """The usual meaning of a generation."""
+    return new.get("spec") != old.get("spec")
+
+
+def anything_changed(new: Object, old: Object) -> bool:
+    """For kinds without a spec: all but metadata, status and the type."""
+    return any(
+        new.get(key) != old.get(key) for key in (new.keys() | old.keys()) - {"metadata", "status", "apiVersion", "kind"}
+    )
+
+
+def spec_or_annotations_changed(new: Object, old: Object) -> bool:
+    """Deployments count changes of their annotations as well: controllers act on those."""
+    return spec_changed(new, old) or (new["metadata"].get("annotations") or {}) != (
+        old["metadata"].get("annotations") or {}
+    )
+
+
+def keep(key: str, new: Object, old: Object) -> None:
+    """Puts one part back to what it was."""
+    if key in old:
+        new[key] = old[key]
+    else:
+        new.pop(key, None)
+
+
+def keep_metadata(new: Object, old: Object, change: Change | None = None) -> None:
+    """A status write that may touch no labels, annotations, finalizers or owners (ResetObjectMetaForStatus)."""
+    for key in ("labels", "annotations", "finalizers", "ownerReferences", "deletionTimestamp", "generation"):
+        keep(key, new["metadata"], old["metadata"])
+
+
+def keep_labels(new: Object, old: Object, change: Change) -> None:
+    """For status writes of kinds where upstream puts only the labels back."""
+    keep("labels", new["metadata"], old["metadata"])
+
+
+def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
+    """The row for the API server."""
+    b = behaviour or Behaviour()
+    has_status = any(sub.name == "status" for sub in names.subresources)
+    optional = {
+        key: value
+        for key in ("validate", "validate_update", "warnings", "to_storage", "from_storage")
+        if (value := getattr(b, key)) is not None
+    }
+    return Resource(
+        group=names.group,
+        version=names.version,
+        kind=names.kind,
+        plural=names.plural,
+        namespaced=names.namespaced,
+        singular=names.singular,
+        short_names=names.short_names,
+        categories=names.categories,
+        verbs=names.verbs,
+        subresources=tuple(_subresource(sub, b) for sub in names.subresources),
+        columns=b.columns,
+        cells=b.cells,
+        selectable_fields=b.selectable_fields,
+        has_generation=b.generation is not None,
+        has_status=has_status and b.empty_status is not None,
+        default=b.default,
+        prepare_create=_prepare_create(b, has_status),
+        prepare_update=_prepare_update(b, has_status),
+        validate_name=b.validate_name,
+        stored=names.stored,
+        event_like=b.event_like,
+        create_on_update=b.create_on_update,
+        unconditional_update=b.unconditional_update,
+        storage_version=b.storage_version,
+        **optional,
+    )
+
+
+def _prepare_create(b: Behaviour, has_status: bool) -> Prepare:
+    def prepare_create(obj: Object, change: Change) -> None:
+        if has_status and b.empty_status is not None:
+            obj["status"] = dict(b.empty_status)
+        if b.generation is not None:
+            obj["metadata"]["generation"] = 1
+        if b.prepare_create is not None:
+            b.prepare_create(obj, change)
+
+    return prepare_create
+
+
+def _prepare_update(b: Behaviour, has_status: bool) -> PrepareUpdate:
+    def prepare_update(new: Object, old: Object, change: Change) -> None:
+        if has_status:
+            keep("status", new, old)
+        if b.prepare_update is not None:
+            b.prepare_update(new, old, change)
+        _set_generation(b, new, old)
+
+    return prepare_update
+
+
+def _set_generation(b: Behaviour, new: Object, old: Object) -> None:
+    keep("generation", new["metadata"], old["metadata"])
+    if b.generation is not None and b.generation(new, old):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
+def _subresource(sub: "SubresourceNames", b: Behaviour) -> Subresource:
+    if sub.name == "status":
+        hooks = SubresourceBehaviour(prepare_update=_prepare_status(b), validate_update=b.validate_status)
+    else:
+        hooks = b.subresources.get(sub.name, SubresourceBehaviour())
+    optional: dict[str, Any] = {}
+    if hooks.prepare_update is not None:
+        optional["prepare_update"] = hooks.prepare_update
+    if hooks.validate_update is not None:
+        optional["validate_update"] = hooks.validate_update
+    return Subresource(sub.name, sub.verbs, sub.kind, **optional)
+
+
+def _prepare_status(b: Behaviour) -> PrepareUpdate:
+    def prepare_update(new: Object, old: Object, change: Change) -> None:
+        for key in (new.keys() | old.keys()) - {"metadata", "status", "apiVersion", "kind"}:
+            keep(key, new, old)
+        keep("generation", new["metadata"], old["metadata"])
+        if b.prepare_status is not None:
+            b.prepare_status(new, old, change)
+
+    return prepare_update

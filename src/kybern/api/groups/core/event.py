@@ -1,0 +1,5 @@
+"""Event."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

@@ -1,0 +1,5 @@
+"""EndpointSlice."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

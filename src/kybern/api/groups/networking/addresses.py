@@ -1,0 +1,5 @@
+"""IPAddress."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

@@ -1,0 +1,5 @@
+"""Ingress."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}

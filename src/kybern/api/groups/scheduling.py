@@ -1,0 +1,5 @@
+"""PriorityClass."""
+
+from kybern.api.groups.behaviour import Behaviour
+
+BEHAVIOUR: dict[str, Behaviour] = {}
