@@ -26,14 +26,18 @@ class Placer:
 
     def nominate(self, request: PodRequest, node: str) -> None:
         """Keep room on a node for a Pod, and none anywhere else ("": nowhere)."""
-        previous = self._nominations.pop(request.key, "")
-        if previous:
-            del self.nominated[previous][request.key]
-            if not self.nominated[previous]:
-                del self.nominated[previous]
+        self.withdraw(request.key)
         if node:
             self._nominations[request.key] = node
             self.nominated.setdefault(node, {})[request.key] = request
+
+    def withdraw(self, key: tuple[str, str]) -> None:
+        """Keep no room for a Pod any more."""
+        node = self._nominations.pop(key, "")
+        if node:
+            del self.nominated[node][key]
+            if not self.nominated[node]:
+                del self.nominated[node]
 
     def decide(self, request: PodRequest, volumes: VolumeMask | None = None) -> tuple[str, int] | Refusal:
         """(node, score) of the node to take, or why there is none. Changes nothing."""
@@ -42,7 +46,7 @@ class Placer:
         if request.pinned is not None:
             rows = np.array([table.rows[name] for name in request.pinned if name in table.rows], np.int64)
             return self._best(request, keys, rows) or refuse(request, table, volumes)
-        kept = table.rows.get(request.nominated, -1)
+        kept = table.rows.get(self._nominations.get(request.key, ""), -1)
         if kept >= 0 and keys[kept] != INFEASIBLE and self._spared(request, kept):
             return table.names[kept], int(keys[kept]) >> TIE_BITS
         row = int(keys.argmax()) if len(table) else -1

@@ -166,7 +166,8 @@ def _shape(spec: PodSpec, namespace: str, labels: Mapping[str, str]) -> tuple[Sh
     requests = {resource: number for resource, number in pod_amounts(spec).items() if number > 0}
     with_defaults = pod_amounts(spec, {"cpu": DEFAULT_CPU, "memory": DEFAULT_MEMORY})
     node_affinity = spec.affinity.node_affinity if spec.affinity else None
-    required, preferred = None, ()
+    required: tuple[NodeTerm, ...] | None = None
+    preferred: tuple[tuple[int, NodeTerm], ...] = ()
     if node_affinity is not None:
         selector = node_affinity.required_during_scheduling_ignored_during_execution
         required = tuple(map(from_node_term, selector.node_selector_terms)) if selector else None

@@ -1,6 +1,6 @@
 """NodeResourcesFit (LeastAllocated) and NodeResourcesBalancedAllocation, on cpu and memory, weight 1 each."""
 
-from kybern.scheduler.columns import Ints, np
+from kybern.scheduler.columns import Ints, Mask, np
 from kybern.scheduler.nodes import NodeTable
 from kybern.scheduler.scores import MAX_SCORE
 from kybern.scheduler.shape import Shape
@@ -25,12 +25,12 @@ def balanced_allocation(shape: Shape, table: NodeTable, rows: Ints | slice = sli
     if "cpu" not in requests and "memory" not in requests:
         return np.zeros(len(table.pod_count[rows]), np.int64)
     shares = []
-    both = None
+    both: Mask = table.live[rows]
     for resource in ("cpu", "memory"):
         allocatable = table.column(table.allocatable, resource)[rows]
         used = table.column(table.requested, resource)[rows] + requests.get(resource, 0)
         shares.append(np.minimum(used / np.maximum(allocatable, 1), 1.0))
-        both = allocatable > 0 if both is None else both & (allocatable > 0)
+        both = both & (allocatable > 0)
     deviation = np.where(both, np.abs(shares[0] - shares[1]) / 2, 0.0)
     result: Ints = ((1 - deviation) * MAX_SCORE).astype(np.int64)
     return result
