@@ -1,0 +1,58 @@
+"""`kybern scheduler`: the scheduler alone, against any conformant API server."""
+
+import argparse
+from typing import Any
+
+NAME = "scheduler"
+HELP = "run the scheduler alone, against the API server of a kubeconfig"
+LEASE_NAME = "kube-scheduler"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Upstream's names."""
+    parser.add_argument("--kubeconfig", required=True, metavar="FILE", help="which API server, and as whom")
+    parser.add_argument(
+        "--config", metavar="FILE", help="a KubeSchedulerConfiguration (profiles, score weights, back-off)"
+    )
+    parser.add_argument(
+        "--leader-elect",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="work only while holding the lease kube-system/kube-scheduler",
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Until interrupted."""
+    import asyncio
+
+    from kybern.client.kubeconfig import client_from_kubeconfig
+    from kybern.scheduler.config_file import load
+
+    config = load(args.config)
+
+    async def run() -> None:
+        from kybern.scheduler.loop import run as run_scheduler
+
+        client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-scheduler")
+        try:
+            if not args.leader_elect:
+                await run_scheduler(config, client)
+                return
+            await _elected(client, lambda: run_scheduler(config, client))
+        finally:
+            await client.close()
+
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _elected(client: Any, callback: Any) -> None:
+    import socket
+
+    from kybern.client.leader_election import LeaderElector
+
+    await LeaderElector(client, LEASE_NAME, socket.gethostname().lower()).run(callback)

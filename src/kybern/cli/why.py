@@ -1,0 +1,73 @@
+"""`kybern why pod/NAME`: what the system decided, what it saw, and what would change its mind."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kybern.why.answer import Line
+
+NAME = "why"
+HELP = "say why a Pod, Deployment, Job, Service or Node is as it is"
+SIGNS = {"fact": "", "evidence": "  · ", "advice": "  → "}
+STYLES = {"fact": "bold", "evidence": "dim", "advice": "green"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """As kubectl names things."""
+    parser.add_argument("subject", metavar="KIND/NAME", nargs="+", help="pod/web-0, or: pod web-0")
+    parser.add_argument("-n", "--namespace", default="default", help="default: default")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
+    parser.add_argument("--context", default="", help="default: the kubeconfig's current context")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """0 with an answer, 1 when the object is not there or the cluster does not answer, 2 for a wrong question."""
+    import asyncio
+
+    from kybern.base.errors import KybernError
+    from kybern.client.kubeconfig import client_from_kubeconfig
+    from kybern.why.inquiry import UnknownTopic, ask
+
+    kind, _, name = "/".join(args.subject).partition("/")
+    if not name or "/" in name:
+        print("error: ask about KIND/NAME, as in: kybern why pod/web-0", file=sys.stderr)
+        return 2
+    path = args.kubeconfig or os.environ.get("KUBECONFIG", "").split(":")[0] or os.path.expanduser("~/.kube/config")
+
+    async def inquire() -> "list[Line]":
+        client = client_from_kubeconfig(path, context=args.context, user_agent="kybern-why")
+        try:
+            return await ask(client, kind, name, args.namespace)
+        finally:
+            await client.close()
+
+    try:
+        show(asyncio.run(inquire()))
+    except UnknownTopic as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KybernError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def show(lines: "Sequence[Line]") -> None:
+    """In colour on a terminal, plain text anywhere else."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            source = f"  ({line.source})" if line.source else ""
+            print(f"{SIGNS[line.mark]}{line.text}{source}")
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in lines:
+        text = Text(SIGNS[line.mark] + line.text, style=STYLES[line.mark])
+        if line.source:
+            text.append(f"  ({line.source})", style="dim italic")
+        console.print(text)

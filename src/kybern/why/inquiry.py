@@ -1,0 +1,95 @@
+"""Fetches what an answer needs: the object, its decisions and events, and its relatives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from kybern.base.errors import KybernError, NotFound
+from kybern.client.client import Client
+from kybern.why import owners, pods
+from kybern.why.answer import NO_TRACE, Case, Json, Line
+
+DECISIONS = "/apis/kybern.dev/v1/decisions"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A kind that can be asked about."""
+
+    kind: str
+    path: str
+    namespaced: bool
+    explain: Callable[[Case], list[Line]]
+
+
+TOPICS: Mapping[str, Topic] = {
+    "pod": Topic("Pod", "/api/v1", True, pods.explain),
+    "service": Topic("Service", "/api/v1", True, owners.explain_service),
+    "node": Topic("Node", "/api/v1", False, owners.explain_node),
+    "deployment": Topic("Deployment", "/apis/apps/v1", True, owners.explain_deployment),
+    "job": Topic("Job", "/apis/batch/v1", True, owners.explain_job),
+}
+ALIASES = {"po": "pod", "svc": "service", "no": "node", "deploy": "deployment"}
+
+
+class UnknownTopic(KybernError):
+    """Nothing can be said about this kind."""
+
+
+def topic_of(kind: str) -> Topic:
+    """By singular, plural or short name. Raises UnknownTopic."""
+    word = kind.lower()
+    topic = TOPICS.get(ALIASES.get(word, word)) or TOPICS.get(word.removesuffix("s"))
+    if topic is None:
+        raise UnknownTopic(f"cannot say why about {kind!r}: ask about {', '.join(TOPICS)}")
+    return topic
+
+
+async def ask(client: Client, kind: str, name: str, namespace: str) -> list[Line]:
+    """The answer. Raises NotFound for the object itself, UnknownTopic."""
+    topic = topic_of(kind)
+    where = f"/namespaces/{namespace}" if topic.namespaced else ""
+    plural = topic.kind.lower() + "s"
+    subject = await client.get_json(f"{topic.path}{where}/{plural}/{name}")
+    scope = namespace if topic.namespaced else ""
+    related = await _related(client, topic.kind, subject, namespace)
+    decisions = await _decisions(client, topic.kind, name, scope)
+    events = await _events(client, topic.kind, name, scope or "default")
+    lines = topic.explain(Case(topic.kind, subject, decisions, events, related))
+    return lines if decisions is not None else [*lines, NO_TRACE]
+
+
+async def _decisions(client: Client, kind: str, name: str, namespace: str) -> list[Json] | None:
+    subject = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
+    try:
+        answer = await client.get_json(f"{DECISIONS}?subject={quote(subject)}")
+    except NotFound:
+        return None
+    items: list[Json] = answer.get("items") or []
+    return sorted(items, key=lambda each: float(each.get("time") or 0))
+
+
+async def _events(client: Client, kind: str, name: str, namespace: str) -> list[Json]:
+    selector = quote(f"involvedObject.kind={kind},involvedObject.name={name}")
+    answer = await client.get_json(f"/api/v1/namespaces/{namespace}/events?fieldSelector={selector}")
+    items: list[Json] = answer.get("items") or []
+    return sorted(items, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""))
+
+
+async def _related(client: Client, kind: str, subject: Json, namespace: str) -> dict[str, list[Json]]:
+    """The Pods that a selector picks, and a Service's EndpointSlices."""
+    spec: dict[str, Any] = subject.get("spec", {})
+    labels: dict[str, str] = spec.get("selector") or {}
+    if kind in ("Deployment", "Job"):
+        labels = labels.get("matchLabels") or {}  # type: ignore[assignment]
+    related: dict[str, list[Json]] = {}
+    if kind in ("Deployment", "Job", "Service") and labels:
+        selector = quote(",".join(f"{key}={value}" for key, value in sorted(labels.items())))
+        answer = await client.get_json(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
+        related["Pod"] = answer.get("items") or []
+    if kind == "Service":
+        selector = quote(f"kubernetes.io/service-name={subject['metadata']['name']}")
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector={selector}"
+        related["EndpointSlice"] = (await client.get_json(path)).get("items") or []
+    return related
