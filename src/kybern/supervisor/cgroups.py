@@ -53,7 +53,7 @@ def join(cgroup: str) -> None:
         try:
             (path / "cgroup.procs").write_text(str(os.getpid()))
         except OSError:
-            # Version 2 beside version 1 may forbid the move (a controller in use above); version 1 then holds the process.
+            # Version 2 beside version 1 may forbid the move (a controller in use above): version 1 holds the process.
             if kind == "cgroup":
                 raise
 

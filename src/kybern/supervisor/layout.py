@@ -1,4 +1,4 @@
-"""Where everything of a cluster lies: directories, addresses, names. Pure, and the only place that knows the numbers."""
+"""Where everything of a cluster lies: directories, addresses, names. Pure; the only place that knows the numbers."""
 
 import ipaddress
 import socket
@@ -50,6 +50,11 @@ class NodeLayout:
     def mount_namespace(self) -> Path:
         """Where the node's mount namespace is kept alive."""
         return RUN_DIRECTORY / "mnt" / f"node{self.index}"
+
+    @property
+    def volatile(self) -> Path:
+        """What of the node must be gone after a power cut: containerd's state, the runtime's, the Pods' addresses."""
+        return RUN_DIRECTORY / f"node{self.index}"
 
     @property
     def host_link(self) -> str:

@@ -51,17 +51,25 @@ def enter_mount(path: Path) -> None:
 
 
 def create_network(name: str) -> None:
-    """Make a named network namespace where there is none."""
-    if not _is_mounted(NETWORK_NAMESPACES / name):
-        delete_network(name)
-        run("ip", "netns", "add", name)
+    """Make a named network namespace where there is none.
+
+    Not by `ip netns add`, which leaves a mount of /run/netns upon itself on the machine for ever.
+    """
+    path = NETWORK_NAMESPACES / name
+    if not _is_mounted(path):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        run("unshare", f"--net={path}", "true")
 
 
 def delete_network(name: str) -> None:
-    """Delete a named network namespace, mounted or not."""
-    if (NETWORK_NAMESPACES / name).exists():
-        run("ip", "netns", "delete", name, check=False)
-        (NETWORK_NAMESPACES / name).unlink(missing_ok=True)
+    """Delete a named network namespace, mounted or not, and the directory of all when it was the last one."""
+    path = NETWORK_NAMESPACES / name
+    if _is_mounted(path):
+        run("umount", str(path), check=False)
+    path.unlink(missing_ok=True)
+    if path.parent.exists() and not any(path.parent.iterdir()) and not _is_mounted(path.parent):
+        path.parent.rmdir()
 
 
 def create_mount(path: Path, hidden: list[Path]) -> None:
