@@ -1,1 +1,4 @@
-"""The store: etcd's contract (`backend`), kept in memory, in SQLite and by etcd itself. Seen by the API server alone."""
+"""The store: etcd's contract (`backend`), kept in memory, in SQLite and by etcd itself.
+
+Seen by the API server alone.
+"""

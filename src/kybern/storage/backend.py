@@ -99,7 +99,9 @@ class Backend(Protocol):
         ...
 
     async def delete(self, key: str, *, expected: int) -> int:
-        """Delete, if the key's revision is `expected`; the revision of the deletion. Raises Mismatch, StoreUnavailable."""
+        """Delete, if the key's revision is `expected`; the revision of the deletion.
+
+        Raises Mismatch, StoreUnavailable."""
         ...
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[Sequence[Event]]:
