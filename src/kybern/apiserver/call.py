@@ -1,0 +1,34 @@
+"""One request on its way through the stages: the request and what they have found out about it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kybern.apiserver.exchange import Request
+from kybern.apiserver.request_info import RequestInfo
+from kybern.apiserver.user import ANONYMOUS_USER, User
+
+if TYPE_CHECKING:
+    from kybern.apiserver.served import Served
+
+
+@dataclass(slots=True)
+class Call:
+    """Made by the first stage, filled by the later ones, read by the endpoint."""
+
+    request: Request
+    info: RequestInfo
+    started: float
+    """Monotonic seconds."""
+    user: User = ANONYMOUS_USER
+    impersonator: User | None = None
+    warnings: list[str] = field(default_factory=list)
+    """Texts of the answer's Warning headers."""
+    served: "Served | None" = None
+    """What the path names, once routed."""
+    in_flight: str = ""
+    """Which limit counts this call: `readOnly`, `mutating` or none."""
+    audit_annotations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dry_run(self) -> bool:
+        return bool(self.request.query.get("dryRun"))

@@ -1,0 +1,73 @@
+"""Writes to the store: compare-and-swap, durable before it returns, and seen by the cache before it is answered."""
+
+from kybern.api.resource import Object
+from kybern.apiserver import status
+from kybern.apiserver.cache.cache import Cache
+from kybern.apiserver.cache.version import Version, splice
+from kybern.apiserver.served import Served
+from kybern.storage.backend import Backend, Mismatch, StoreUnavailable
+
+EVENT_TTL_SECONDS = 3600
+"""Upstream's --event-ttl."""
+
+
+class Changed(Exception):
+    """The compare failed: someone wrote in between. The cache shows their write when this is raised."""
+
+
+class Committer:
+    """The only writer of objects."""
+
+    def __init__(self, backend: Backend, cache: Cache, event_ttl_seconds: int = EVENT_TTL_SECONDS) -> None:
+        self._backend = backend
+        self._cache = cache
+        self._event_ttl_seconds = event_ttl_seconds
+
+    async def put(self, served: Served, obj: Object, *, expected: int) -> Version:
+        """Write a whole object; `expected` is its revision (0: it must not exist). Raises Changed, StatusError."""
+        cache = served.cache
+        metadata = obj["metadata"]
+        key = served.key(metadata.get("namespace", ""), metadata["name"])
+        value, labels, fields = served.stored_form(obj)
+        cache.foresee(key, value, labels, fields)
+        stored = cache.resource
+        ttl = self._event_ttl_seconds if stored.kind == "Event" else 0
+        try:
+            revision = await self._backend.put(
+                cache.prefix + key, value, expected=expected, ttl_seconds=ttl, trail=not stored.event_like
+            )
+        except Mismatch as mismatch:
+            await self._see_other(cache.prefix + key, mismatch)
+            raise Changed from None
+        except StoreUnavailable:
+            raise status.unavailable() from None
+        await self._seen(revision)
+        return Version(key, revision, splice(value, len(cache.head), revision), labels, fields)
+
+    async def delete(self, served: Served, version: Version) -> int:
+        """Remove what is there at `version`; the revision of the deletion. Raises Changed, StatusError."""
+        key = served.cache.prefix + version.key
+        try:
+            revision = await self._backend.delete(key, expected=version.revision)
+        except Mismatch as mismatch:
+            await self._see_other(key, mismatch)
+            raise Changed from None
+        except StoreUnavailable:
+            raise status.unavailable() from None
+        await self._seen(revision)
+        return revision
+
+    async def _seen(self, revision: int) -> None:
+        waiting = self._cache.wait(revision)
+        if waiting is not None:
+            await waiting
+
+    async def _see_other(self, key: str, mismatch: Mismatch) -> None:
+        """Wait until the cache shows what the store has."""
+        if mismatch.current is not None:
+            await self._seen(mismatch.current.revision)
+        else:
+            try:
+                await self._seen(await self._backend.current_revision())
+            except StoreUnavailable:
+                raise status.unavailable() from None

@@ -1,0 +1,90 @@
+"""What a path and a method ask for: verb, group, version, namespace, resource, subresource, name.
+
+Pure. Source of the rules: upstream's RequestInfo, as told in
+https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kybern.apiserver.exchange import Request
+
+_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
+_NAME_SELECTOR = "metadata.name="
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """One request, as authorisation and routing see it."""
+
+    is_resource: bool
+    verb: str
+    path: str
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+    rest: str = ""
+    """What follows the subresource, for proxying."""
+
+    READ_VERBS: ClassVar[frozenset[str]] = frozenset(("get", "list", "watch"))
+
+    @property
+    def read_only(self) -> bool:
+        return self.verb in self.READ_VERBS or self.verb == "head"
+
+    @property
+    def long_running(self) -> bool:
+        """Watches and streams, which the limit on requests in flight leaves out."""
+        return self.verb == "watch" or self.subresource in ("proxy", "attach", "exec", "log", "portforward")
+
+
+def request_info(request: Request) -> RequestInfo:
+    """Never raises: a path that is none of a resource is just that."""
+    path = request.path
+    parts = path.strip("/").split("/")
+    plain = RequestInfo(False, request.method.lower(), path)
+    if len(parts) < 3:
+        return plain
+    if parts[0] == "api":
+        group, rest = "", parts[1:]
+    elif parts[0] == "apis" and len(parts) >= 4:
+        group, rest = parts[1], parts[2:]
+    else:
+        return plain
+    version, rest = rest[0], rest[1:]
+    verb = _VERBS.get(request.method, "")
+    by_prefix = rest[0] == "watch" and len(rest) > 1
+    if by_prefix:
+        verb, rest = "watch", rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+            rest = rest[2:]
+    name = rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    info = RequestInfo(True, verb, path, group, version, namespace, rest[0], subresource, name, "/".join(rest[3:]))
+    if not name:
+        _collection(info, request)
+    return info
+
+
+def _collection(info: RequestInfo, request: Request) -> None:
+    """GET without a name lists or watches, DELETE without one deletes the collection."""
+    if info.verb == "delete":
+        info.verb = "deletecollection"
+    elif info.verb == "get":
+        info.verb = "watch" if truthy(request.parameter("watch", "false")) else "list"
+    if info.verb in ("list", "watch"):
+        selector = request.parameter("fieldSelector")
+        if selector.startswith(_NAME_SELECTOR) and "," not in selector:
+            info.name = selector[len(_NAME_SELECTOR) :].lstrip("=")
+
+
+def truthy(text: str) -> bool:
+    """A boolean query parameter: present and not false, as upstream's conversion takes it."""
+    return text.lower() not in ("false", "0")

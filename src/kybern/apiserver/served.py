@@ -1,0 +1,102 @@
+"""A resource as it is served: one row of the API tied to its cache, its codec and the shapes in which it is answered."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import orjson
+
+from kybern.api.registry import find
+from kybern.api.resource import Object, Resource, Subresource
+from kybern.api.schema import Codec, codec
+from kybern.apiserver.cache.cache import Cache
+from kybern.apiserver.cache.resource_cache import ResourceCache
+from kybern.apiserver.cache.version import Version, encode, fields_of, head
+
+LAST_VERSION_FIELD = "resourceVersion"
+
+
+class Served:
+    """One resource of one version. Several may share a cache: autoscaling/v1 and v2 store the same objects."""
+
+    def __init__(self, resource: Resource, cache: ResourceCache | None) -> None:
+        self.resource = resource
+        self._cache = cache
+        self.head = head(resource.api_version, resource.kind)
+        self.subresources: Mapping[str, Subresource] = {each.name: each for each in resource.subresources}
+        self.converted = resource.storage_version is not None
+
+    @property
+    def cache(self) -> ResourceCache:
+        """Where its objects are; only stored resources have one."""
+        assert self._cache is not None, f"{self.resource.group_resource} is not stored"
+        return self._cache
+
+    @cached_property
+    def codec(self) -> Codec:
+        return codec(self.resource.api_version, self.resource.kind)
+
+    def key(self, namespace: str, name: str) -> str:
+        """The key in the cache."""
+        return f"{namespace}/{name}" if self.resource.namespaced else name
+
+    def find(self, namespace: str, name: str) -> Version | None:
+        return self.cache.objects.get(self.key(namespace, name))
+
+    def parse(self, version: Version) -> Object:
+        """A fresh dict in this version of the API, with its resourceVersion."""
+        obj = version.parse(self.cache.head)
+        return self.resource.from_storage(obj) if self.converted else obj
+
+    def pieces(self, version: Version) -> tuple[bytes, bytes]:
+        """The encoded object in two parts that need no copy."""
+        if self.converted:
+            return self.head, orjson.dumps(self.parse(version))[1:].removeprefix(self.head[1:])
+        return self.head, version.tail
+
+    def plain(self, version: Version) -> bytes:
+        """The object itself, in this version of the API: the usual form."""
+        if self.converted:
+            return orjson.dumps(self.parse(version))
+        return self.head + version.tail
+
+    def stored_form(self, obj: Object) -> tuple[bytes, Mapping[str, str], Mapping[str, str]]:
+        """What the store keeps, and what the cache keeps beside it: labels, selectable fields."""
+        stored = self.resource.to_storage(obj) if self.converted else obj
+        labels = stored["metadata"].get("labels") or {}
+        return encode(stored), labels, fields_of(self.cache.resource, stored)
+
+
+class ServedResources:
+    """Everything that the server serves, by group, version and plural."""
+
+    def __init__(self, resources: Iterable[Resource], cache: Cache) -> None:
+        self._served: dict[tuple[str, str, str], Served] = {}
+        for resource in resources:
+            stored = storage_resource(resource)
+            row = Served(resource, cache[stored.group_resource] if resource.stored else None)
+            self._served[resource.group, resource.version, resource.plural] = row
+        self.versions = {(group, version) for group, version, _ in self._served}
+        self.groups = {group for group, _ in self.versions}
+
+    def find(self, group: str, version: str, plural: str) -> Served | None:
+        return self._served.get((group, version, plural))
+
+    def __getitem__(self, name: tuple[str, str, str]) -> Served:
+        return self._served[name]
+
+    def __iter__(self) -> Iterable[Served]:
+        return iter(self._served.values())
+
+    @property
+    def resources(self) -> list[Resource]:
+        return [served.resource for served in self._served.values()]
+
+
+def storage_resource(resource: Resource) -> Resource:
+    """The version in which a resource is stored."""
+    if resource.storage_version is None:
+        return resource
+    group, version = resource.storage_version
+    stored = find(group, version, resource.plural)
+    assert stored is not None
+    return stored

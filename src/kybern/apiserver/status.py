@@ -1,0 +1,130 @@
+"""HTTP codes and the `Status` form of errors: no other file knows them.
+
+Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ and
+k8s.io/apimachinery/pkg/api/errors for the words.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from kybern.api.resource import FieldError, Resource
+from kybern.api.validation import causes, invalid_message
+from kybern.apiserver.exchange import Response
+from kybern.base import errors
+from kybern.base.errors import StatusError
+
+CODES: Mapping[type[StatusError], int] = {
+    errors.BadRequest: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.NotAcceptable: 406,
+    errors.AlreadyExists: 409,
+    errors.Conflict: 409,
+    errors.Gone: 410,
+    errors.Expired: 410,
+    errors.RequestEntityTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    errors.TooManyRequests: 429,
+    errors.InternalError: 500,
+    errors.ServerTimeout: 500,
+    errors.ServiceUnavailable: 503,
+    errors.Timeout: 504,
+}
+
+OK, CREATED, ACCEPTED = 200, 201, 202
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def code_of(error: StatusError) -> int:
+    """The HTTP code of an error."""
+    return CODES.get(type(error), 500)
+
+
+def status_of(error: StatusError) -> dict[str, Any]:
+    """The `metav1.Status` of an error."""
+    status: dict[str, Any] = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": error.message,
+        "reason": error.reason,
+    }
+    if error.details or type(error) in _WITH_DETAILS:
+        status["details"] = dict(error.details)
+    return status | {"code": code_of(error)}
+
+
+_WITH_DETAILS = (errors.NotFound, errors.Forbidden, errors.MethodNotAllowed)
+"""Upstream makes details for these even when there is nothing to tell."""
+
+
+def failure(error: StatusError) -> Response:
+    """The answer that tells of an error."""
+    headers = []
+    retry_after = error.details.get("retryAfterSeconds")
+    if retry_after:
+        headers.append(("Retry-After", str(retry_after)))
+    return Response(code_of(error), orjson.dumps(status_of(error)), headers=headers)
+
+
+def success(resource: Resource, name: str, uid: str) -> dict[str, Any]:
+    """The `Status` that a completed deletion is answered with."""
+    details = {**_about(resource, name), "uid": uid}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def not_found(resource: Resource, name: str) -> errors.NotFound:
+    return errors.NotFound(f'{resource.group_resource} "{name}" not found', details=_about(resource, name))
+
+
+def no_such_path() -> errors.NotFound:
+    """A path that leads to nothing: upstream names no object here."""
+    return errors.NotFound("the server could not find the requested resource")
+
+
+def already_exists(resource: Resource, name: str) -> errors.AlreadyExists:
+    return errors.AlreadyExists(f'{resource.group_resource} "{name}" already exists', details=_about(resource, name))
+
+
+def conflict(resource: Resource, name: str, why: str = MODIFIED) -> errors.Conflict:
+    message = f'Operation cannot be fulfilled on {resource.group_resource} "{name}": {why}'
+    return errors.Conflict(message, details=_about(resource, name))
+
+
+def forbidden(resource: Resource, name: str, why: str) -> errors.Forbidden:
+    """An admission plugin's refusal."""
+    subject = f'{resource.group_resource} "{name}"' if name else resource.group_resource
+    return errors.Forbidden(f"{subject} is forbidden: {why}", details=_about(resource, name))
+
+
+def method_not_allowed() -> errors.MethodNotAllowed:
+    return errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+
+
+def invalid(resource: Resource, name: str, faults: Sequence[FieldError]) -> errors.Invalid:
+    """422 with one cause for each fault."""
+    details = {**_about(resource, name, resource.kind), "causes": causes(faults)}
+    return errors.Invalid(invalid_message(resource.kind, resource.group, name, faults), details=details)
+
+
+def too_large_revision(asked: int, current: int) -> errors.Timeout:
+    """A resourceVersion that this server has not seen yet."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    message = f"Timeout: Too large resource version: {asked}, current: {current}"
+    return errors.Timeout(message, details={"causes": [cause], "retryAfterSeconds": 1})
+
+
+def unavailable() -> errors.ServiceUnavailable:
+    """The store cannot write or read now."""
+    return errors.ServiceUnavailable("the store is unavailable", details={"retryAfterSeconds": 1})
+
+
+def _about(resource: Resource, name: str, kind: str = "") -> dict[str, Any]:
+    details = {"name": name, "group": resource.group, "kind": kind or resource.plural}
+    return {key: value for key, value in details.items() if value}
