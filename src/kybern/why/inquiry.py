@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+
+import orjson
 
 from kybern.base.errors import KybernError, NotFound
+from kybern.client.answers import error_of
 from kybern.client.client import Client
 from kybern.why import owners, pods
 from kybern.why.answer import NO_TRACE, Case, Json, Line
@@ -51,7 +53,7 @@ async def ask(client: Client, kind: str, name: str, namespace: str) -> list[Line
     topic = topic_of(kind)
     where = f"/namespaces/{namespace}" if topic.namespaced else ""
     plural = topic.kind.lower() + "s"
-    subject = await client.get_json(f"{topic.path}{where}/{plural}/{name}")
+    subject = await _json(client, f"{topic.path}{where}/{plural}/{name}")
     scope = namespace if topic.namespaced else ""
     related = await _related(client, topic.kind, subject, namespace)
     decisions = await _decisions(client, topic.kind, name, scope)
@@ -63,7 +65,7 @@ async def ask(client: Client, kind: str, name: str, namespace: str) -> list[Line
 async def _decisions(client: Client, kind: str, name: str, namespace: str) -> list[Json] | None:
     subject = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
     try:
-        answer = await client.get_json(f"{DECISIONS}?subject={quote(subject)}")
+        answer = await _json(client, DECISIONS, subject=subject)
     except NotFound:
         return None
     items: list[Json] = answer.get("items") or []
@@ -71,25 +73,32 @@ async def _decisions(client: Client, kind: str, name: str, namespace: str) -> li
 
 
 async def _events(client: Client, kind: str, name: str, namespace: str) -> list[Json]:
-    selector = quote(f"involvedObject.kind={kind},involvedObject.name={name}")
-    answer = await client.get_json(f"/api/v1/namespaces/{namespace}/events?fieldSelector={selector}")
+    selector = f"involvedObject.kind={kind},involvedObject.name={name}"
+    answer = await _json(client, f"/api/v1/namespaces/{namespace}/events", fieldSelector=selector)
     items: list[Json] = answer.get("items") or []
     return sorted(items, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""))
 
 
 async def _related(client: Client, kind: str, subject: Json, namespace: str) -> dict[str, list[Json]]:
     """The Pods that a selector picks, and a Service's EndpointSlices."""
-    spec: dict[str, Any] = subject.get("spec", {})
-    labels: dict[str, str] = spec.get("selector") or {}
-    if kind in ("Deployment", "Job"):
-        labels = labels.get("matchLabels") or {}  # type: ignore[assignment]
+    selected: dict[str, Any] = subject.get("spec", {}).get("selector") or {}
+    labels: dict[str, str] = selected if kind == "Service" else selected.get("matchLabels") or {}
     related: dict[str, list[Json]] = {}
     if kind in ("Deployment", "Job", "Service") and labels:
-        selector = quote(",".join(f"{key}={value}" for key, value in sorted(labels.items())))
-        answer = await client.get_json(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        answer = await _json(client, f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
         related["Pod"] = answer.get("items") or []
     if kind == "Service":
-        selector = quote(f"kubernetes.io/service-name={subject['metadata']['name']}")
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector={selector}"
-        related["EndpointSlice"] = (await client.get_json(path)).get("items") or []
+        selector = f"kubernetes.io/service-name={subject['metadata']['name']}"
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+        related["EndpointSlice"] = (await _json(client, path, labelSelector=selector)).get("items") or []
     return related
+
+
+async def _json(client: Client, path: str, **query: str) -> Json:
+    """The parsed answer. Raises the Status that the server answers with."""
+    answer = await client.transport.request("GET", path, query, b"", {"Accept": "application/json"})
+    if answer.status >= 300:
+        raise error_of(answer.status, answer.body)
+    parsed: Json = orjson.loads(answer.body)
+    return parsed

@@ -165,7 +165,7 @@ def _container(status: Json, case: Case) -> list[Line]:
         times = "once" if restarts == 1 else f"{restarts} times"
         lines.append(fact(f"Container {name} was started again {times}; the last time {_ending(last)}.", "status"))
         lines += _after(last, name, case)
-    if state.get("running") and not status.get("ready"):
+    if "running" in state and not status.get("ready"):
         lines += _unready(name, case)
     return lines
 
@@ -196,9 +196,7 @@ def _after(last: Json, container: str, case: Case) -> list[Line]:
 
 def _unready(name: str, case: Case) -> list[Line]:
     probes = [_text(event) for event in case.events if event.get("reason") == "Unhealthy"]
-    lines = [
-        fact(f"Container {name} runs, but is not ready: its readiness or startup probe has not succeeded.", "status")
-    ]
+    lines = [fact(f"Container {name} runs, but is not ready: its probe has not succeeded.", "status")]
     return lines + [evidence(text, "event") for text in probes[-1:]]
 
 

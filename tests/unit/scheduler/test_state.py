@@ -1,0 +1,89 @@
+"""What the scheduler does with what it sees, without any I/O."""
+
+from random import Random
+
+from kybern import trace
+from kybern.scheduler.config import Profile, SchedulerConfig
+from kybern.scheduler.state import Placement, Postponement, SchedulerState
+from tests.unit.scheduler.world import node, pod
+
+
+def state() -> SchedulerState:
+    return SchedulerState(SchedulerConfig(profiles=(Profile(), Profile("mine"))), Random(1))
+
+
+def test_a_pod_is_placed_once_and_its_room_is_taken() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=1), 0)
+    mind.set_pod(pod("p", {"cpu": "1"}), 0)
+    mind.set_pod(pod("q", {"cpu": "1"}), 0)
+    first, second = mind.decide(0), mind.decide(0)
+    assert isinstance(first, Placement)
+    assert isinstance(second, Postponement)
+    mind.set_pod(pod("p", {"cpu": "1"}), 0)
+    assert mind.decide(100) is None
+    mind.set_pod(pod("p", {"cpu": "1"}, on="a"), 100)
+    mind.remove_pod(pod("p", {"cpu": "1"}, on="a"), 100)
+    again = mind.decide(100)
+    assert isinstance(again, Placement)
+    assert again.request.name == "q"
+
+
+def test_a_failed_binding_gives_the_room_back() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=1), 0)
+    mind.set_pod(pod("p", {"cpu": "1"}), 0)
+    placement = mind.decide(0)
+    assert isinstance(placement, Placement)
+    mind.failed(placement.request, 0)
+    assert mind.decide(0.5) is None
+    assert isinstance(mind.decide(1), Placement)
+
+
+def test_other_schedulers_pods_ended_pods_and_leaving_pods_are_left_alone() -> None:
+    mind = state()
+    mind.set_node(node("a"), 0)
+    mind.set_pod(pod("other", schedulerName="other"), 0)
+    mind.set_pod(pod("ended", status={"phase": "Failed"}), 0)
+    mind.set_pod(pod("leaving", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}), 0)
+    assert mind.decide(0) is None
+    mind.set_pod(pod("mine", schedulerName="mine"), 0)
+    assert isinstance(mind.decide(0), Placement)
+
+
+def test_a_node_wakes_those_that_none_could_take() -> None:
+    mind = state()
+    mind.set_pod(pod("p", {"cpu": "1"}), 0)
+    refused = mind.decide(0)
+    assert isinstance(refused, Postponement)
+    assert refused.message == "no nodes available to schedule pods"
+    mind.set_node(node("a"), 5)
+    assert isinstance(mind.decide(5), Placement)
+
+
+def test_preemption_evicts_and_keeps_the_node() -> None:
+    mind = state()
+    mind.set_node(node("a"), 0)
+    mind.set_pod(pod("low", {"cpu": "4"}, on="a"), 0)
+    mind.set_pod(pod("high", {"cpu": "4"}, priority=10), 0)
+    verdict = mind.decide(0)
+    assert isinstance(verdict, Postponement)
+    assert (verdict.plan.node, [victim.name for victim in verdict.plan.victims]) == ("a", ["low"])
+    assert verdict.message == "0/1 nodes are available: 1 Insufficient cpu."
+    mind.remove_pod(pod("low", {"cpu": "4"}, on="a"), 1)
+    mind.set_pod(pod("next", {"cpu": "4"}), 1)
+    placed, other = mind.decide(2), mind.decide(2)
+    assert isinstance(placed, Placement)
+    assert placed.request.name == "high"
+    assert isinstance(other, Postponement)
+
+
+def test_refusals_are_recorded_with_their_counts() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=1), 0)
+    mind.set_pod(pod("recorded", {"cpu": "2"}), 0)
+    mind.decide(0)
+    decision = next(each for each in trace.ring.take(10_000) if each.subject == "Pod/default/recorded")
+    assert decision.verdict is trace.Verdict.REFUSED
+    assert decision.seen["reasons"] == {"Insufficient cpu": 1}
+    assert decision.seen["nodes"] == 1
