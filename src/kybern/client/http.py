@@ -6,6 +6,7 @@ with answers of 2.3 kB on uvloop. A stream has a connection of its own.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,6 +30,9 @@ IDLE_LIMIT_SECONDS = 30.0
 connection that is just being closed could not be repeated safely."""
 
 CONNECT_TIMEOUT_SECONDS = 10.0
+
+SILENCE_LIMIT_SECONDS = 30
+"""A peer that acknowledges nothing for so long is gone, though no packet says so: a watch would hang for ever."""
 
 UNREACHABLE_ERRORS = (OSError, ssl.SSLError, TimeoutError)
 
@@ -126,7 +130,7 @@ class HttpTransport:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                _, connection = await loop.create_connection(
+                transport, connection = await loop.create_connection(
                     Connection,
                     self._host,
                     self._port,
@@ -135,6 +139,7 @@ class HttpTransport:
                 )
         except UNREACHABLE_ERRORS as error:
             raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
+        _keep_alive(transport.get_extra_info("socket"))
         return connection
 
     def _message(
@@ -157,3 +162,11 @@ class HttpTransport:
         head = "".join(lines)
         assert head.count("\n") == head.count("\r\n"), "a header value holds a line break"
         return head.encode() + body
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE_LIMIT_SECONDS // 2)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENCE_LIMIT_SECONDS // 6)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_LIMIT_SECONDS * 1000)

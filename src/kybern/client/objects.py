@@ -1,6 +1,6 @@
 """What every object has in common, and the form that has nothing else."""
 
-from typing import ClassVar, NamedTuple, Protocol, TypeVar
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from msgspec import field
 
@@ -17,6 +17,9 @@ class KubeObject(Protocol):
 
 
 T = TypeVar("T", bound=KubeObject)
+
+Objects: TypeAlias = list[T]
+"""A list, by a name that classes with a method `list` can use."""
 
 
 class Key(NamedTuple):
