@@ -1,4 +1,4 @@
-"""The rows against two independent sources: lightkube's generated resources, and upstream's discovery where it is at hand."""
+"""The rows against an independent source: lightkube's resources, generated from upstream's OpenAPI."""
 
 import ast
 import importlib.metadata
@@ -10,8 +10,13 @@ import pytest
 from kybern.api import registry
 
 ONLY_IN_ROWS = {  # lightkube leaves out what is no request for an object
-    ("pods", "attach"), ("pods", "exec"), ("pods", "portforward"), ("pods", "proxy"), ("nodes", "proxy"), ("services", "proxy"),
-}  # fmt: skip
+    ("pods", "attach"),
+    ("pods", "exec"),
+    ("pods", "portforward"),
+    ("pods", "proxy"),
+    ("nodes", "proxy"),
+    ("services", "proxy"),
+}
 VERBS = {"post": "create", "put": "update", "delete": "delete", "deletecollection": "deletecollection"}
 VERBS |= {"get": "get", "list": "list", "patch": "patch", "watch": "watch"}
 

@@ -1,4 +1,4 @@
-"""Joins a kind's names with what it does, and adds what all kinds do alike: status, generation, writes of the status."""
+"""Joins a kind's names with what it does, and adds what all do alike: status, generation, writes of the status."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,9 @@ PrepareUpdate = Callable[[Object, Object, Change], None]
 Validate = Callable[[Object], Sequence[FieldError]]
 ValidateUpdate = Callable[[Object, Object], Sequence[FieldError]]
 Warnings = Callable[[Object, Object | None], Sequence[str]]
+
+
+_NOT_DESIRED = frozenset(("metadata", "status", "apiVersion", "kind"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,16 +65,13 @@ def spec_changed(new: Object, old: Object) -> bool:
 
 def anything_changed(new: Object, old: Object) -> bool:
     """For kinds without a spec: all but metadata, status and the type."""
-    return any(
-        new.get(key) != old.get(key) for key in (new.keys() | old.keys()) - {"metadata", "status", "apiVersion", "kind"}
-    )
+    return any(new.get(key) != old.get(key) for key in (new.keys() | old.keys()) - _NOT_DESIRED)
 
 
 def spec_or_annotations_changed(new: Object, old: Object) -> bool:
     """Deployments count changes of their annotations as well: controllers act on those."""
-    return spec_changed(new, old) or (new["metadata"].get("annotations") or {}) != (
-        old["metadata"].get("annotations") or {}
-    )
+    annotations = [obj["metadata"].get("annotations") or {} for obj in (new, old)]
+    return spec_changed(new, old) or annotations[0] != annotations[1]
 
 
 def keep(key: str, new: Object, old: Object) -> None:
@@ -175,7 +175,7 @@ def _subresource(sub: "SubresourceNames", b: Behaviour) -> Subresource:
 
 def _prepare_status(b: Behaviour) -> PrepareUpdate:
     def prepare_update(new: Object, old: Object, change: Change) -> None:
-        for key in (new.keys() | old.keys()) - {"metadata", "status", "apiVersion", "kind"}:
+        for key in (new.keys() | old.keys()) - _NOT_DESIRED:
             keep(key, new, old)
         keep("generation", new["metadata"], old["metadata"])
         if b.prepare_status is not None:

@@ -1,0 +1,42 @@
+"""Whole checks of an object, in upstream's order: the kind's own rules come with its Resource.
+
+One module per part of the API; each offers generators of FieldErrors with upstream's words, paths and reasons."""
+
+from kybern.api.resource import FieldError, Object, Resource
+from kybern.api.validation import names
+from kybern.api.validation.field import causes, invalid_message
+from kybern.api.validation.metadata import validate_metadata, validate_metadata_update
+
+__all__ = ["causes", "invalid_message", "validate_create", "validate_subresource_update", "validate_update"]
+
+
+def validate_create(resource: Resource, obj: Object) -> list[FieldError]:
+    """A new object, its name generated, its namespace set.
+
+    The common check of the name comes after the kind's own: the more special message is shown (rest.BeforeCreate).
+    """
+    check_name = resource.validate_name or names.subdomain_name
+    errors = list(validate_metadata(obj["metadata"], resource.namespaced, check_name))
+    errors += resource.validate(obj)
+    return errors or list(validate_metadata(obj["metadata"], resource.namespaced, names.path_segment_name))
+
+
+def validate_update(resource: Resource, new: Object, old: Object) -> list[FieldError]:
+    """A changed object; `new` has the old one's uid, creationTimestamp and deletionTimestamp (rest.BeforeUpdate)."""
+    errors = _validate_common(resource, new, old)
+    errors += resource.validate_update(new, old)
+    errors += resource.validate(new)
+    return errors
+
+
+def validate_subresource_update(resource: Resource, subresource: str, new: Object, old: Object) -> list[FieldError]:
+    """A write of the status or of another part of the object through a subresource."""
+    hooks = next(sub for sub in resource.subresources if sub.name == subresource)
+    return [*_validate_common(resource, new, old), *hooks.validate_update(new, old)]
+
+
+def _validate_common(resource: Resource, new: Object, old: Object) -> list[FieldError]:
+    errors = list(validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name))
+    changes = list(validate_metadata_update(new["metadata"], old["metadata"]))
+    # Upstream's registry and each kind check the change: clients see such a cause twice.
+    return [*errors, *changes, *changes]

@@ -1,0 +1,147 @@
+"""Strategic merge on the built-in structure: what sig-api-machinery's document says of each directive."""
+
+import copy
+
+import pytest
+
+from kybern.api.patch import strategic_merge
+from kybern.api.patch.rfc6902 import PatchFailed
+from kybern.base.errors import BadRequest, InternalError
+
+POD = "io.k8s.api.core.v1.Pod"
+DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
+
+
+def containers(*items):
+    return {"spec": {"containers": list(items)}}
+
+
+A1, B1, C1 = ({"name": name, "image": f"{name}:1"} for name in "abc")
+
+CASES = [
+    (
+        "a field of one item",
+        POD,
+        containers(A1, B1),
+        containers({"name": "b", "image": "b:2"}),
+        containers(A1, {"name": "b", "image": "b:2"}),
+    ),
+    ("a new item comes first", POD, containers(A1), containers(B1), containers(B1, A1)),
+    (
+        "the given order wins",
+        POD,
+        containers(A1, B1),
+        {"spec": {"$setElementOrder/containers": [{"name": "a"}, {"name": "c"}, {"name": "b"}], "containers": [C1]}},
+        containers(A1, C1, B1),
+    ),
+    (
+        "order alone",
+        POD,
+        containers(A1, B1),
+        {"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}},
+        containers(B1, A1),
+    ),
+    ("delete an item", POD, containers(A1, B1), containers({"$patch": "delete", "name": "a"}), containers(B1)),
+    ("replace the list", POD, containers(A1, B1), containers({"$patch": "replace"}, C1), containers(C1)),
+    (
+        "replace an object",
+        POD,
+        {"spec": {"dnsPolicy": "X", "containers": [A1]}},
+        {"spec": {"$patch": "replace", "nodeName": "n"}},
+        {"spec": {"nodeName": "n"}},
+    ),
+    (
+        "delete an object",
+        POD,
+        {"spec": {"securityContext": {"runAsUser": 1}}},
+        {"spec": {"securityContext": {"$patch": "delete"}}},
+        {"spec": {"securityContext": {}}},
+    ),
+    (
+        "null removes",
+        POD,
+        {"metadata": {"labels": {"a": "1", "b": "2"}}},
+        {"metadata": {"labels": {"a": None, "z": None}}},
+        {"metadata": {"labels": {"b": "2"}}},
+    ),
+    (
+        "nulls of new objects vanish",
+        POD,
+        {"spec": {}},
+        {"spec": {"securityContext": {"runAsUser": None, "fsGroup": 1}}},
+        {"spec": {"securityContext": {"fsGroup": 1}}},
+    ),
+    (
+        "sets of scalars join",
+        POD,
+        {"metadata": {"finalizers": ["a/x"]}},
+        {"metadata": {"finalizers": ["b/x", "a/x"]}},
+        {"metadata": {"finalizers": ["b/x", "a/x"]}},
+    ),
+    (
+        "scalars are removed",
+        POD,
+        {"metadata": {"finalizers": ["a/x", "b/x"]}},
+        {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a/x"]}},
+        {"metadata": {"finalizers": ["b/x"]}},
+    ),
+    (
+        "atomic lists are replaced",
+        POD,
+        {"spec": {"tolerations": [{"key": "a"}]}},
+        {"spec": {"tolerations": [{"key": "b"}]}},
+        {"spec": {"tolerations": [{"key": "b"}]}},
+    ),
+    (
+        "retainKeys clears the rest",
+        DEPLOYMENT,
+        {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}},
+        {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}},
+        {"spec": {"strategy": {"type": "Recreate"}}},
+    ),
+    (
+        "ports merge by containerPort",
+        POD,
+        containers({"name": "a", "ports": [{"containerPort": 80}]}),
+        containers({"name": "a", "ports": [{"containerPort": 80, "name": "web"}]}),
+        containers({"name": "a", "ports": [{"containerPort": 80, "name": "web"}]}),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "obj", "patch", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_merges(kind, obj, patch, expected):
+    before, patch_before = copy.deepcopy(obj), copy.deepcopy(patch)
+    assert strategic_merge(obj, patch, kind) == expected
+    assert (obj, patch) == (before, patch_before)
+
+
+REFUSALS = [
+    ([1], BadRequest, "invalid JSON document"),
+    ({"spec": {"$setElementOrder/containers": 1}}, BadRequest, "invalid patch format of setElementOrder list"),
+    ({"spec": {"$retainKeys": ["a"], "nodeName": "n"}}, BadRequest, "invalid patch format of retainKeys"),
+    ({"metadata": {"$deleteFromPrimitiveList": []}}, BadRequest, "invalid patch format of primitive list"),
+    (containers({"image": "x"}), InternalError, "map: map[image:x] does not contain declared merge key: name"),
+    (
+        containers({"name": "a", "$patch": "boil"}),
+        InternalError,
+        "unknown patch type: boil in map: map[$patch:boil name:a]",
+    ),
+    (containers([1]), PatchFailed, "the server rejected our request due to an error in our request"),
+]
+
+
+@pytest.mark.parametrize(("patch", "error", "message"), REFUSALS)
+def test_refuses(patch, error, message):
+    with pytest.raises(error) as caught:
+        strategic_merge({"metadata": {"finalizers": []}, "spec": {"containers": [A1]}}, patch, POD)
+    assert caught.value.message == message
+
+
+def test_unchanged_parts_are_shared():
+    obj = {"metadata": {"labels": {"a": "1"}}, "spec": {"containers": [A1, B1]}}
+    patched = strategic_merge(obj, containers({"name": "b", "image": "b:2"}), POD)
+    assert patched["metadata"] is obj["metadata"]
+    assert patched["spec"]["containers"][0] is A1
