@@ -9,7 +9,7 @@ from kybern.api.types.policy_v1 import PodDisruptionBudget
 from kybern.api.types.storage_v1 import StorageClass
 from kybern.base.clock import Clock, SystemClock
 from kybern.client.client import Client
-from kybern.client.informer import InformerFactory
+from kybern.client.factory import InformerFactory
 from kybern.client.objects import Key
 from kybern.scheduler.config import SchedulerConfig
 from kybern.scheduler.events import SchedulerEvents
@@ -33,7 +33,7 @@ class Scheduler:
     def __init__(self, config: SchedulerConfig, client: Client, clock: Clock, random: Random) -> None:
         self._config = config
         self._clock = clock
-        self._factory = InformerFactory(client)
+        self._factory = InformerFactory(client, clock=clock, source=random)
         self._pods = self._factory.informer(Pod, field_selector="status.phase!=Succeeded,status.phase!=Failed")
         self._nodes = self._factory.informer(Node)
         self._namespaces = self._factory.informer(Namespace)

@@ -1,9 +1,10 @@
 """Decides where a Pod goes: the feasible node with the best score, or a refusal with its reasons."""
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 
 from kybern.scheduler.columns import Ints, np
 from kybern.scheduler.config import Weights
+from kybern.scheduler.filters import fit
 from kybern.scheduler.nodes import NodeTable
 from kybern.scheduler.reasons import Refusal, VolumeMask, refuse
 from kybern.scheduler.shape import PodRequest, Shape
@@ -45,14 +46,14 @@ class Placer:
         keys = self._sheet(request.shape).keys_for(request, volumes.allowed if volumes else None)
         if request.pinned is not None:
             rows = np.array([table.rows[name] for name in request.pinned if name in table.rows], np.int64)
-            return self._best(request, keys, rows) or refuse(request, table, volumes)
+            return self._best(request, keys, rows) or self._refuse(request, volumes)
         kept = table.rows.get(self._nominations.get(request.key, ""), -1)
         if kept >= 0 and keys[kept] != INFEASIBLE and self._spared(request, kept):
             return table.names[kept], int(keys[kept]) >> TIE_BITS
         row = int(keys.argmax()) if len(table) else -1
         if row >= 0 and keys[row] != INFEASIBLE and (not self.nominated or self._spared(request, row)):
             return table.names[row], int(keys[row]) >> TIE_BITS
-        return self._best(request, keys, None) or refuse(request, table, volumes)
+        return self._best(request, keys, None) or self._refuse(request, volumes)
 
     def feasible(self, request: PodRequest, row: int, volumes: VolumeMask | None = None) -> bool:
         """Whether one row can take the Pod as things stand (preemption's dry run asks)."""
@@ -81,25 +82,16 @@ class Placer:
 
     def _spared(self, request: PodRequest, row: int) -> bool:
         """Whether the Pods nominated to this row, of no lower priority, would still fit beside this one."""
-        others = self.nominated.get(self._table.names[row])
-        if not others:
+        if not self.nominated:
             return True
-        waiting = [
-            other for other in others.values() if other.key != request.key and other.priority >= request.priority
-        ]
-        return not waiting or fits_beside(self._table, row, [request, *waiting])
+        waiting = self._waiting(request, self._table.names[row])
+        return not waiting or not fit.lacking(self._table, row, [request, *waiting])
 
+    def _waiting(self, request: PodRequest, node: str) -> list[PodRequest]:
+        others = self.nominated.get(node, {})
+        return [other for other in others.values() if other.key != request.key and other.priority >= request.priority]
 
-def fits_beside(table: NodeTable, row: int, requests: list[PodRequest]) -> bool:
-    """Whether a row has room for several Pods at once."""
-    if int(table.pod_count[row]) + len(requests) > int(table.max_pods[row]):
-        return False
-    total: defaultdict[str, int] = defaultdict(int)
-    for request in requests:
-        for resource, number in request.shape.requests:
-            total[resource] += number
-    return all(
-        int(table.column(table.requested, resource)[row]) + number
-        <= int(table.column(table.allocatable, resource)[row])
-        for resource, number in total.items()
-    )
+    def _refuse(self, request: PodRequest, volumes: VolumeMask | None) -> Refusal:
+        rows = self._table.rows
+        held = {rows[node]: self._waiting(request, node) for node in self.nominated if node in rows}
+        return refuse(request, self._table, volumes, held)

@@ -1,6 +1,7 @@
 """Why no node can take a Pod, in upstream's words. Computed only when a Pod is refused."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kybern.scheduler.columns import Mask, np
@@ -16,6 +17,7 @@ from kybern.scheduler.filters import (
 from kybern.scheduler.nodes import NodeTable
 from kybern.scheduler.shape import PodRequest
 
+NOTHING_HELD: Mapping[int, Sequence[PodRequest]] = {}
 NO_NODES = "no nodes available to schedule pods"
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
@@ -84,8 +86,16 @@ class _Tally:
                 self.helpless |= rejected
 
 
-def refuse(request: PodRequest, table: NodeTable, volumes: VolumeMask | None = None) -> Refusal:
-    """Ask every filter in upstream's order; a node counts for the first that rejects it (for each shortage of it)."""
+def refuse(
+    request: PodRequest,
+    table: NodeTable,
+    volumes: VolumeMask | None = None,
+    held: Mapping[int, Sequence[PodRequest]] = NOTHING_HELD,
+) -> Refusal:
+    """Ask every filter in upstream's order; a node counts for the first that rejects it (for each shortage of it).
+
+    `held`: the Pods for which a row's room is kept.
+    """
     shape, tally = request.shape, _Tally(table)
     if request.pinned is not None:
         named = np.zeros(table.capacity, np.bool_)
@@ -96,7 +106,7 @@ def refuse(request: PodRequest, table: NodeTable, volumes: VolumeMask | None = N
     tally.reject("TaintToleration", taint_toleration.REASON, ~taint_toleration.mask(shape, table), final=True)
     tally.reject("NodeAffinity", node_affinity.REASON, ~node_affinity.mask(shape, table), final=True)
     tally.reject("NodePorts", node_ports.REASON, ~node_ports.mask(shape, table), final=False)
-    _reject_shortages(request, table, tally)
+    _reject_shortages(request, table, tally, held)
     for reason, rejected in volumes.reasons if volumes else ():
         tally.reject("VolumeBinding", reason, rejected, final=True)
     if shape.hard_spread:
@@ -115,7 +125,9 @@ def refuse(request: PodRequest, table: NodeTable, volumes: VolumeMask | None = N
     return Refusal(len(table), dict(tally.counts), frozenset(tally.plugins), resolvable)
 
 
-def _reject_shortages(request: PodRequest, table: NodeTable, tally: _Tally) -> None:
+def _reject_shortages(
+    request: PodRequest, table: NodeTable, tally: _Tally, held: Mapping[int, Sequence[PodRequest]]
+) -> None:
     """A node may lack several resources at once, and is counted for each."""
     rejected = np.zeros(table.capacity, np.bool_)
     for reason, short, never in fit.shortages(request.shape, table):
@@ -125,4 +137,10 @@ def _reject_shortages(request: PodRequest, table: NodeTable, tally: _Tally) -> N
             tally.plugins.add("NodeResourcesFit")
             rejected |= here
             tally.helpless |= here & never
+    for row, others in held.items():
+        if others and tally.open[row] and not rejected[row]:
+            reasons = fit.lacking(table, row, [request, *others])
+            tally.counts.update(reasons)
+            rejected[row] = bool(reasons)
+            tally.plugins.update(["NodeResourcesFit"] if reasons else [])
     tally.open &= ~rejected

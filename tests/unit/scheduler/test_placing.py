@@ -131,9 +131,8 @@ def test_removed_nodes_take_nothing_and_their_pods_come_back_with_them() -> None
 
 def test_a_table_grows() -> None:
     world = table([node(f"n{index}") for index in range(300)])
-    asking = request(
-        "p", affinity=required("podAntiAffinity", term("kubernetes.io/hostname", "red")), labels={"color": "red"}
-    )
+    alone = {"affinity": required("podAntiAffinity", term("kubernetes.io/hostname", "red")), "labels": {"color": "red"}}
+    asking = request("p", **alone)
     placer, taken = Placer(world), set()
     for index in range(300):
         choice = placer.decide(asking)

@@ -91,7 +91,9 @@ def test_room_is_kept_for_the_nominated() -> None:
     placer = Placer(world)
     high = request("high", {"cpu": "3"}, priority=10)
     placer.nominate(high, "a")
-    assert isinstance(placer.decide(request("low", {"cpu": "2"})), Refusal)
+    refused = placer.decide(request("low", {"cpu": "2"}))
+    assert isinstance(refused, Refusal)
+    assert refused.message == "0/1 nodes are available: 1 Insufficient cpu."
     assert placer.decide(request("small", {"cpu": "1"}))[0] == "a"  # type: ignore[index]
     assert placer.decide(request("higher", {"cpu": "2"}, priority=11))[0] == "a"  # type: ignore[index]
     assert placer.decide(high)[0] == "a"  # type: ignore[index]

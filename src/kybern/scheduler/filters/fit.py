@@ -1,10 +1,11 @@
 """NodeResourcesFit: what is requested and what the Pod requests fit into the allocatable."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from kybern.scheduler.columns import Ints, Mask, np
 from kybern.scheduler.nodes import NodeTable
-from kybern.scheduler.shape import Shape
+from kybern.scheduler.shape import PodRequest, Shape
 
 TOO_MANY_PODS = "Too many pods"
 
@@ -31,3 +32,19 @@ def shortages(shape: Shape, table: NodeTable) -> Iterator[tuple[str, Mask, Mask]
         allocatable = table.column(table.allocatable, resource)
         short = table.column(table.requested, resource) + number > allocatable
         yield insufficient(resource), short, number > allocatable
+
+
+def lacking(table: NodeTable, row: int, requests: Sequence[PodRequest]) -> list[str]:
+    """Why a row has no room for several Pods at once; empty where it has."""
+    reasons = []
+    if int(table.pod_count[row]) + len(requests) > int(table.max_pods[row]):
+        reasons.append(TOO_MANY_PODS)
+    total: defaultdict[str, int] = defaultdict(int)
+    for request in requests:
+        for resource, number in request.shape.requests:
+            total[resource] += number
+    for resource, number in total.items():
+        used = int(table.column(table.requested, resource)[row])
+        if used + number > int(table.column(table.allocatable, resource)[row]):
+            reasons.append(insufficient(resource))
+    return reasons
