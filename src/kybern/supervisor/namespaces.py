@@ -17,10 +17,10 @@ class CommandFailed(Exception):
     """A command of the machine failed: which, and what it said."""
 
 
-def run(*command: str, check: bool = True, text: str | None = None) -> str:
+def run(*command: str, check: bool = True, text: str | None = None, seconds: float = COMMAND_SECONDS) -> str:
     """Run a command of the machine and return what it printed. Raises CommandFailed, unless told not to check."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, input=text, timeout=COMMAND_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, input=text, timeout=seconds, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandFailed(f"{' '.join(command)}: {error}") from error
     if check and done.returncode:

@@ -1,8 +1,8 @@
 """The network of the nodes: the fabric's bridge, routes, kernel switches, the CNI configuration of each node.
 
-Invariant: an address of the cluster that nobody has dies on this machine. Service addresses lead to an empty bridge where
-a node lives (an `unreachable` route would fail `connect()` before the OUTPUT hook can translate), Pod addresses outside
-the node's own subnet and its peers' are unreachable. Everything may be applied again at any time.
+Invariant: an address of the cluster that nobody has dies on this machine. Where a node lives, Service addresses lead to
+an empty bridge (an `unreachable` route would fail `connect()` before the OUTPUT hook can translate). Pod addresses
+outside the node's own subnet and its peers' are unreachable. Everything may be applied again at any time.
 """
 
 import ipaddress
