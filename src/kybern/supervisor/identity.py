@@ -1,0 +1,99 @@
+"""Which process is which: a pid means nothing without the time at which its process started."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kybern.supervisor.layout import RUN_DIRECTORY
+
+RECORD = RUN_DIRECTORY / "processes.json"
+SUPERVISOR = "supervisor"
+STOP_SECONDS = 10.0
+"""How long a process may take to leave after SIGTERM before it is killed."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One process, for ever: no other process will have the same pid and start on this boot."""
+
+    pid: int
+    started: int
+    """Clock ticks from boot to its start."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs (a zombie does not)."""
+        return _start(self.pid) == self.started
+
+
+def identify(pid: int) -> Identity | None:
+    """The identity of a running process."""
+    started = _start(pid)
+    return None if started is None else Identity(pid, started)
+
+
+def _start(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def write_record(processes: Mapping[str, Identity], data_directory: Path, nodes: int, path: Path = RECORD) -> None:
+    """Note who runs: replaced in one step, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    document = {
+        "dataDirectory": str(data_directory),
+        "nodes": nodes,
+        "processes": {name: asdict(identity) for name, identity in processes.items()},
+    }
+    partial.write_text(json.dumps(document, indent=2) + "\n")
+    partial.rename(path)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the last supervisor noted."""
+
+    data_directory: Path
+    nodes: int
+    processes: Mapping[str, Identity]
+
+    @property
+    def supervisor(self) -> Identity | None:
+        """The supervisor, if it is alive."""
+        found = self.processes.get(SUPERVISOR)
+        return found if found and found.alive else None
+
+
+def read_record(path: Path = RECORD) -> Record | None:
+    """The last note; None where there is none, or none that can be read."""
+    try:
+        document = json.loads(path.read_text())
+        return Record(
+            Path(document["dataDirectory"]),
+            int(document["nodes"]),
+            {name: Identity(**identity) for name, identity in document["processes"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def stop(processes: Mapping[str, Identity], seconds: float = STOP_SECONDS) -> None:
+    """End these very processes: SIGTERM, and SIGKILL for those that stay."""
+    for code, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, STOP_SECONDS)):
+        alive = [identity for identity in processes.values() if identity.alive]
+        for identity in alive:
+            try:
+                os.kill(identity.pid, code)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + patience
+        while any(identity.alive for identity in alive) and time.monotonic() < deadline:
+            time.sleep(0.01)

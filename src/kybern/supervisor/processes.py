@@ -1,0 +1,192 @@
+"""The loop of the supervisor: keeps a set of programs running, each in a forked child, until it is told to stop.
+
+Invariants: the supervisor has one thread, no event loop and no gRPC channel, so a fork is always safe; what it has
+imported its children share. A program that ends is started again with back-off. The supervisor's death harms no child:
+a later one finds them by their recorded identities and takes over.
+"""
+
+import gc
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kybern.supervisor.identity import Identity, identify, stop
+
+FIRST_DELAY_SECONDS = 0.1
+LAST_DELAY_SECONDS = 10.0
+STEADY_SECONDS = 30.0
+"""A program that ran so long is healthy again: its next failure waits the first delay."""
+LOG_LIMIT_BYTES = 16 << 20
+"""A log larger than this when its program starts is put aside, in place of the one put aside before."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Something to keep running."""
+
+    name: str
+    run: Callable[[], None]
+    """Runs in the forked child; the child ends when it returns."""
+    once: bool = False
+    """Whether success ends it for good; a failure is still tried again."""
+    after: Callable[[], bool] = lambda: True
+    """Whether it may be started now (asked again every few milliseconds)."""
+    stop_seconds: float = 10.0
+
+
+@dataclass
+class _Child:
+    program: Program
+    identity: Identity | None = None
+    descriptor: int = -1
+    started: float = 0.0
+    failures: int = 0
+    next_start: float = 0.0
+    done: bool = False
+    restarts: int = field(default=0)
+
+
+class Supervisor:
+    """Runs programs; `changed` is told who runs whenever that changes."""
+
+    def __init__(self, programs: list[Program], logs: Path, changed: Callable[[Mapping[str, Identity]], None]) -> None:
+        self._children = [_Child(program) for program in programs]
+        self._logs = logs
+        self._changed = changed
+        self._stopping = False
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def run(self) -> None:
+        """Keep everything running until SIGTERM or SIGINT; then stop the programs, the last one first."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with self._signals():
+            poll = select.poll()
+            poll.register(self._wake_read, select.POLLIN)
+            while not self._stopping:
+                self._start_due(poll)
+                for descriptor, _ in poll.poll(self._patience()):
+                    if descriptor == self._wake_read:
+                        os.read(self._wake_read, 4096)
+                    else:
+                        self._ended(descriptor, poll)
+        self._stop_all()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def leave(_number: int, _frame: object) -> None:
+            self._stopping = True
+
+        former = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+        former_wake = signal.set_wakeup_fd(self._wake_write)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(former_wake)
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _patience(self) -> int:
+        """Milliseconds until something is due; a program that waits for another is asked for often."""
+        now = time.monotonic()
+        waits = [c.next_start - now for c in self._children if c.identity is None and not c.done]
+        return int(1000 * max(0.005, min(waits))) if waits else 60_000
+
+    def _start_due(self, poll: select.poll) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.identity is None and not child.done and now >= child.next_start and child.program.after():
+                self._start(child)
+                poll.register(child.descriptor, select.POLLIN)
+                self._tell()
+
+    def _start(self, child: _Child) -> None:
+        gc.collect()
+        gc.freeze()
+        pid = os.fork()
+        if pid == 0:
+            self._become(child.program)
+        child.identity = identify(pid) or Identity(pid, 0)
+        child.descriptor = os.pidfd_open(pid)
+        child.started = time.monotonic()
+
+    def _become(self, program: Program) -> None:
+        """The child's life: never returns."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            self._redirect(program.name)
+            for child in self._children:
+                if child.descriptor >= 0:
+                    os.close(child.descriptor)
+            program.run()
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _redirect(self, name: str) -> None:
+        path = self._logs / f"{name}.log"
+        if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        os.close(nothing)
+
+    def _ended(self, descriptor: int, poll: select.poll) -> None:
+        child = next(child for child in self._children if child.descriptor == descriptor)
+        assert child.identity is not None
+        _, waited = os.waitpid(child.identity.pid, 0)
+        poll.unregister(descriptor)
+        os.close(descriptor)
+        now = time.monotonic()
+        child.identity, child.descriptor = None, -1
+        if child.program.once and waited == 0:
+            child.done = True
+        else:
+            child.failures = 1 if now - child.started > STEADY_SECONDS else child.failures + 1
+            delay = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** (child.failures - 1))
+            child.next_start = now + delay
+            code = os.waitstatus_to_exitcode(waited)
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+            print(f"{child.program.name} {how}; started again in {delay:.1f} s", file=sys.stderr, flush=True)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed({c.program.name: c.identity for c in self._children if c.identity is not None})
+
+    def _stop_all(self) -> None:
+        for child in reversed(self._children):
+            if child.identity is None:
+                continue
+            name = child.program.name
+            try:
+                os.kill(child.identity.pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+            ready, _, _ = select.select([child.descriptor], [], [], child.program.stop_seconds)
+            if not ready:
+                print(f"{name} did not leave; killed", file=sys.stderr, flush=True)
+                stop({name: child.identity}, 0.0)
+            os.waitpid(child.identity.pid, 0)
+            os.close(child.descriptor)
+            child.identity = None

@@ -1,0 +1,99 @@
+"""The end of a cluster: after it, the machine is as it was before `kybern up`, but for the data (that too, if asked).
+
+It trusts no memory but works from what is on the machine, so it also cleans up after a power cut or a kill -9 of all.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kybern.supervisor import cgroups, identity, namespaces
+from kybern.supervisor.layout import CGROUP, NODES_LIMIT, RUN_DIRECTORY, plan_layout
+from kybern.supervisor.network import CNI_NETWORK, remove_fabric
+
+CNI_RESULTS = Path("/var/lib/cni/results")
+"""Where libcni keeps the result of every ADD, for all networks of the machine."""
+SWITCHES = "switches.json"
+PROXY_TABLE = "kybern-proxy"
+
+
+def remember_switches(data_directory: Path, changed: Mapping[str, str]) -> None:
+    """Keep the former values of kernel switches until `down`; the first `up` knows them, a later one finds its own."""
+    path = data_directory / SWITCHES
+    known = json.loads(path.read_text()) if path.exists() else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**changed, **known}) + "\n")
+
+
+def forget_last_boot(boot: str = "") -> None:
+    """Where /run survives a power cut, clear what describes processes of an earlier boot."""
+    current = boot or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    note = RUN_DIRECTORY / "boot"
+    if note.exists() and note.read_text() == current:
+        return
+    shutil.rmtree(RUN_DIRECTORY, ignore_errors=True)
+    RUN_DIRECTORY.mkdir(parents=True)
+    note.write_text(current)
+
+
+def stop_processes() -> None:
+    """End the supervisor (which ends its programs), and whatever an earlier one left behind. Containers stay."""
+    record = identity.read_record()
+    if record is None:
+        return
+    if record.supervisor is not None:
+        identity.stop({identity.SUPERVISOR: record.supervisor}, seconds=60.0)
+    stop_orphans(record)
+
+
+def stop_orphans(record: identity.Record) -> None:
+    """End programs whose supervisor is gone, by their recorded identities."""
+    identity.stop({name: found for name, found in record.processes.items() if name != identity.SUPERVISOR})
+
+
+def tear_down(data_directory: Path, purge: bool, say: Callable[[str], None]) -> list[str]:
+    """Take everything away. Returns what could not be (nothing, if all is well)."""
+    say("stopping the processes")
+    stop_processes()
+    say("stopping the containers")
+    left = [] if cgroups.kill(CGROUP) else [f"processes {sorted(cgroups.processes(CGROUP))}"]
+    say("removing mounts, namespaces, bridges, routes")
+    for index in range(1, NODES_LIMIT + 1):
+        if (RUN_DIRECTORY / "mnt" / f"node{index}").exists():
+            namespaces.delete_mount(RUN_DIRECTORY / "mnt" / f"node{index}")
+        namespaces.delete_network(f"kybern-node{index}")
+    _remove_network(data_directory)
+    for directory in (data_directory, RUN_DIRECTORY):
+        left += [f"mount {path}" for path in namespaces.unmount_below(directory)]
+    left += [f"cgroup {path}" for path in cgroups.remove(CGROUP)]
+    _forget_cni_results()
+    if not left:
+        shutil.rmtree(RUN_DIRECTORY, ignore_errors=True)
+        if purge:
+            shutil.rmtree(data_directory, ignore_errors=True)
+    return left
+
+
+def _remove_network(data_directory: Path) -> None:
+    namespaces.run("nft", "delete", "table", "ip", PROXY_TABLE, check=False)
+    path = data_directory / SWITCHES
+    switches = json.loads(path.read_text()) if path.exists() else {}
+    links = {entry.name for entry in Path("/sys/class/net").iterdir()}
+    nodes = [node for node in plan_layout(data_directory, NODES_LIMIT).nodes if node.host_link in links]
+    remove_fabric(nodes, switches)
+    path.unlink(missing_ok=True)
+
+
+def _forget_cni_results() -> None:
+    """Remove libcni's notes about our Pods and their loopbacks; nobody will send a DEL for them any more."""
+    if not CNI_RESULTS.exists():
+        return
+    ours = [path for path in CNI_RESULTS.iterdir() if path.name.startswith(f"{CNI_NETWORK}-")]
+    containers = {path.name.split("-")[1] for path in ours}
+    loopbacks = [path for path in CNI_RESULTS.glob("cni-loopback-*") if path.name.split("-")[2] in containers]
+    for path in [*ours, *loopbacks]:
+        path.unlink(missing_ok=True)
+    for directory in (CNI_RESULTS, CNI_RESULTS.parent):
+        if directory.exists() and not any(directory.iterdir()):
+            directory.rmdir()
