@@ -32,6 +32,10 @@ class Placer:
             self._nominations[request.key] = node
             self.nominated.setdefault(node, {})[request.key] = request
 
+    def nomination(self, key: tuple[str, str]) -> str:
+        """The node that is kept for a Pod, or ""."""
+        return self._nominations.get(key, "")
+
     def withdraw(self, key: tuple[str, str]) -> None:
         """Keep no room for a Pod any more."""
         node = self._nominations.pop(key, "")

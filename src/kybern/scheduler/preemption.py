@@ -94,11 +94,12 @@ def preempt(
     """Leaves the tables as they were."""
     if not request.may_preempt:
         return PreemptionPlan(message=NOT_ELIGIBLE)
-    kept = table.rows.get(request.nominated, -1)
+    nominated = placer.nomination(request.key) or request.nominated
+    kept = table.rows.get(nominated, -1)
     if kept >= 0 and any(
         other.identity.terminating and other.priority < request.priority for other in table.by_row[kept].values()
     ):
-        return PreemptionPlan(message=WAITING)
+        return PreemptionPlan(nominated, message=WAITING)
     hopeful = np.flatnonzero(refusal.resolvable)
     candidates = _candidates(request, hopeful, table, placer, budgets, random, volumes, memory)
     if not candidates:

@@ -144,6 +144,19 @@ def test_a_table_grows() -> None:
     assert len(taken) == 300
 
 
+def test_a_full_node_is_full_for_pods_that_look_at_others_too() -> None:
+    world = table([node(f"n{index}", pods=1) for index in range(12)])
+    rule = {"affinity": required("podAntiAffinity", term("zone", "red"))}
+    placer, taken = Placer(world), set()
+    for index in range(12):
+        asking = request(f"p{index}", **rule)
+        choice = placer.decide(asking)
+        assert not isinstance(choice, Refusal)
+        world.assign(asking, choice[0])
+        taken.add(choice[0])
+    assert len(taken) == 12
+
+
 def test_lots_are_drawn_by_seed() -> None:
     names = {Placer(_empty(seed)).decide(request("p"))[0] for seed in range(20)}  # type: ignore[index]
     assert len(names) > 1

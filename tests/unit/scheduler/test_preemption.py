@@ -99,3 +99,15 @@ def test_room_is_kept_for_the_nominated() -> None:
     assert placer.decide(high)[0] == "a"  # type: ignore[index]
     placer.withdraw(high.key)
     assert placer.decide(request("low", {"cpu": "2"}))[0] == "a"  # type: ignore[index]
+
+
+def test_who_waits_for_victims_to_end_evicts_no_one_else() -> None:
+    leaving = running("x", "a", 0, "2", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"})
+    world = table([node("a"), node("b")], [leaving, running("y", "a", 0), running("z", "b", 0, "4")])
+    placer = Placer(world)
+    placer.nominate(HIGH, "a")
+    refusal = placer.decide(HIGH)
+    assert isinstance(refusal, Refusal)
+    plan = preempt(HIGH, refusal, world, placer, (), Random(1))
+    assert (plan.node, plan.victims) == ("a", ())
+    assert plan.message == "preemption: not eligible due to a terminating pod on the nominated node."
