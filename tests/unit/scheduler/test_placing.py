@@ -155,6 +155,7 @@ def test_a_full_node_is_full_for_pods_that_look_at_others_too() -> None:
         world.assign(asking, choice[0])
         taken.add(choice[0])
     assert len(taken) == 12
+    assert isinstance(placer.decide(request("p12", **rule)), Refusal)
 
 
 def test_lots_are_drawn_by_seed() -> None:
