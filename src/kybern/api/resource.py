@@ -103,7 +103,9 @@ class Resource:
     columns: Sequence[Column] = ()
     """Without Name and Age columns only if upstream's table lacks them."""
     cells: Callable[[Object, float], Sequence[Any]] | None = None
-    """(object, now) -> one cell for each column. None: Name and Age."""
+    """(object, now) -> one cell for each column. None: Name and Created At."""
+    row_conditions: Callable[[Object], Sequence[Object]] | None = None
+    """Conditions of the object's row in a Table (metav1.TableRowCondition)."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     """Field selectors besides metadata.name and metadata.namespace."""
     has_generation: bool = False

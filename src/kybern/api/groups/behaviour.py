@@ -33,6 +33,7 @@ class Behaviour:
 
     columns: Sequence[Column] = ()
     cells: Callable[[Object, float], Sequence[Any]] | None = None
+    row_conditions: Callable[[Object], Sequence[Object]] | None = None
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     generation: Callable[[Object, Object], bool] | None = None
     """(new, old) -> the desired state changed; None: the kind has no generation."""
@@ -115,6 +116,7 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         subresources=tuple(_subresource(sub, b) for sub in names.subresources),
         columns=b.columns,
         cells=b.cells,
+        row_conditions=b.row_conditions,
         selectable_fields=b.selectable_fields,
         has_generation=b.generation is not None,
         has_status=has_status and b.empty_status is not None,
