@@ -1,7 +1,11 @@
 """`kybern scheduler`: the scheduler alone, against any conformant API server."""
 
 import argparse
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kybern.client.client import Client
 
 NAME = "scheduler"
 HELP = "run the scheduler alone, against the API server of a kubeconfig"
@@ -50,9 +54,14 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _elected(client: Any, callback: Any) -> None:
+async def _elected(client: "Client", callback: Callable[[], Awaitable[None]]) -> None:
+    import random
     import socket
+    import uuid
 
+    from kybern.base.clock import SystemClock
     from kybern.client.leader_election import LeaderElector
 
-    await LeaderElector(client, LEASE_NAME, socket.gethostname().lower()).run(callback)
+    identity = f"{socket.gethostname().lower()}_{uuid.uuid4()}"
+    elector = LeaderElector(client, LEASE_NAME, identity, clock=SystemClock(), source=random.SystemRandom())
+    await elector.run(callback)
