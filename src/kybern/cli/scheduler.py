@@ -36,14 +36,18 @@ def execute(args: argparse.Namespace) -> int:
     config = load(args.config)
 
     async def run() -> None:
+        from kybern.base.clock import SystemClock
+        from kybern.client.trace_shipper import ship_traces
         from kybern.scheduler.loop import run as run_scheduler
 
         client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-scheduler")
         try:
-            if not args.leader_elect:
-                await run_scheduler(config, client)
-                return
-            await _elected(client, lambda: run_scheduler(config, client))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(ship_traces(client, clock=SystemClock()))
+                if args.leader_elect:
+                    group.create_task(_elected(client, lambda: run_scheduler(config, client)))
+                else:
+                    group.create_task(run_scheduler(config, client))
         finally:
             await client.close()
 
