@@ -1,0 +1,215 @@
+"""One container's `ContainerStatus` from what the runtime, the probes and the last status say. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kybern.api.types.core_v1 import (
+    Container,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+    ContainerUser,
+    LinuxContainerUser,
+    Pod,
+    VolumeMountStatus,
+)
+from kybern.base.clock import format_time
+from kybern.kubelet.observed import NANOSECONDS, PodRuntime, restarts_of
+from kybern.kubelet.pod_spec import Kind, find_status, should_restart
+from kybern.kubelet.ports import ProbeKind, ProbeResults
+from kybern.kubelet.runtime import views
+
+RUNTIME_NAME = "containerd"
+KILLED_EXIT_CODE = 137
+UNKNOWN = "ContainerStatusUnknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a container does not run: `ErrImagePull`, `CrashLoopBackOff`, …"""
+
+    reason: str
+    message: str = ""
+
+
+def container_id(status: views.ContainerStatus) -> str:
+    return f"{RUNTIME_NAME}://{status.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInputs:
+    """What the statuses of one Pod's containers are made from."""
+
+    pod: Pod
+    observed: PodRuntime
+    probes: ProbeResults
+    waits: Mapping[str, Waiting]
+    ended: bool
+    """The Pod is over: what has no end gets one."""
+    initialised: bool
+
+
+def make_container_status(inputs: StatusInputs, kind: Kind, container: Container) -> ContainerStatus:
+    history = inputs.observed.all(container.name)
+    old = _old_status(inputs.pod, container.name)
+    if not history:
+        status = _without_runtime(inputs, container, old)
+    else:
+        status = _from_runtime(container, history, old)
+    waiting = inputs.waits.get(container.name)
+    if waiting is not None and not inputs.ended and _may_wait(inputs.pod, kind, container, status):
+        if status.state is not None and status.state.terminated:
+            status.last_state = status.state
+        status.state = ContainerState(waiting=ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
+    if inputs.ended and status.state is not None and not status.state.terminated:
+        _end(status)
+    _add_readiness(inputs, kind, container, history, status)
+    return status
+
+
+def _old_status(pod: Pod, name: str) -> ContainerStatus | None:
+    before = pod.status
+    return find_status(
+        [*before.container_statuses, *before.init_container_statuses, *before.ephemeral_container_statuses], name
+    )
+
+
+def _may_wait(pod: Pod, kind: Kind, container: Container, status: ContainerStatus) -> bool:
+    """A reason to wait counts where the container is to be started (again)."""
+    state = status.state
+    if state is None or state.running:
+        return False
+    if state.terminated is None:
+        return True
+    return should_restart(pod, kind, container, state.terminated.exit_code)
+
+
+def _without_runtime(inputs: StatusInputs, container: Container, old: ContainerStatus | None) -> ContainerStatus:
+    """The runtime has none: not started yet, or it was lost."""
+    if old is not None and old.state is not None and old.state.terminated:
+        return _copy(container, old)
+    reason = "ContainerCreating" if inputs.initialised or not inputs.pod.spec.init_containers else "PodInitializing"
+    status = ContainerStatus(name=container.name, image=container.image)
+    status.state = ContainerState(waiting=ContainerStateWaiting(reason=reason))
+    if old is None:
+        return status
+    status.restart_count, status.last_state = old.restart_count, old.last_state
+    if old.state is not None and old.state.running:
+        status.restart_count += 1
+        lost = "The container could not be located when the pod was deleted.  The container used to be Running"
+        status.last_state = ContainerState(
+            terminated=ContainerStateTerminated(reason=UNKNOWN, message=lost, exit_code=KILLED_EXIT_CODE)
+        )
+    return status
+
+
+def _copy(container: Container, old: ContainerStatus) -> ContainerStatus:
+    return ContainerStatus(
+        name=container.name,
+        image=old.image,
+        image_id=old.image_id,
+        container_id=old.container_id,
+        restart_count=old.restart_count,
+        state=old.state,
+        last_state=old.last_state,
+    )
+
+
+def _from_runtime(
+    container: Container, history: list[views.ContainerStatus], old: ContainerStatus | None
+) -> ContainerStatus:
+    newest = history[0]
+    status = ContainerStatus(
+        name=container.name,
+        image=newest.image or container.image,
+        image_id=newest.image_id,
+        container_id=container_id(newest),
+        restart_count=restarts_of(newest),
+        state=_state(newest),
+    )
+    ended = next((each for each in history[1:] if each.state is views.ContainerState.EXITED), None)
+    if ended is not None:
+        status.last_state = ContainerState(terminated=_terminated(ended))
+    elif old is not None and old.restart_count == status.restart_count:
+        status.last_state = old.last_state
+    elif old is not None and old.state is not None and old.state.terminated:
+        status.last_state = old.state
+    if newest.state is views.ContainerState.RUNNING:
+        _add_running(container, newest, status)
+    return status
+
+
+def _state(status: views.ContainerStatus) -> ContainerState:
+    if status.state is views.ContainerState.RUNNING:
+        return ContainerState(running=ContainerStateRunning(started_at=_time(status.started_at_ns)))
+    if status.state is views.ContainerState.EXITED:
+        return ContainerState(terminated=_terminated(status))
+    return ContainerState(waiting=ContainerStateWaiting())
+
+
+def _terminated(status: views.ContainerStatus) -> ContainerStateTerminated:
+    return ContainerStateTerminated(
+        exit_code=status.exit_code,
+        reason=status.reason or ("Error" if status.exit_code else "Completed"),
+        message=status.message,
+        started_at=_time(status.started_at_ns),
+        finished_at=_time(status.finished_at_ns),
+        container_id=container_id(status),
+    )
+
+
+def _time(nanoseconds: int) -> str:
+    """Null in upstream, absent here, when it has not happened."""
+    return format_time(nanoseconds / NANOSECONDS) if nanoseconds > 0 else ""
+
+
+def _add_running(container: Container, running: views.ContainerStatus, status: ContainerStatus) -> None:
+    """What only a running container has: resources, mounts, user."""
+    if container.resources is not None:
+        status.resources = container.resources
+        status.allocated_resources = container.resources.requests
+    status.volume_mounts = [
+        VolumeMountStatus(
+            name=mount.name,
+            mount_path=mount.mount_path,
+            read_only=mount.read_only or None,
+            recursive_read_only="Disabled" if mount.read_only else "",
+        )
+        for mount in container.volume_mounts
+    ]
+    if running.user is not None:
+        uid, gid, groups = running.user
+        status.user = ContainerUser(linux=LinuxContainerUser(uid=uid, gid=gid, supplemental_groups=list(groups)))
+
+
+def _end(status: ContainerStatus) -> None:
+    """The Pod is over, but nothing is known of how this container ended."""
+    status.state = ContainerState(
+        terminated=ContainerStateTerminated(
+            reason=UNKNOWN,
+            message="The container could not be located when the pod was terminated",
+            exit_code=KILLED_EXIT_CODE,
+        )
+    )
+
+
+def _add_readiness(
+    inputs: StatusInputs,
+    kind: Kind,
+    container: Container,
+    history: list[views.ContainerStatus],
+    status: ContainerStatus,
+) -> None:
+    if kind is Kind.EPHEMERAL:
+        return
+    running = status.state is not None and status.state.running is not None
+    result = inputs.probes.result
+    status.started = running and (container.startup_probe is None or result(ProbeKind.STARTUP, history[0].id) is True)
+    if kind is Kind.INIT:
+        terminated = status.state.terminated if status.state else None
+        status.ready = terminated is not None and terminated.exit_code == 0
+        return
+    ready = container.readiness_probe is None or (running and result(ProbeKind.READINESS, history[0].id) is True)
+    status.ready = bool(status.started) and ready

@@ -1,0 +1,178 @@
+"""The Node object's labels, capacity and conditions. Pure.
+
+Source: https://kubernetes.io/docs/reference/node/node-status/ and upstream's kubelet for reasons and messages.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kybern import KUBERNETES_VERSION
+from kybern.api.types.core_v1 import (
+    ContainerImage,
+    DaemonEndpoint,
+    NodeAddress,
+    NodeCondition,
+    NodeDaemonEndpoints,
+    NodeStatus,
+    NodeSwapStatus,
+    NodeSystemInfo,
+)
+from kybern.base.clock import format_time
+from kybern.kubelet.node.machine import Machine, Pressure
+
+MAX_PODS = 110
+IMAGES_LIMIT = 50
+"""Images that the status lists, the largest first (`nodeStatusMaxImages`)."""
+
+MEMORY_AVAILABLE_MIN_BYTES = 100 << 20
+DISK_AVAILABLE_MIN = 0.10
+INODES_FREE_MIN = 0.05
+PIDS_LEFT_MIN = 0.05
+"""Below these the node is under pressure (`evictionHard`; upstream sets no default for pids)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the runtime says of itself; empty: it is well."""
+
+    runtime_version: str
+    """`containerd://1.6.20`."""
+    problems: Sequence[str] = ()
+    """`container runtime is down`, `container runtime network not ready: …`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the node is called and where it is reached."""
+
+    name: str
+    addresses: Sequence[str]
+    """InternalIPs."""
+    port: int = 10250
+
+
+def labels(identity: Identity, machine: Machine) -> dict[str, str]:
+    """The labels that every kubelet sets on its node."""
+    return {
+        "beta.kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/hostname": identity.name,
+        "kubernetes.io/os": "linux",
+    }
+
+
+def capacity(machine: Machine) -> dict[str, str]:
+    """All that the machine has."""
+    return {
+        "cpu": str(machine.cpus),
+        "ephemeral-storage": f"{machine.disk_bytes >> 10}Ki",
+        "memory": f"{machine.memory_bytes >> 10}Ki",
+        "pods": str(MAX_PODS),
+    }
+
+
+def allocatable(machine: Machine) -> dict[str, str]:
+    """What Pods may ask for: the capacity without what must stay free."""
+    disk = machine.disk_bytes - int(machine.disk_bytes * DISK_AVAILABLE_MIN)
+    memory = max(machine.memory_bytes - MEMORY_AVAILABLE_MIN_BYTES, 0)
+    return capacity(machine) | {"ephemeral-storage": str(disk), "memory": f"{memory >> 10}Ki"}
+
+
+def node_status(
+    identity: Identity,
+    machine: Machine,
+    pressure: Pressure,
+    health: Health,
+    images: Sequence[ContainerImage],
+    before: Sequence[NodeCondition],
+    now: float,
+) -> NodeStatus:
+    """The whole status. Conditions that stay as they were in `before` keep their transition time."""
+    named = [NodeAddress(type="InternalIP", address=address) for address in identity.addresses]
+    listed = sorted(images, key=lambda image: (-(image.size_bytes or 0), image.names))
+    return NodeStatus(
+        addresses=[*named, NodeAddress(type="Hostname", address=identity.name)],
+        capacity=capacity(machine),
+        allocatable=allocatable(machine),
+        conditions=conditions(machine, pressure, health, before, now),
+        daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
+        images=listed[:IMAGES_LIMIT],
+        node_info=_info(machine, health),
+    )
+
+
+def conditions(
+    machine: Machine, pressure: Pressure, health: Health, before: Sequence[NodeCondition], now: float
+) -> list[NodeCondition]:
+    """MemoryPressure, DiskPressure, PIDPressure and Ready."""
+    short_of_memory = pressure.memory_available_bytes < MEMORY_AVAILABLE_MIN_BYTES
+    short_of_disk = (
+        pressure.disk_available_bytes < machine.disk_bytes * DISK_AVAILABLE_MIN
+        or pressure.disk_inodes_free < pressure.disk_inodes * INODES_FREE_MIN
+    )
+    short_of_pids = pressure.pids > machine.pid_limit * (1 - PIDS_LEFT_MIN)
+    ready = (
+        NodeCondition(type="Ready", status="False", reason="KubeletNotReady", message=", ".join(health.problems))
+        if health.problems
+        else NodeCondition(
+            type="Ready", status="True", reason="KubeletReady", message="kubelet is posting ready status"
+        )
+    )
+    found = [
+        _pressure("MemoryPressure", short_of_memory, "Memory", "sufficient memory available", "insufficient memory"),
+        _pressure("DiskPressure", short_of_disk, "Disk", "no disk pressure", "disk pressure"),
+        _pressure("PIDPressure", short_of_pids, "PID", "sufficient PID available", "insufficient PID"),
+        ready,
+    ]
+    return [_timed(condition, before, now) for condition in found]
+
+
+_REASONS: Mapping[str, tuple[str, str]] = {
+    "Memory": ("KubeletHasSufficientMemory", "KubeletHasInsufficientMemory"),
+    "Disk": ("KubeletHasNoDiskPressure", "KubeletHasDiskPressure"),
+    "PID": ("KubeletHasSufficientPID", "KubeletHasInsufficientPID"),
+}
+
+
+def _pressure(type_: str, short: bool, what: str, well: str, ill: str) -> NodeCondition:
+    return NodeCondition(
+        type=type_,
+        status="True" if short else "False",
+        reason=_REASONS[what][short],
+        message=f"kubelet has {ill if short else well}",
+    )
+
+
+def _timed(condition: NodeCondition, before: Sequence[NodeCondition], now: float) -> NodeCondition:
+    condition.last_heartbeat_time = condition.last_transition_time = format_time(now)
+    for old in before:
+        if (old.type, old.status) == (condition.type, condition.status) and old.last_transition_time:
+            condition.last_transition_time = old.last_transition_time
+    return condition
+
+
+def same(left: NodeStatus, right: NodeStatus) -> bool:
+    """Whether two statuses say the same, but for the time of the heartbeat."""
+    return _without_heartbeat(left) == _without_heartbeat(right)
+
+
+def _without_heartbeat(status: NodeStatus) -> tuple[object, ...]:
+    spoken = [(each.type, each.status, each.reason, each.message) for each in status.conditions]
+    own = (status.addresses, status.capacity, status.allocatable, status.images)
+    return (spoken, *own, status.daemon_endpoints, status.node_info)
+
+
+def _info(machine: Machine, health: Health) -> NodeSystemInfo:
+    return NodeSystemInfo(
+        machine_id=machine.machine_id,
+        system_uuid=machine.system_uuid,
+        boot_id=machine.boot_id,
+        kernel_version=machine.kernel_version,
+        os_image=machine.os_image,
+        container_runtime_version=health.runtime_version,
+        kubelet_version=KUBERNETES_VERSION,
+        operating_system="linux",
+        architecture=machine.architecture,
+        swap=NodeSwapStatus(capacity=machine.swap_bytes) if machine.swap_bytes else None,
+    )

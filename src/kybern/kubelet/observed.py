@@ -1,0 +1,114 @@
+"""What the runtime has of one Pod, as a value: sandboxes and containers, the newest first. Pure, but for `observe`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kybern.api.types.core_v1 import Pod
+from kybern.kubelet.cri import Runtime, RuntimeFailed
+from kybern.kubelet.labels import CONTAINER_HASH, CONTAINER_NAME, POD_UID, restart_count_of
+from kybern.kubelet.runtime.views import ContainerState, ContainerStatus, Sandbox
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PodRuntime:
+    """One Pod in the runtime."""
+
+    uid: str
+    sandboxes: tuple[Sandbox, ...] = ()
+    containers: tuple[ContainerStatus, ...] = ()
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """The sandbox of each container, by ids."""
+
+    def all(self, name: str) -> list[ContainerStatus]:
+        """Every container of this name, the newest first."""
+        return [container for container in self.containers if name_of(container) == name]
+
+    def latest(self, name: str) -> ContainerStatus | None:
+        return next(iter(self.all(name)), None)
+
+    def active(self, name: str) -> ContainerStatus | None:
+        """The newest container of this name, if it is in the newest sandbox: what ran in another is history."""
+        newest = self.latest(name)
+        if newest is None or self.sandbox is None or self.homes.get(newest.id) != self.sandbox.id:
+            return None
+        return newest
+
+    @property
+    def running(self) -> list[ContainerStatus]:
+        return [container for container in self.containers if container.state is ContainerState.RUNNING]
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The newest sandbox."""
+        return self.sandboxes[0] if self.sandboxes else None
+
+    @property
+    def ips(self) -> tuple[str, ...]:
+        return self.sandboxes[0].ips if self.sandboxes and self.sandboxes[0].ready else ()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Nothing runs and nothing can start any more."""
+        return not any(sandbox.ready for sandbox in self.sandboxes) and not self.running
+
+
+def name_of(container: ContainerStatus) -> str:
+    """The container's name in the Pod's spec."""
+    return container.labels.get(CONTAINER_NAME, container.name)
+
+
+def restarts_of(container: ContainerStatus) -> int:
+    return restart_count_of(container.annotations, container.attempt)
+
+
+def hash_of(container: ContainerStatus) -> str:
+    return container.annotations.get(CONTAINER_HASH, "")
+
+
+def finished_at(container: ContainerStatus) -> float:
+    """Seconds since the epoch."""
+    return container.finished_at_ns / NANOSECONDS
+
+
+def sandbox_needed(pod: Pod, observed: PodRuntime) -> tuple[bool, int]:
+    """Whether the Pod needs a new sandbox, and its attempt (upstream's PodSandboxChanged)."""
+    newest = observed.sandbox
+    if newest is None:
+        return True, 0
+    ready = [sandbox for sandbox in observed.sandboxes if sandbox.ready]
+    host_network = bool(pod.spec.host_network)
+    broken = (
+        len(ready) > 1 or not newest.ready or newest.host_network != host_network or not (host_network or newest.ips)
+    )
+    return broken, newest.attempt + 1
+
+
+async def observe(runtime: Runtime, uid: str, known: Mapping[str, ContainerStatus]) -> PodRuntime:
+    """Ask the runtime. `known` are statuses of before: what has exited does not change and is not asked for again."""
+    selector = {POD_UID: uid}
+    listed = await runtime.list_sandboxes(selector)
+    sandboxes = sorted(listed, key=lambda sandbox: (sandbox.created_at_ns, sandbox.attempt), reverse=True)
+    if sandboxes:
+        try:
+            sandboxes[0] = await runtime.sandbox_status(sandboxes[0].id)
+        except RuntimeFailed as error:
+            if error.code != "NOT_FOUND":
+                raise
+            del sandboxes[0]  # It went between the two calls.
+    containers = []
+    homes = {}
+    for record in await runtime.list_containers(selector):
+        before = known.get(record.id)
+        homes[record.id] = record.sandbox
+        if before is not None and before.state is ContainerState.EXITED:
+            containers.append(before)
+            continue
+        try:
+            containers.append(await runtime.container_status(record.id))
+        except RuntimeFailed as error:
+            if error.code != "NOT_FOUND":
+                raise
+    containers.sort(key=lambda container: (container.created_at_ns, container.attempt), reverse=True)
+    return PodRuntime(uid, tuple(sandboxes), tuple(containers), homes)

@@ -1,0 +1,111 @@
+"""The whole `PodStatus` that the kubelet reports. Pure: the Pod, the runtime's view, probes, waits to a status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kybern.api.types.core_v1 import ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus
+from kybern.base.clock import format_time
+from kybern.kubelet.conditions import OWNED, has_started, make_conditions
+from kybern.kubelet.container_status import StatusInputs, Waiting, make_container_status
+from kybern.kubelet.observed import PodRuntime, sandbox_needed
+from kybern.kubelet.phase import make_phase
+from kybern.kubelet.pod_spec import Kind, containers_of, is_sidecar
+from kybern.kubelet.ports import ProbeResults
+from kybern.kubelet.qos import qos_class
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The kubelet's own judgement over a Pod, stronger than what its containers say."""
+
+    phase: str
+    reason: str
+    message: str
+    conditions: tuple[PodCondition, ...] = field(default_factory=tuple)
+    """For example DisruptionTarget of an eviction."""
+
+
+def make_status(
+    pod: Pod,
+    observed: PodRuntime,
+    probes: ProbeResults,
+    *,
+    waits: Mapping[str, Waiting],
+    ended: bool,
+    verdict: Verdict | None,
+    host_ips: Sequence[str],
+    now: float,
+) -> PodStatus:
+    """The status to report. `ended`: nothing of the Pod runs, and nothing will."""
+    initialised = _is_initialised(pod, observed)
+    inputs = StatusInputs(pod, observed, probes, waits, ended, initialised)
+    by_kind: dict[Kind, list[ContainerStatus]] = {kind: [] for kind in Kind}
+    init: list[ContainerStatus] = []
+    for kind, container in containers_of(pod):
+        made = make_container_status(inputs, kind, container)
+        (init if kind in (Kind.INIT, Kind.SIDECAR) else by_kind[kind]).append(made)
+    regular = by_kind[Kind.REGULAR]
+    statuses = [*init, *regular]
+    phase = make_phase(pod, statuses, ended=ended, initialised=has_started(pod, statuses))
+    if pod.status.phase in ("Succeeded", "Failed"):
+        phase = pod.status.phase  # A Pod that was over stays so, whatever is found later.
+    elif verdict is not None:
+        phase = verdict.phase
+    needed, _ = sandbox_needed(pod, observed)
+    conditions = make_conditions(pod, statuses, phase, ready_to_start=not needed)
+    ips = list(host_ips) if pod.spec.host_network else list(observed.ips)
+    ips = ips or [ip.ip for ip in pod.status.pod_ips]
+    return PodStatus(
+        phase=phase,
+        reason=verdict.reason if verdict else pod.status.reason,
+        message=verdict.message if verdict else pod.status.message,
+        conditions=merge_conditions(
+            pod.status.conditions, [*conditions, *(verdict.conditions if verdict else ())], now
+        ),
+        init_container_statuses=init,
+        container_statuses=regular,
+        ephemeral_container_statuses=by_kind[Kind.EPHEMERAL],
+        host_ip=host_ips[0] if host_ips else "",
+        host_ips=[HostIP(ip=ip) for ip in host_ips],
+        pod_ip=ips[0] if ips else "",
+        pod_ips=[PodIP(ip=ip) for ip in ips],
+        qos_class=pod.status.qos_class or qos_class(pod),
+        start_time=pod.status.start_time or format_time(now),
+        observed_generation=pod.metadata.generation,
+    )
+
+
+def _is_initialised(pod: Pod, observed: PodRuntime) -> bool:
+    """Whether all init containers are done, as far as the runtime shows."""
+    if any(observed.latest(container.name) for container in pod.spec.containers):
+        return True
+    for container in pod.spec.init_containers:
+        latest = observed.latest(container.name)
+        if latest is None or (not is_sidecar(container) and not (latest.finished_at_ns and latest.exit_code == 0)):
+            return False
+    return True
+
+
+def merge_conditions(before: Sequence[PodCondition], made: Sequence[PodCondition], now: float) -> list[PodCondition]:
+    """Others' conditions stay; ours take their old transition time where the status did not change."""
+    known = {condition.type: condition for condition in before}
+    for condition in made:
+        old = known.get(condition.type)
+        same = old is not None and old.status == condition.status
+        condition.last_transition_time = old.last_transition_time if old and same else format_time(now)
+    mine = {condition.type for condition in made}
+    others = [condition for condition in before if condition.type not in mine and condition.type not in OWNED]
+    return [*others, *made]
+
+
+def rejected(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
+    """The status of a Pod that the node did not admit."""
+    return PodStatus(
+        phase="Failed",
+        reason=reason,
+        message=message,
+        qos_class=pod.status.qos_class or qos_class(pod),
+        start_time=format_time(now),
+        conditions=merge_conditions(pod.status.conditions, (), now),
+        observed_generation=pod.metadata.generation,
+    )
