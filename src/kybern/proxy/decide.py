@@ -1,0 +1,270 @@
+"""Pure: which elements of the kernel's maps one Service wants on this node.
+
+The rules are kube-proxy's (https://kubernetes.io/docs/reference/networking/virtual-ips/): ready endpoints, or else those
+that still serve while they terminate; traffic policies `Local` see the node's own endpoints only; `Local` of external
+traffic binds what comes from outside the cluster, and everyone inside is sent to any endpoint. A Service without endpoints
+refuses; a `Local` one whose endpoints are all elsewhere drops.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kybern.api.types.core_v1 import Pod, Service, ServicePort
+from kybern.api.types.discovery_v1 import Endpoint, EndpointSlice
+
+Element = tuple[str, str]
+"""A map or set of the table, and a key in it."""
+Elements = dict[Element, str]
+"""Keys with their values; "" in a set."""
+GroupKey = tuple[str, str, str, str]
+"""Namespace, Service, protocol and port, and which of its endpoints: `cluster`, `local`, `external`."""
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
+HEADLESS_LABEL = "service.kubernetes.io/headless"
+DEFAULT_AFFINITY_SECONDS = 10800
+PROTOCOLS = {"": "tcp", "TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
+GROUP_MARK = 0x4B000000
+"""The high byte of the packet mark that names a group of endpoints while a first packet is being translated."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """The node for which is decided."""
+
+    name: str
+    zone: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One address and port that can take a connection."""
+
+    address: str
+    port: int
+    local: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The endpoints of one Service port, as the policies cut them."""
+
+    cluster: Sequence[Backend]
+    local: Sequence[Backend]
+
+
+@dataclass
+class ServicePlan:
+    """What a Service wants."""
+
+    elements: Elements = field(default_factory=dict)
+    groups: set[GroupKey] = field(default_factory=set)
+    health_port: int = 0
+    """healthCheckNodePort; 0: none."""
+    local_endpoints: int = 0
+
+
+def wants_proxy(service: Service) -> bool:
+    """Whether this proxy serves the Service: it has an address, and no other proxy is named for it."""
+    labels = service.metadata.labels
+    if PROXY_NAME_LABEL in labels or HEADLESS_LABEL in labels:
+        return False
+    return service.spec.type != "ExternalName" and service.spec.cluster_ip not in ("", "None")
+
+
+def decide_service(
+    service: Service, slices: Sequence[EndpointSlice], here: Here, identify: Callable[[GroupKey], int]
+) -> ServicePlan:
+    """All elements of a Service; `identify` gives each group of endpoints its number."""
+    plan = ServicePlan()
+    if not wants_proxy(service):
+        return plan
+    for address in service.spec.cluster_ips or [service.spec.cluster_ip]:
+        if is_ipv4(address):
+            plan.elements["cluster_ips", address] = ""
+    for port in service.spec.ports:
+        _PortPlan(plan, service, port, choose(slices, port, here), identify).decide()
+    if service.spec.external_traffic_policy == "Local" and service.spec.type == "LoadBalancer":
+        plan.health_port = service.spec.health_check_node_port or 0
+    usable = _ready(endpoint for slice_ in slices for endpoint in slice_.endpoints)
+    plan.local_endpoints = len({endpoint.addresses[0] for endpoint in usable if endpoint.node_name == here.name})
+    return plan
+
+
+def choose(slices: Sequence[EndpointSlice], port: ServicePort, here: Here) -> Choice:
+    """The endpoints behind one port of a Service, without repeats, in a stable order."""
+    found: dict[tuple[str, int], Endpoint] = {}
+    protocol = port.protocol or "TCP"
+    for slice_ in slices:
+        if slice_.address_type != "IPv4":
+            continue
+        numbers = [p.port for p in slice_.ports if p.name == port.name and (p.protocol or "TCP") == protocol and p.port]
+        for endpoint in slice_.endpoints:
+            for number in numbers:
+                if number and endpoint.addresses:
+                    found.setdefault((endpoint.addresses[0], number), endpoint)
+    cluster = dict(_ready_items(_hinted(found, here)))
+    local = dict(_ready_items({at: e for at, e in found.items() if e.node_name == here.name}))
+    return Choice(_backends(cluster, here), _backends(local, here))
+
+
+def _backends(found: Mapping[tuple[str, int], Endpoint], here: Here) -> list[Backend]:
+    return [Backend(address, port, found[address, port].node_name == here.name) for address, port in sorted(found)]
+
+
+def _ready(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    return [e for _, e in _ready_items({(str(number), 0): e for number, e in enumerate(endpoints) if e.addresses})]
+
+
+def _ready_items(found: Mapping[tuple[str, int], Endpoint]) -> list[tuple[tuple[str, int], Endpoint]]:
+    """The ready ones; when there are none, those that serve while they terminate (KEP-1669)."""
+    ready = [(at, e) for at, e in found.items() if e.conditions is None or e.conditions.ready is not False]
+    if ready:
+        return ready
+    return [
+        (at, e)
+        for at, e in found.items()
+        if e.conditions is not None and e.conditions.serving is not False and e.conditions.terminating
+    ]
+
+
+def _hinted(found: Mapping[tuple[str, int], Endpoint], here: Here) -> Mapping[tuple[str, int], Endpoint]:
+    """What topology hints leave: only if every ready endpoint has hints and at least one names this place."""
+    ready = dict(_ready_items(found))
+    by_node = {at: e for at, e in ready.items() if e.hints and any(n.name == here.name for n in e.hints.for_nodes)}
+    if by_node and all(e.hints and e.hints.for_nodes for e in ready.values()):
+        return by_node
+    by_zone = {at: e for at, e in ready.items() if e.hints and any(z.name == here.zone for z in e.hints.for_zones)}
+    if here.zone and by_zone and all(e.hints and e.hints.for_zones for e in ready.values()):
+        return by_zone
+    return found
+
+
+@dataclass
+class _PortPlan:
+    """Decides for one port of a Service."""
+
+    plan: ServicePlan
+    service: Service
+    port: ServicePort
+    choice: Choice
+    identify: Callable[[GroupKey], int]
+
+    def decide(self) -> None:
+        internal_local = self.service.spec.internal_traffic_policy == "Local"
+        frontends = "local" if internal_local else "cluster"
+        for address in self.service.spec.cluster_ips or [self.service.spec.cluster_ip]:
+            if is_ipv4(address) and self.choice.cluster:
+                self._add("frontends", self._key(address), "goto cluster")
+                self._add("cluster_groups", self._key(address), self._group(frontends))
+        for address in self._external_addresses():
+            self._external(address)
+        if self.port.node_port and self.service.spec.type in ("NodePort", "LoadBalancer"):
+            self._node_port(f"{self._protocol} . {self.port.node_port}")
+
+    @property
+    def _protocol(self) -> str:
+        return PROTOCOLS[self.port.protocol]
+
+    @property
+    def _external_is_local(self) -> bool:
+        return self.service.spec.external_traffic_policy == "Local"
+
+    def _key(self, address: str) -> str:
+        return f"{address} . {self._protocol} . {self.port.port}"
+
+    def _add(self, table: str, key: str, value: str = "") -> None:
+        self.plan.elements[table, key] = value
+
+    def _external_addresses(self) -> Iterator[str]:
+        """externalIPs, and the load balancer's addresses unless it delivers to the nodes itself (ipMode Proxy)."""
+        yield from filter(is_ipv4, self.service.spec.external_ips)
+        balancer = self.service.status.load_balancer
+        if self.service.spec.type == "LoadBalancer" and balancer is not None:
+            for ingress in balancer.ingress:
+                if is_ipv4(ingress.ip) and ingress.ip_mode != "Proxy":
+                    self._guard(ingress.ip)
+                    yield ingress.ip
+
+    def _guard(self, address: str) -> None:
+        """loadBalancerSourceRanges: whoever is not in them is dropped."""
+        ranges = [text.strip() for text in self.service.spec.load_balancer_source_ranges]
+        ranges = [text for text in ranges if is_ipv4(text.partition("/")[0])]
+        if ranges and "0.0.0.0/0" not in ranges:
+            self._add("guarded", self._key(address))
+            for text in ranges:
+                self._add("allowed", f"{self._key(address)} . {ipaddress.IPv4Network(text, strict=False)}")
+
+    def _external(self, address: str) -> None:
+        if not self.choice.cluster:
+            self._add("refused", self._key(address))
+            return
+        self._add("frontends", self._key(address), "goto external")
+        self._add("external_groups", self._key(address), self._group("cluster"))
+        if self._external_is_local:
+            self._add("external_local", self._key(address), self._group("local"))
+
+    def _node_port(self, key: str) -> None:
+        if not self.choice.cluster:
+            self._add("refused_ports", key)
+            return
+        self._add("nodeports", key, "goto nodeport")
+        self._add("nodeport_groups", key, self._group("cluster"))
+        if self._external_is_local:
+            self._add("nodeport_local", key, self._group("local"))
+
+    def _group(self, variant: str) -> str:
+        """The mark of a group of endpoints, with the group's elements written on first use."""
+        metadata = self.service.metadata
+        key = (metadata.namespace, metadata.name, f"{self._protocol}/{self.port.port}", variant)
+        mark = f"0x{GROUP_MARK | self.identify(key):08x}"
+        if key in self.plan.groups:
+            return mark
+        self.plan.groups.add(key)
+        backends = self.choice.local if variant == "local" else self.choice.cluster
+        affinity = self.service.spec.session_affinity == "ClientIP"
+        verdict = f"goto {'a' if affinity else 'n'}{len(backends)}" if backends else "drop"
+        self._add("counts", mark, verdict)
+        for index, backend in enumerate(backends):
+            self._add("endpoints", f"{mark} . {index}", f"{backend.address} . {backend.port}")
+            if backend.local:
+                self._add("hairpin", f"{backend.address} . {backend.address}")
+        if affinity and backends:
+            self._add("remember", mark, f"goto aff{affinity_seconds(self.service)}")
+        return mark
+
+
+def affinity_seconds(service: Service) -> int:
+    """How long a client stays with its endpoint."""
+    config = service.spec.session_affinity_config
+    seconds = config.client_ip.timeout_seconds if config and config.client_ip else None
+    return seconds or DEFAULT_AFFINITY_SECONDS
+
+
+def decide_host_ports(pod: Pod) -> Elements:
+    """What a Pod of this node wants for its containers' host ports."""
+    elements: Elements = {}
+    address = pod.status.pod_ip
+    if pod.spec.host_network or not is_ipv4(address) or pod.status.phase in ("Succeeded", "Failed"):
+        return elements
+    for container in [*pod.spec.init_containers, *pod.spec.containers]:
+        for port in container.ports:
+            if not port.host_port:
+                continue
+            key, to = f"{PROTOCOLS[port.protocol]} . {port.host_port}", f"{address} . {port.container_port}"
+            if port.host_ip in ("", "0.0.0.0"):
+                elements["hostports", key] = to
+            elif is_ipv4(port.host_ip):
+                elements["hostip_ports", f"{port.host_ip} . {key}"] = to
+            elements["hairpin", f"{address} . {address}"] = ""
+    return elements
+
+
+def is_ipv4(text: str) -> bool:
+    """Whether the text is an IPv4 address."""
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
