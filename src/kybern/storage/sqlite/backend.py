@@ -2,8 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from kybern.storage.sqlite.committer import Committer
 from kybern.storage.sqlite.file import Connect, StoreFile, backup, connect
 from kybern.storage.sqlite.jobs import Delete, Job, Put
 from kybern.storage.sqlite.ledger import Ledger
-from kybern.storage.sqlite.reader import Reader
+from kybern.storage.sqlite.reader import Reader, Steps
 from kybern.storage.sqlite.writer import SqliteLimits, Writer
 from kybern.storage.window import Change, Window, WindowLimits
 
@@ -24,7 +23,7 @@ T = TypeVar("T")
 class SqliteBackend:
     """Keeps the contract of `Backend`. Make it with `open`.
 
-    Newest values are read on the loop (about 10 µs); ranges, older revisions and replays on a thread. A watch reads
+    Reads run on the loop: newest values take about 10 µs, long reads go in steps of a millisecond. A watch reads
     from the window in memory, and from the file where that does not reach back. Of a key written with `trail=False`
     history holds only the newest write: a watch that resumes from before the last start sees that one, not those that
     it replaced.
@@ -36,7 +35,7 @@ class SqliteBackend:
         self._near = Reader(file.reader())
         self._far_connection = file.reader()
         self._far = Reader(self._far_connection)
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="kybern-store-read")
+        self._far_turn = asyncio.Lock()
         self._window = Window(self._ledger.revision, window_limits)
         self._feed = Feed(self._window, oldest=self._ledger.oldest, replay=self._replay)
         self._committer = Committer(asyncio.get_running_loop())
@@ -69,7 +68,7 @@ class SqliteBackend:
         self._check_open()
         if revision:
             self._check_history(revision)
-            return await self._read(lambda: self._far.get_at(key, revision))
+            return await self._read(self._far.get_at(key, revision))
         try:
             return self._near.get(key)
         except sqlite3.Error as error:
@@ -79,7 +78,7 @@ class SqliteBackend:
         self._check_open()
         if revision:
             self._check_history(revision)
-        return await self._read(lambda: self._far.range(prefix, start, limit, revision))
+        return await self._read(self._far.range(prefix, start, limit, revision))
 
     async def put(self, key: str, value: bytes, *, expected: int, ttl_seconds: int = 0, trail: bool = True) -> int:
         return await self._write(Put(key, expected, self._answer(), value, ttl_seconds, trail))
@@ -101,7 +100,11 @@ class SqliteBackend:
         """Write a copy of the store as of now, while it is in use. Raises FileExistsError, OSError,
         StoreUnavailable."""
         self._check_open()
-        await self._read(lambda: backup(self._far_connection, path))
+        async with self._far_turn:
+            try:
+                await asyncio.to_thread(backup, self._far_connection, path)
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"the backup failed: {error}") from error
 
     async def close(self) -> None:
         if self._closed:
@@ -110,7 +113,8 @@ class SqliteBackend:
         await self._writer.close()
         self._feed.close()
         self._committer.stop()
-        self._reading.shutdown()
+        async with self._far_turn:
+            pass  # A read under way ends at its next step.
         self._file.close()
 
     def _publish(self, changes: Sequence[Change], now: float) -> None:
@@ -127,14 +131,23 @@ class SqliteBackend:
         return await job.answer
 
     async def _replay(self, prefix: str, after: int, upto: int) -> tuple[Sequence[Event], int]:
-        return await self._read(lambda: self._far.replay(prefix, after, upto))
+        return await self._read(self._far.replay(prefix, after, upto))
 
-    async def _read(self, work: Callable[[], T]) -> T:
-        self._check_open()
+    async def _read(self, steps: Steps[T]) -> T:
+        """Run a long read, step by step, others in between."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+            async with self._far_turn:
+                while True:
+                    self._check_open()
+                    next(steps)
+                    await asyncio.sleep(0)
+        except StopIteration as ended:
+            answer: T = ended.value
+            return answer
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the store cannot read: {error}") from error
+        finally:
+            steps.close()
 
     def _check_history(self, revision: int) -> None:
         """What was asked to be compacted counts as gone at once, also while the file still holds it."""

@@ -1,18 +1,31 @@
 """Reads of the SQLite store: single keys, ranges and history, now or at an older revision.
 
 A read is one transaction: what it returns is the state at one revision. In WAL mode it never waits for a writer.
+Long reads are made of steps of about a millisecond, so that they can run on the loop: on a thread every row would have
+to win the interpreter's lock back from a busy loop.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from kybern.storage.backend import Compacted, Entry, Event, Page
 from kybern.storage.keys import end_of_prefix
 
-REPLAY_STEP: Final = 1000
-"""Events read from history at once."""
+T = TypeVar("T")
+
+Steps = Generator[None, None, T]
+"""A read that can be interrupted where it yields; what it returns is the answer."""
+
+ROWS_STEP: Final = 300
+"""Rows fetched in one step."""
+
+REVISIONS_STEP: Final = 3000
+"""Revisions of history looked through in one step."""
+
+REPLAY_LIMIT: Final = 1000
+"""Events handed out at once from history."""
 
 _NO_END = "\U0010ffff" * 8
 """Above every key: no key starts with eight times the last code point."""
@@ -24,7 +37,7 @@ class _Snapshot(NamedTuple):
 
 
 class Reader:
-    """One reading connection; used by one thread at a time."""
+    """One reading connection. One stepwise read at a time: the steps share a transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -37,46 +50,53 @@ class Reader:
         ).fetchone()
         return None if row is None else Entry(key, *row)
 
-    def get_at(self, key: str, revision: int) -> Entry | None:
+    def get_at(self, key: str, revision: int) -> Steps[Entry | None]:
         """The entry at a revision. Raises Compacted, ValueError (the future)."""
         with self._snapshot() as snapshot:
             _check_revision(snapshot, revision)
-            entries = self._entries(self._keys_at(key, key + "\0", revision))
+            keys = yield from self._keys_at(key, key + "\0", revision, snapshot.revision)
+            entries = yield from self._entries(keys)
         return entries[0] if entries else None
 
-    def range(self, prefix: str, start: str, limit: int, revision: int) -> Page:
+    def range(self, prefix: str, start: str, limit: int, revision: int) -> Steps[Page]:
         """The contract's `Backend.range`."""
         first, end = max(prefix, start), end_of_prefix(prefix) or _NO_END
         with self._snapshot() as snapshot:
             if revision and revision != snapshot.revision:
                 _check_revision(snapshot, revision)
-                keys = self._keys_at(first, end, revision)
-                entries = self._entries(keys[:limit] if limit else keys)
+                keys = yield from self._keys_at(first, end, revision, snapshot.revision)
+                entries = yield from self._entries(keys[:limit] if limit else keys)
                 cut = len(keys) - limit if limit else 0
             else:
-                entries = self._newest(first, end, limit)
+                entries = yield from self._newest(first, end, limit)
                 cut = self._count(first, end) - len(entries) if limit and len(entries) == limit else 0
         return Page(entries, revision or snapshot.revision, cut > 0, max(cut, 0))
 
-    def replay(self, prefix: str, after: int, upto: int) -> tuple[Sequence[Event], int]:
+    def replay(self, prefix: str, after: int, upto: int) -> Steps[tuple[Sequence[Event], int]]:
         """Events in (after, reached], and `reached`. Raises Compacted.
 
         Of a key without trail only its newest write is there: it stands for those that it replaced.
         """
+        events: list[Event] = []
+        reached = after
         with self._snapshot() as snapshot:
             if after < snapshot.oldest:
                 raise Compacted(snapshot.oldest)
-            rows = self._connection.execute(
-                "SELECT v.revision, v.key, v.value, v.created, p.value FROM versions v"
-                " LEFT JOIN versions p ON p.revision = v.previous WHERE v.revision > ? AND v.revision <= ?"
-                " AND v.key >= ? AND v.key < ? ORDER BY v.revision LIMIT ?",
-                (after, upto, prefix, end_of_prefix(prefix) or _NO_END, REPLAY_STEP),
-            ).fetchall()
-        events = [
-            Event(key, revision, value, _previous(value, previous, created <= after))
-            for revision, key, value, created, previous in rows
-        ]
-        return events, rows[-1][0] if len(rows) == REPLAY_STEP else upto
+            while reached < upto and len(events) < REPLAY_LIMIT:
+                last = min(reached + REVISIONS_STEP, upto)
+                rows = self._connection.execute(
+                    "SELECT v.revision, v.key, v.value, v.created, p.value FROM versions v"
+                    " LEFT JOIN versions p ON p.revision = v.previous WHERE v.revision > ? AND v.revision <= ?"
+                    " AND v.key >= ? AND v.key < ? ORDER BY v.revision LIMIT ?",
+                    (reached, last, prefix, end_of_prefix(prefix) or _NO_END, ROWS_STEP),
+                ).fetchall()
+                events += [
+                    Event(key, revision, value, _previous(value, previous, created <= after))
+                    for revision, key, value, created, previous in rows
+                ]
+                reached = rows[-1][0] if len(rows) == ROWS_STEP else last
+                yield
+        return events, reached
 
     @contextmanager
     def _snapshot(self) -> Iterator[_Snapshot]:
@@ -84,10 +104,18 @@ class Reader:
         try:
             yield _Snapshot(*self._connection.execute("SELECT revision, oldest FROM state").fetchone())
         finally:
-            self._connection.execute("COMMIT")
+            self._connection.rollback()
 
-    def _newest(self, first: str, end: str, limit: int) -> list[Entry]:
-        rows = self._connection.execute(
+    def _fetch(self, sql: str, parameters: Sequence[Any]) -> Steps[list[Any]]:
+        cursor = self._connection.execute(sql, parameters)
+        rows: list[Any] = []
+        while more := cursor.fetchmany(ROWS_STEP):
+            rows += more
+            yield
+        return rows
+
+    def _newest(self, first: str, end: str, limit: int) -> Steps[list[Entry]]:
+        rows = yield from self._fetch(
             "SELECT e.key, v.value, e.revision FROM entries e CROSS JOIN versions v ON v.revision = e.revision"
             " WHERE e.key >= ? AND e.key < ? ORDER BY e.key LIMIT ?",
             (first, end, limit or -1),
@@ -95,41 +123,43 @@ class Reader:
         return [Entry(*row) for row in rows]
 
     def _count(self, first: str, end: str) -> int:
-        row = self._connection.execute(
-            "SELECT count(*) FROM entries WHERE key >= ? AND key < ?", (first, end)
-        ).fetchone()
-        count: int = row[0]
+        counted = "SELECT count(*) FROM entries WHERE key >= ? AND key < ?"
+        count: int = self._connection.execute(counted, (first, end)).fetchone()[0]
         return count
 
-    def _keys_at(self, first: str, end: str, revision: int) -> list[tuple[str, int, int]]:
+    def _keys_at(self, first: str, end: str, revision: int, newest: int) -> Steps[list[tuple[str, int, int]]]:
         """Keys that existed at `revision`: each with its revision then, and its newest one."""
-        at = {
-            key: (newest, newest)
-            for key, newest in self._connection.execute(
-                "SELECT key, revision FROM entries WHERE key >= ? AND key < ?", (first, end)
-            )
-        }
-        changed = self._connection.execute(
-            "SELECT key, min(revision), previous, created FROM versions"
-            " WHERE revision > ? AND key >= ? AND key < ? GROUP BY key",
-            (revision, first, end),
-        )
-        for key, _, previous, created in changed:
-            if created > revision:
-                at.pop(key, None)
-            else:
-                at[key] = (previous, at[key][1] if key in at else 0)
-        return sorted((key, then, newest) for key, (then, newest) in at.items())
+        rows = yield from self._fetch("SELECT key, revision FROM entries WHERE key >= ? AND key < ?", (first, end))
+        at = {key: (current, current) for key, current in rows}
+        seen: set[str] = set()
+        for reached in range(revision, newest, REVISIONS_STEP):
+            changed = self._connection.execute(
+                "SELECT key, previous, created FROM versions WHERE revision > ? AND revision <= ?"
+                " AND key >= ? AND key < ? ORDER BY revision",
+                (reached, reached + REVISIONS_STEP, first, end),
+            ).fetchall()
+            for key, previous, created in changed:
+                if key in seen:
+                    continue
+                seen.add(key)
+                if created > revision:
+                    at.pop(key, None)
+                else:
+                    at[key] = (previous, at[key][1] if key in at else 0)
+            yield
+        return sorted((key, then, current) for key, (then, current) in at.items())
 
-    def _entries(self, keys: Sequence[tuple[str, int, int]]) -> list[Entry]:
+    def _entries(self, keys: Sequence[tuple[str, int, int]]) -> Steps[list[Entry]]:
         """The values; of a key without trail the newest one, where the old one is gone: better than to leave it out."""
         entries = []
-        for key, then, newest in keys:
+        for index, (key, then, newest) in enumerate(keys):
             for revision in (then, newest):
                 row = self._connection.execute("SELECT value FROM versions WHERE revision = ?", (revision,)).fetchone()
                 if row is not None and row[0] is not None:
                     entries.append(Entry(key, row[0], revision))
                     break
+            if index % ROWS_STEP == ROWS_STEP - 1:
+                yield
         return entries
 
 
