@@ -1,9 +1,9 @@
 """Pure: which elements of the kernel's maps one Service wants on this node.
 
-The rules are kube-proxy's (https://kubernetes.io/docs/reference/networking/virtual-ips/): ready endpoints, or else those
-that still serve while they terminate; traffic policies `Local` see the node's own endpoints only; `Local` of external
-traffic binds what comes from outside the cluster, and everyone inside is sent to any endpoint. A Service without endpoints
-refuses; a `Local` one whose endpoints are all elsewhere drops.
+The rules are kube-proxy's (https://kubernetes.io/docs/reference/networking/virtual-ips/): ready endpoints, or else
+those that still serve while they terminate; traffic policies `Local` see the node's own endpoints only; `Local` of
+external traffic binds what comes from outside the cluster, and everyone inside is sent to any endpoint. A Service
+without endpoints refuses; a `Local` one whose endpoints are all elsewhere drops.
 """
 
 import ipaddress

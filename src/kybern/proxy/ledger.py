@@ -63,6 +63,9 @@ class Ledger:
         for element, value in wanted.items():
             if former.get(element) != value:
                 self._settle(element, claimant, value, change)
+        change.lost_backends -= {
+            (key.split(" . ")[0], value) for (table, key), value in wanted.items() if table == "endpoints"
+        }
         if wanted:
             self._by_claimant[claimant] = dict(wanted)
         else:
