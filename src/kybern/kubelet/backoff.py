@@ -17,6 +17,7 @@ KEYS_LIMIT = 10_000
 class _Entry:
     seconds: float
     updated: float
+    note: str = ""
 
 
 class Backoff:
@@ -56,6 +57,17 @@ class Backoff:
         if entry is None or self._expired(entry, now):
             return 0.0
         return max(0.0, entry.updated + entry.seconds - now)
+
+    def note(self, key: str, text: str) -> None:
+        """Keep with a known key why the last try failed."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.note = text
+
+    def noted(self, key: str) -> str:
+        """Why the last try failed."""
+        entry = self._entries.get(key)
+        return entry.note if entry else ""
 
     def forget(self, prefix: str) -> None:
         """Drop all keys that begin with `prefix` (a Pod's uid)."""

@@ -16,9 +16,9 @@ GUARANTEED_OOM_SCORE, BEST_EFFORT_OOM_SCORE = -997, 1000
 def qos_class(pod: Pod) -> str:
     """Upstream's ComputePodQOS; resources of the Pod itself (KEP-2837) come before those of its containers."""
     spec = pod.spec
-    holders = [spec.resources] if spec.resources and (spec.resources.requests or spec.resources.limits) else []
-    if not holders:
-        holders = [container.resources for container in (*spec.containers, *spec.init_containers)]
+    holders = [container.resources for container in (*spec.containers, *spec.init_containers)]
+    if spec.resources and (spec.resources.requests or spec.resources.limits):
+        holders = [spec.resources]
     requests, limits, complete = False, False, True
     equal = True
     for resources in holders:
@@ -44,7 +44,7 @@ def cpu_quota(milli_cpus: int) -> int:
 
 
 def oom_score_adj(pod: Pod, container: Container, memory_bytes: int) -> int:
-    """Who dies first when the node, which has so much memory, runs out of it (upstream's GetContainerOOMScoreAdjust)."""
+    """Who dies first when the node, which has so much memory, runs out of it."""
     if is_critical(pod):
         return GUARANTEED_OOM_SCORE
     kind = qos_class(pod)

@@ -54,6 +54,7 @@ def make_status(
     needed, _ = sandbox_needed(pod, observed)
     conditions = make_conditions(pod, statuses, phase, ready_to_start=not needed)
     ips = list(host_ips) if pod.spec.host_network else list(observed.ips)
+    conditions += verdict.conditions if verdict else ()
     ips = ips or [ip.ip for ip in pod.status.pod_ips]
     return PodStatus(
         phase=phase,

@@ -1,1 +1,1 @@
-"""What is mounted into containers. `payload` decides (pure), the rest puts it on disk and takes it away again."""
+"""Volumes of Pods on this node."""

@@ -1,0 +1,48 @@
+"""What a kubelet is told: upstream's KubeletConfiguration, as far as it means something here, and its places."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class KubeletConfig:
+    """Names and defaults are upstream's; durations are in seconds, sizes in bytes."""
+
+    node_name: str
+    node_ips: tuple[str, ...] = ("127.0.0.1",)
+    """The node's addresses, the primary one first."""
+    runtime_socket: str = "/run/containerd/containerd.sock"
+    root_directory: Path = Path("/var/lib/kubelet")
+    pod_logs_directory: Path = Path("/var/log/pods")
+    container_logs_directory: Path | None = Path("/var/log/containers")
+    """Links by Pod and container for log shippers; None: none."""
+    static_pod_path: Path | None = None
+    file_check_frequency: float = 20.0
+    cgroup_root: str = "/"
+    """Everything of the kubelet's is below `<cgroup_root>/kubepods`, in every hierarchy."""
+    cgroups_per_qos: bool = True
+    cpu_cfs_quota: bool = True
+    cluster_domain: str = "cluster.local"
+    cluster_dns: tuple[str, ...] = ()
+    resolv_conf: str = "/etc/resolv.conf"
+    pod_cidr: str = ""
+    max_pods: int = 110
+    relist_seconds: float = 10.0
+    """How often the runtime is listed although no event came."""
+    serialize_image_pulls: bool = False
+    max_parallel_image_pulls: int = 5
+    container_log_max_size: int = 10 * 1024 * 1024
+    container_log_max_files: int = 5
+    container_log_monitor_interval: float = 10.0
+
+    @property
+    def pods_directory(self) -> Path:
+        return self.root_directory / "pods"
+
+    def pod_directory(self, uid: str) -> Path:
+        """Volumes, hosts files and termination logs of one Pod."""
+        return self.pods_directory / uid
+
+    def logs_of(self, namespace: str, name: str, uid: str) -> Path:
+        """Where the logs of one Pod's containers are."""
+        return self.pod_logs_directory / f"{namespace}_{name}_{uid}"
