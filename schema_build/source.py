@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 VERSION = "v1.36.0"
@@ -54,6 +55,10 @@ class Field:
     required: bool
     description: str
     extensions: dict[str, Any] = field(default_factory=dict)
+    go_mark: str = ""
+    """How Go holds the field: `*` a pointer (zero is a value), `!` always encoded, `*!` null where it is absent."""
+    go_type: str = ""
+    """Go's name of the type, where it does not follow from `type`."""
 
 
 @dataclass(slots=True)
@@ -70,7 +75,23 @@ def load() -> dict[str, Definition]:
     """All definitions by their full name."""
     path = files("kubernetes_validate") / "kubernetes-json-schema" / f"{VERSION}-local" / "_definitions.json"
     raw = json.loads(path.read_text())["$defs"]
-    return {name: _definition(name, schema) for name, schema in sorted(raw.items())}
+    definitions = {name: _definition(name, schema) for name, schema in sorted(raw.items())}
+    for row in (Path(__file__).parent / "go_types.txt").read_text().splitlines():
+        name, *fields = row.split()
+        _order(definitions[name], fields)
+    return definitions
+
+
+def _order(definition: Definition, facts: list[str]) -> None:
+    """Put the fields in Go's order, with Go's marks (`name*!:v1.Type`, see `schema_build.go_types`)."""
+    ordered = {}
+    for fact in facts:
+        field_fact, _, go_type = fact.partition(":")
+        name = field_fact.rstrip("*!")
+        each = ordered[name] = definition.fields.pop(name)
+        each.go_mark, each.go_type = field_fact[len(name) :], go_type
+    assert not definition.fields, f"{definition.name}: go_types.txt lacks {list(definition.fields)}"
+    definition.fields = ordered
 
 
 def _definition(name: str, schema: Mapping[str, Any]) -> Definition:

@@ -1,7 +1,7 @@
 """Writes the schema's structure and, apart from it (it is larger and seldom asked for), the descriptions.
 
-`structure.json.gz`: name -> `{"k": kinds, "f": {field: {"t": type, "r": required, "x": extensions}}, "x": extensions}`,
-empty parts left out; types as in `schema_build.source`. `descriptions.json.gz`: name -> `[text, {field: text}]`.
+`structure.json.gz`: name -> `{"k": kinds, "f": {field: {"t": type, "r": required, "x": extensions, "m": Go's mark,
+"g": Go's type}}, "x": extensions}`, the fields in Go's order, empty parts left out; types as in `schema_build.source`. `descriptions.json.gz`: name -> `[text, {field: text}]`.
 """
 
 import gzip
@@ -42,6 +42,10 @@ def _field(each: Field) -> dict[str, Any]:
         out["r"] = 1
     if each.extensions:
         out["x"] = each.extensions
+    if each.go_mark:
+        out["m"] = each.go_mark
+    if each.go_type:
+        out["g"] = each.go_type
     return out
 
 

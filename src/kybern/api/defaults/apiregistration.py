@@ -1,0 +1,5 @@
+"""apiregistration.k8s.io/v1."""
+
+from typing import Any
+
+V1: dict[str, dict[str, Any]] = {"ServiceReference": {"port": 443}}

@@ -1,0 +1,5 @@
+"""authentication.k8s.io/v1."""
+
+from typing import Any
+
+V1: dict[str, dict[str, Any]] = {"TokenRequestSpec": {"expirationSeconds": 3600}}

@@ -1,0 +1,5 @@
+"""discovery.k8s.io/v1."""
+
+from typing import Any
+
+V1: dict[str, dict[str, Any]] = {"EndpointPort": {"name": "", "protocol": "TCP"}}

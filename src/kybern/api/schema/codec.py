@@ -1,0 +1,136 @@
+"""The door of the schema: bytes or parsed objects in, objects in upstream's form out."""
+
+from functools import cache
+
+import orjson
+
+from kybern.api.resource import Object
+from kybern.api.schema import compiler, duplicates, inspection, structure, syntax
+from kybern.api.schema.values import Unfit
+from kybern.base.errors import BadRequest
+
+IGNORE, WARN, STRICT = "Ignore", "Warn", "Strict"
+"""The values of `fieldValidation`; "" is Warn."""
+
+
+class Codec:
+    """One kind of one apiVersion. Methods that take an object consume it: parts of it live on in the result."""
+
+    def __init__(self, api_version: str, kind: str, name: str) -> None:
+        self.api_version = api_version
+        self.kind = kind
+        self.name = name
+        """Of the definition."""
+
+    def decode(self, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
+        """Parse, check and prune; the list holds upstream's warnings. Raises BadRequest."""
+        return self._from_bytes(compiler.DECODE, body, field_validation)
+
+    def admit(self, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
+        """`decode` and `default` in one pass. Raises BadRequest."""
+        return self._from_bytes(compiler.ADMIT, body, field_validation)
+
+    def convert(self, obj: Object, field_validation: str) -> tuple[Object, list[str]]:
+        """`decode` for what is parsed already (from YAML, after a patch). Raises BadRequest."""
+        self._check_kind(obj)
+        out, messages = self._pass(compiler.DECODE, obj)
+        return out, self._judge(messages, field_validation)
+
+    def default(self, obj: Object) -> Object:
+        """Fill in, in place, defaults and what upstream always encodes. Raises BadRequest for what no decode let in."""
+        out, _ = self._pass(compiler.ADMIT, obj)
+        obj.clear()
+        obj.update(out)
+        return obj
+
+    def _from_bytes(self, mode: str, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
+        obj = self._parse(body)
+        self._check_kind(obj)
+        repeated = [] if field_validation == IGNORE else self._duplicates(body, obj)
+        out, messages = self._pass(mode, obj)
+        return out, self._judge(messages + repeated, field_validation)
+
+    def _parse(self, body: bytes) -> Object:
+        try:
+            obj = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise self._unrecognized(body, syntax.fault(body) or str(error)) from None
+        if obj.__class__ is not dict:
+            fault = f"json: cannot unmarshal {inspection.go_value(obj)} into Go value of type {_TYPE_META}"
+            raise self._unrecognized(body, fault)
+        return obj  # type: ignore[no-any-return]
+
+    def _unrecognized(self, body: bytes, fault: str) -> BadRequest:
+        return BadRequest(
+            f"the object provided is unrecognized (must be of type {self.kind}): couldn't get version/kind;"
+            f" json parse error: {fault} ({syntax.summary(body)})"
+        )
+
+    def _check_kind(self, obj: Object) -> None:
+        """Name kind and apiVersion where the body does not; refuse others."""
+        kind, api_version = obj.get("kind") or self.kind, obj.get("apiVersion") or self.api_version
+        obj["kind"], obj["apiVersion"] = kind, api_version
+        if kind == self.kind and api_version == self.api_version:
+            return
+        for key, value in (("kind", kind), ("apiVersion", api_version)):
+            if value.__class__ is not str:
+                raise BadRequest(
+                    f"couldn't get version/kind; json parse error: json: cannot unmarshal {inspection.go_value(value)}"
+                    f" into Go struct field .{key} of type string"
+                )
+        version = api_version.rpartition("/")[2]
+        name = structure.names_of_kinds().get((api_version, kind))
+        if name is None:
+            fault = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+        elif kind != self.kind:
+            fault = f"converting ({_package(name)}.{kind}) to ({_package(self.name)}.{self.kind}): unknown conversion"
+        else:
+            raise BadRequest(
+                f"the API version in the data ({api_version}) does not match the expected API version ({self.api_version})"
+            )
+        raise BadRequest(f'{kind} in version "{version}" cannot be handled as a {self.kind}: {fault}')
+
+    def _duplicates(self, body: bytes, obj: Object) -> list[str]:
+        try:
+            written = orjson.dumps(obj)
+        except (orjson.JSONEncodeError, RecursionError):
+            raise self._cannot("exceeded max depth") from None
+        return [f'duplicate field "{path}"' for path in duplicates.paths(body, written)]
+
+    def _pass(self, mode: str, obj: Object) -> tuple[Object, list[str]]:
+        function = compiler.function(mode, self.name)
+        try:
+            return function(obj), []
+        except Unfit:
+            pass
+        except RecursionError:
+            raise self._cannot("exceeded max depth") from None
+        try:
+            cleaned, messages = inspection.inspect(self.name, obj)
+        except inspection.Mismatch as mismatch:
+            raise self._cannot(str(mismatch)) from None
+        return function(cleaned), messages
+
+    def _judge(self, messages: list[str], field_validation: str) -> list[str]:
+        if field_validation == STRICT and messages:
+            raise self._cannot("strict decoding error: " + ", ".join(messages))
+        return [] if field_validation == IGNORE else messages
+
+    def _cannot(self, fault: str) -> BadRequest:
+        version = self.api_version.rpartition("/")[2]
+        return BadRequest(f'{self.kind} in version "{version}" cannot be handled as a {self.kind}: {fault}')
+
+
+_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+_SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+
+
+def _package(name: str) -> str:
+    """How Go's conversion names a package: by the version."""
+    return name.split(".")[-2]
+
+
+@cache
+def codec(api_version: str, kind: str) -> Codec:
+    """The codec of a kind that upstream has. Raises KeyError for others."""
+    return Codec(api_version, kind, structure.names_of_kinds()[api_version, kind])
