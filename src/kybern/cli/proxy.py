@@ -1,0 +1,34 @@
+"""`kybern proxy`: the Service proxy alone, against any Kubernetes API server."""
+
+import argparse
+
+NAME = "proxy"
+HELP = "run the Service proxy of this node (kube-proxy's work, with nftables)"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kubeconfig", required=True, help="how to reach the API server")
+    parser.add_argument("--hostname-override", default="", metavar="NAME", help="this node's name (default: hostname)")
+    parser.add_argument("--cluster-cidr", default="10.244.0.0/16", metavar="RANGE", help="range of all Pods")
+    parser.add_argument("--no-host-ports", action="store_true", help="leave Pods' host ports to someone else")
+    parser.add_argument("--cleanup", action="store_true", help="remove the Service table from the kernel and exit")
+
+
+def execute(args: argparse.Namespace) -> int:
+    import socket
+
+    from kybern.proxy.nft import Nft, ServiceTable
+
+    if args.cleanup:
+        ServiceTable(Nft(), args.cluster_cidr).remove()
+        return 0
+    import uvloop
+
+    from kybern.client.kubeconfig import client_from_kubeconfig
+    from kybern.proxy.run import ProxyConfig, run
+
+    name = args.hostname_override or socket.gethostname().lower()
+    config = ProxyConfig(name, args.cluster_cidr, host_ports=not args.no_host_ports)
+    client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-proxy")
+    uvloop.run(run(config, client))
+    return 0

@@ -1,0 +1,236 @@
+"""The loop of the proxy: what changed in the API goes into the kernel at once, and everything again when in doubt.
+
+Nothing is written before the first lists are whole: a proxy that starts anew leaves the table of its predecessor working.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kybern import trace
+from kybern.api.types.core_v1 import Node, Pod, Service
+from kybern.api.types.discovery_v1 import EndpointSlice
+from kybern.base.clock import Clock, SystemClock
+from kybern.base.errors import KybernError
+from kybern.client.client import Client
+from kybern.client.factory import InformerFactory
+from kybern.client.informer import Informer
+from kybern.client.objects import Key
+from kybern.proxy.conntrack import flush, stale_flows
+from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, Here, ServicePlan, decide_host_ports, decide_service
+from kybern.proxy.health import HealthServers, HealthTarget
+from kybern.proxy.ledger import Change, Ledger
+from kybern.proxy.nft import Nft, NftError, ServiceTable
+
+log = logging.getLogger(__name__)
+COMPONENT = "kube-proxy"
+RESYNC_SECONDS = 300.0
+"""Everything is written anew so often, in case someone else changed the table."""
+RETRY_SECONDS = 1.0
+BY_SERVICE = "service"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+@dataclass(frozen=True)
+class ProxyConfig:
+    """What the proxy of one node must know."""
+
+    node_name: str
+    cluster_cidr: str = "10.244.0.0/16"
+    """The range of all Pods; traffic to Services from elsewhere is masqueraded."""
+    host_ports: bool = True
+    """Whether to serve the host ports of this node's Pods (needs the right to list Pods)."""
+
+
+async def run(config: ProxyConfig, client: Client, pods_client: Client | None = None) -> None:
+    """Serve until cancelled. `pods_client` sees this node's Pods, where `client` may not. The table stays behind."""
+    clock = SystemClock()
+    proxy = Proxy(config, ServiceTable(Nft(), config.cluster_cidr), clock)
+    factories = [InformerFactory(client, clock=clock, source=random.Random())]
+    if pods_client is not None:
+        factories.append(InformerFactory(pods_client, clock=clock, source=random.Random()))
+    proxy.follow(factories[0], factories[-1])
+    async with asyncio.TaskGroup() as group:
+        for factory in factories:
+            group.create_task(factory.run())
+        await proxy.run(client)
+
+
+class Proxy:
+    """Follows Services, EndpointSlices and this node's Pods."""
+
+    def __init__(self, config: ProxyConfig, table: ServiceTable, clock: Clock) -> None:
+        self._config = config
+        self._table = table
+        self._clock = clock
+        self._ledger = Ledger()
+        self._plans: dict[Key, ServicePlan] = {}
+        self._dirty: set[Key] = set()
+        self._dirty_pods: set[Key] = set()
+        self._wake = asyncio.Event()
+        self._health = HealthServers()
+        self._here = Here(config.node_name)
+        self._written = False
+
+    def follow(self, factory: InformerFactory, pods_factory: InformerFactory) -> None:
+        """Subscribe to what the proxy needs."""
+        self._services: Informer[Service] = factory.informer(Service)
+        self._slices: Informer[EndpointSlice] = factory.informer(EndpointSlice)
+        self._slices.add_index(BY_SERVICE, _service_of)
+        self._services.subscribe(lambda _event, new, old: self._touch(_key(new or old)))
+        self._slices.subscribe(self._slice_changed)
+        self._informers: list[Informer[Any]] = [self._services, self._slices]
+        if self._config.host_ports:
+            selector = f"spec.nodeName={self._config.node_name}"
+            self._pods: Informer[Pod] = pods_factory.informer(Pod, field_selector=selector)
+            self._pods.subscribe(lambda _event, new, old: self._touch_pod(_key(new or old)))
+
+    async def run(self, client: Client) -> None:
+        """Apply what changes until cancelled."""
+        try:
+            self._here = Here(self._config.node_name, await _zone(client, self._config.node_name))
+            for informer in self._informers:
+                await informer.synced()
+            due = self._clock.monotonic()
+            while True:
+                try:
+                    full = self._clock.monotonic() >= due or not self._written
+                    await self.sync(full)
+                    if full:
+                        due = self._clock.monotonic() + RESYNC_SECONDS
+                except NftError as error:
+                    log.error("the kernel refused the Service table; written anew in %.0f s: %s", RETRY_SECONDS, error)
+                    self._written = False
+                    await self._clock.sleep(RETRY_SECONDS)
+                    continue
+                try:
+                    await asyncio.wait_for(self._wake.wait(), max(0.0, due - self._clock.monotonic()))
+                except TimeoutError:
+                    continue
+        finally:
+            self._health.close()
+
+    async def sync(self, full: bool) -> None:
+        """Bring the kernel to what the caches say. Raises NftError."""
+        self._wake.clear()
+        change = Change()
+        flows: list[tuple[str, ...]] = []
+        touched = self._services_to_decide(full)
+        released = set()
+        for key in touched:
+            former = self._plans.pop(key, ServicePlan())
+            plan = self._decide(key)
+            self._ledger.claim(f"service/{key.namespace}/{key.name}", plan.elements, change)
+            released |= former.groups - plan.groups
+            flows += stale_flows(former.elements, plan.elements)
+            if plan.elements:
+                self._plans[key] = plan
+            await self._check_health(key, former, plan)
+        self._claim_host_ports(full, change)
+        if full:
+            await asyncio.to_thread(self._table.replace, self._ledger.elements())
+            self._written = True
+        elif change:
+            self._table.apply(change)
+        # Only now may a number be given anew: until here the kernel may still have used it.
+        self._ledger.release(released)
+        if flows and (change or full):
+            await flush(flows)
+        if change:
+            self._record(touched, full)
+
+    def _services_to_decide(self, full: bool) -> set[Key]:
+        touched, self._dirty = self._dirty, set()
+        if full:
+            touched |= {_key(service) for service in self._services.list()} | self._plans.keys()
+        return touched
+
+    def _decide(self, key: Key) -> ServicePlan:
+        service = self._services.get(key)
+        if service is None:
+            return ServicePlan()
+        slices = sorted(self._slices_of(key), key=lambda each: each.metadata.name)
+        return decide_service(service, slices, self._here, self._ledger.identify)
+
+    def _slices_of(self, key: Key) -> Iterable[EndpointSlice]:
+        return self._slices.by_index(BY_SERVICE, f"{key.namespace}/{key.name}")
+
+    def _claim_host_ports(self, full: bool, change: Change) -> None:
+        if not self._config.host_ports:
+            return
+        touched, self._dirty_pods = self._dirty_pods, set()
+        if full:
+            touched |= {_key(pod) for pod in self._pods.list()}
+        for key in touched:
+            pod = self._pods.get(key)
+            wanted: Elements = decide_host_ports(pod) if pod is not None else {}
+            self._ledger.claim(f"pod/{key.namespace}/{key.name}", wanted, change)
+
+    async def _check_health(self, key: Key, former: ServicePlan, plan: ServicePlan) -> None:
+        name = f"{key.namespace}/{key.name}"
+        if former.health_port and former.health_port != plan.health_port:
+            await self._health.set(name, former.health_port, None)
+        if plan.health_port:
+            target = HealthTarget(key.namespace, key.name, plan.local_endpoints)
+            await self._health.set(name, plan.health_port, target)
+
+    def _record(self, touched: set[Key], full: bool) -> None:
+        for key in touched:
+            service = self._services.get(key)
+            plan = self._plans.get(key)
+            if service is None or plan is None:
+                continue
+            endpoints = {value for (table, _), value in plan.elements.items() if table == "endpoints"}
+            verdict = trace.Verdict.ACTED if endpoints else trace.Verdict.REFUSED
+            reason = "Programmed" if endpoints else "NoEndpoints"
+            text = f"{len(endpoints)} endpoint(s) on node {self._here.name}" + (
+                "" if endpoints else ": refused at once"
+            )
+            trace.record(
+                f"Service/{key.namespace}/{key.name}",
+                verdict,
+                reason,
+                text,
+                component=COMPONENT,
+                revision=service.metadata.resource_version,
+                uid=service.metadata.uid,
+                seen={"endpoints": sorted(endpoints)[:20], "full": full},
+            )
+
+    def _touch(self, key: Key) -> None:
+        self._dirty.add(key)
+        self._wake.set()
+
+    def _touch_pod(self, key: Key) -> None:
+        self._dirty_pods.add(key)
+        self._wake.set()
+
+    def _slice_changed(
+        self, _event: Literal["ADDED", "MODIFIED", "DELETED"], new: EndpointSlice | None, old: EndpointSlice | None
+    ) -> None:
+        for slice_ in (new, old):
+            if slice_ is not None:
+                for name in _service_of(slice_):
+                    self._touch(Key(*name.split("/")))
+
+
+def _key(obj: Any) -> Key:
+    return Key(obj.metadata.namespace, obj.metadata.name)
+
+
+def _service_of(slice_: EndpointSlice) -> list[str]:
+    name = slice_.metadata.labels.get(SERVICE_NAME_LABEL)
+    return [f"{slice_.metadata.namespace}/{name}"] if name else []
+
+
+async def _zone(client: Client, node_name: str, *, attempts: int = 20) -> str:
+    """The node's zone, for topology hints; "" when it has none or does not show up in time."""
+    for attempt in range(attempts):
+        try:
+            return (await client.get(Node, node_name)).metadata.labels.get(ZONE_LABEL, "")
+        except KybernError:
+            await asyncio.sleep(0.05 * (attempt + 1))
+    return ""
