@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from kybern.proxy.decide import Element
 
 FLUSH_SECONDS = 5.0
+FRONTEND_TABLES = ("cluster_groups", "external_groups", "nodeport_groups")
 
 
 def stale_flows(former: Mapping[Element, str], wanted: Mapping[Element, str]) -> list[tuple[str, ...]]:
@@ -33,9 +34,7 @@ def _where(frontend: Element) -> tuple[str, ...]:
 
 
 def _udp_frontends(elements: Mapping[Element, str]) -> set[Element]:
-    return {
-        e for e in elements if e[0] in ("cluster_groups", "external_groups", "nodeport_groups") and "udp . " in e[1]
-    }
+    return {element for element in elements if element[0] in FRONTEND_TABLES and "udp . " in element[1]}
 
 
 def _backends(elements: Mapping[Element, str]) -> dict[Element, set[str]]:

@@ -1,6 +1,6 @@
 """The loop of the proxy: what changed in the API goes into the kernel at once, and everything again when in doubt.
 
-Nothing is written before the first lists are whole: a proxy that starts anew leaves the table of its predecessor working.
+Nothing is written before the first lists are whole: a proxy that starts anew leaves its predecessor's table working.
 """
 
 import asyncio
@@ -8,16 +8,15 @@ import logging
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from kybern import trace
 from kybern.api.types.core_v1 import Node, Pod, Service
 from kybern.api.types.discovery_v1 import EndpointSlice
 from kybern.base.clock import Clock, SystemClock
-from kybern.base.errors import KybernError
 from kybern.client.client import Client
 from kybern.client.factory import InformerFactory
-from kybern.client.informer import Informer
+from kybern.client.informer import EventType, Informer
 from kybern.client.objects import Key
 from kybern.proxy.conntrack import flush, stale_flows
 from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, Here, ServicePlan, decide_host_ports, decide_service
@@ -31,6 +30,8 @@ RESYNC_SECONDS = 300.0
 """Everything is written anew so often, in case someone else changed the table."""
 RETRY_SECONDS = 1.0
 BY_SERVICE = "service"
+SEEN_LIMIT = 20
+"""Endpoints that a recorded decision names."""
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
@@ -56,7 +57,7 @@ async def run(config: ProxyConfig, client: Client, pods_client: Client | None = 
     async with asyncio.TaskGroup() as group:
         for factory in factories:
             group.create_task(factory.run())
-        await proxy.run(client)
+        await proxy.run()
 
 
 class Proxy:
@@ -82,16 +83,17 @@ class Proxy:
         self._slices.add_index(BY_SERVICE, _service_of)
         self._services.subscribe(lambda _event, new, old: self._touch(_key(new or old)))
         self._slices.subscribe(self._slice_changed)
+        node = factory.informer(Node, field_selector=f"metadata.name={self._config.node_name}")
+        node.subscribe(self._node_changed)
         self._informers: list[Informer[Any]] = [self._services, self._slices]
         if self._config.host_ports:
             selector = f"spec.nodeName={self._config.node_name}"
             self._pods: Informer[Pod] = pods_factory.informer(Pod, field_selector=selector)
             self._pods.subscribe(lambda _event, new, old: self._touch_pod(_key(new or old)))
 
-    async def run(self, client: Client) -> None:
+    async def run(self) -> None:
         """Apply what changes until cancelled."""
         try:
-            self._here = Here(self._config.node_name, await _zone(client, self._config.node_name))
             for informer in self._informers:
                 await informer.synced()
             due = self._clock.monotonic()
@@ -140,7 +142,7 @@ class Proxy:
         if flows and (change or full):
             await flush(flows)
         if change:
-            self._record(touched, full)
+            self._record(touched)
 
     def _services_to_decide(self, full: bool) -> set[Key]:
         touched, self._dirty = self._dirty, set()
@@ -177,7 +179,7 @@ class Proxy:
             target = HealthTarget(key.namespace, key.name, plan.local_endpoints)
             await self._health.set(name, plan.health_port, target)
 
-    def _record(self, touched: set[Key], full: bool) -> None:
+    def _record(self, touched: set[Key]) -> None:
         for key in touched:
             service = self._services.get(key)
             plan = self._plans.get(key)
@@ -186,9 +188,7 @@ class Proxy:
             endpoints = {value for (table, _), value in plan.elements.items() if table == "endpoints"}
             verdict = trace.Verdict.ACTED if endpoints else trace.Verdict.REFUSED
             reason = "Programmed" if endpoints else "NoEndpoints"
-            text = f"{len(endpoints)} endpoint(s) on node {self._here.name}" + (
-                "" if endpoints else ": refused at once"
-            )
+            text = f"{len(endpoints)} endpoints" if endpoints else "no endpoints: connections are refused at once"
             trace.record(
                 f"Service/{key.namespace}/{key.name}",
                 verdict,
@@ -197,8 +197,16 @@ class Proxy:
                 component=COMPONENT,
                 revision=service.metadata.resource_version,
                 uid=service.metadata.uid,
-                seen={"endpoints": sorted(endpoints)[:20], "full": full},
+                seen={"node": self._here.name, "endpoints": sorted(endpoints)[:SEEN_LIMIT]},
             )
+
+    def _node_changed(self, _event: EventType, new: Node | None, _old: Node | None) -> None:
+        """Topology hints follow the node's zone: everything is decided anew when it changes."""
+        zone = new.metadata.labels.get(ZONE_LABEL, "") if new is not None else ""
+        if zone != self._here.zone:
+            self._here = Here(self._here.name, zone)
+            self._written = False
+            self._wake.set()
 
     def _touch(self, key: Key) -> None:
         self._dirty.add(key)
@@ -208,9 +216,7 @@ class Proxy:
         self._dirty_pods.add(key)
         self._wake.set()
 
-    def _slice_changed(
-        self, _event: Literal["ADDED", "MODIFIED", "DELETED"], new: EndpointSlice | None, old: EndpointSlice | None
-    ) -> None:
+    def _slice_changed(self, _event: EventType, new: EndpointSlice | None, old: EndpointSlice | None) -> None:
         for slice_ in (new, old):
             if slice_ is not None:
                 for name in _service_of(slice_):
@@ -224,13 +230,3 @@ def _key(obj: Any) -> Key:
 def _service_of(slice_: EndpointSlice) -> list[str]:
     name = slice_.metadata.labels.get(SERVICE_NAME_LABEL)
     return [f"{slice_.metadata.namespace}/{name}"] if name else []
-
-
-async def _zone(client: Client, node_name: str, *, attempts: int = 20) -> str:
-    """The node's zone, for topology hints; "" when it has none or does not show up in time."""
-    for attempt in range(attempts):
-        try:
-            return (await client.get(Node, node_name)).metadata.labels.get(ZONE_LABEL, "")
-        except KybernError:
-            await asyncio.sleep(0.05 * (attempt + 1))
-    return ""
