@@ -1,6 +1,6 @@
 """A resource as it is served: one row of the API tied to its cache, its codec and the shapes in which it is answered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 import orjson
@@ -12,8 +12,6 @@ from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.resource_cache import ResourceCache
 from kybern.apiserver.cache.version import Version, encode, fields_of, head
 
-LAST_VERSION_FIELD = "resourceVersion"
-
 
 class Served:
     """One resource of one version. Several may share a cache: autoscaling/v1 and v2 store the same objects."""
@@ -24,6 +22,9 @@ class Served:
         self.head = head(resource.api_version, resource.kind)
         self.subresources: Mapping[str, Subresource] = {each.name: each for each in resource.subresources}
         self.converted = resource.storage_version is not None
+        self.plain_form = self.plain
+        """One bound method for all watches, so that they share encoded events."""
+        self._partial_forms: dict[str, Callable[[Version], bytes]] = {}
 
     @property
     def cache(self) -> ResourceCache:
@@ -59,11 +60,27 @@ class Served:
             return orjson.dumps(self.parse(version))
         return self.head + version.tail
 
+    def partial_form(self, version: str) -> Callable[[Version], bytes]:
+        """Metadata only, of a version of meta.k8s.io."""
+        form = self._partial_forms.get(version)
+        if form is None:
+
+            def form(each: Version) -> bytes:
+                return orjson.dumps(partial(self.parse(each), version))
+
+            self._partial_forms[version] = form
+        return form
+
     def stored_form(self, obj: Object) -> tuple[bytes, Mapping[str, str], Mapping[str, str]]:
         """What the store keeps, and what the cache keeps beside it: labels, selectable fields."""
         stored = self.resource.to_storage(obj) if self.converted else obj
         labels = stored["metadata"].get("labels") or {}
         return encode(stored), labels, fields_of(self.cache.resource, stored)
+
+
+def partial(obj: Object, version: str) -> Object:
+    """PartialObjectMetadata of an object."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": obj["metadata"]}
 
 
 class ServedResources:
@@ -84,7 +101,7 @@ class ServedResources:
     def __getitem__(self, name: tuple[str, str, str]) -> Served:
         return self._served[name]
 
-    def __iter__(self) -> Iterable[Served]:
+    def __iter__(self) -> Iterator[Served]:
         return iter(self._served.values())
 
     @property

@@ -40,9 +40,23 @@ OK, CREATED, ACCEPTED = 200, 201, 202
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
+class ContinueExpired(errors.Expired):
+    """A continue token whose revision is gone; the Status carries one that goes on from now."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(
+            "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+            "without the continue parameter, or use the continue token in this response to retrieve the remainder of "
+            "the results. Continuing with the provided token results in an inconsistent list - objects that were "
+            "created, modified, or deleted between the time the first chunk was returned and now may show up in the "
+            "list."
+        )
+        self.token = token
+
+
 def code_of(error: StatusError) -> int:
     """The HTTP code of an error."""
-    return CODES.get(type(error), 500)
+    return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), 500)
 
 
 def status_of(error: StatusError) -> dict[str, Any]:
@@ -50,7 +64,7 @@ def status_of(error: StatusError) -> dict[str, Any]:
     status: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",
-        "metadata": {},
+        "metadata": {"continue": error.token} if isinstance(error, ContinueExpired) else {},
         "status": "Failure",
         "message": error.message,
         "reason": error.reason,

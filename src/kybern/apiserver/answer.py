@@ -1,0 +1,121 @@
+"""Objects and lists become answers, in the shape and encoding that the client takes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from kybern.api.resource import Object
+from kybern.api.table import table, table_of_one
+from kybern.apiserver import negotiate, yaml
+from kybern.apiserver.cache.version import Version
+from kybern.apiserver.call import Call
+from kybern.apiserver.exchange import Response
+from kybern.apiserver.negotiate import JSON, Shape
+from kybern.apiserver.served import Served, partial
+from kybern.base.errors import NotAcceptable
+
+def document(call: Call, body: Any, code: int = 200) -> Response:
+    """Any JSON value, as JSON or YAML."""
+    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    return encoded(call, body, shape.media, code)
+
+
+def encoded(call: Call, body: Any, media: str, code: int = 200) -> Response:
+    if media != JSON:
+        return Response(code, yaml.dump(body), content_type=media)
+    if negotiate.wants_pretty(call.request):
+        return Response(code, orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n")
+    return Response(code, orjson.dumps(body))
+
+
+def stored(call: Call, served: Served, version: Version, now: float, code: int = 200) -> Response:
+    """One stored object: the usual shape needs no parsing and no copy."""
+    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    if shape is negotiate.PLAIN and not negotiate.wants_pretty(call.request):
+        return Response(code, served.pieces(version))
+    return shaped(call, served, served.parse(version), now, code)
+
+
+def shaped(call: Call, served: Served, obj: Object, now: float, code: int = 200) -> Response:
+    """One object that is at hand parsed."""
+    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    return encoded(call, in_shape(call, served, shape, obj, now), shape.media, code)
+
+
+def in_shape(call: Call, served: Served, shape: Shape, obj: Object, now: float) -> Object:
+    match shape.kind:
+        case "Table":
+            return make_table(served, [obj], now, call.request.parameter("includeObject"), shape.version)
+        case "PartialObjectMetadata":
+            return partial(obj, shape.version)
+        case "PartialObjectMetadataList":
+            raise NotAcceptable(
+                "you requested PartialObjectMetadataList, but the requested object is not a list "
+                f"({served.resource.kind})"
+            )
+    return obj
+
+
+def make_table(
+    served: Served,
+    objects: Sequence[Object],
+    now: float,
+    include: str,
+    version: str,
+    metadata: Object | None = None,
+    *,
+    headers: bool = True,
+) -> Object:
+    """meta.k8s.io Table; `metadata` is the list's, without it the single object's resourceVersion is told."""
+    if metadata is None:
+        made = table_of_one(served.resource, objects[0], now, include, headers=headers)
+    else:
+        made = table(served.resource, objects, now, include, list_metadata=metadata, headers=headers)
+    if version != "v1":
+        made["apiVersion"] = f"meta.k8s.io/{version}"
+    return made
+
+
+def listed(
+    call: Call, served: Served, versions: Sequence[Version], metadata: Object, now: float
+) -> Response:
+    """A list. In the usual shape the objects' bytes are joined; items of built-in kinds carry no kind of their own."""
+    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    pretty = negotiate.wants_pretty(call.request)
+    if shape is negotiate.PLAIN and not pretty and not served.converted:
+        return Response(200, _joined(served, versions, metadata))
+    parse: Callable[[Version], Object] = served.parse
+    body: Object
+    match shape.kind:
+        case "Table":
+            include = call.request.parameter("includeObject")
+            body = make_table(served, [parse(each) for each in versions], now, include, shape.version, metadata)
+        case "PartialObjectMetadataList":
+            items = [partial(parse(each), shape.version) for each in versions]
+            body = {"kind": shape.kind, "apiVersion": f"meta.k8s.io/{shape.version}", "metadata": metadata, "items": items}
+        case "PartialObjectMetadata":
+            raise NotAcceptable(
+                f"you requested PartialObjectMetadata, but the requested object is a list ({served.resource.kind}List)"
+            )
+        case _:
+            items = [_item(parse(each)) for each in versions]
+            kind = f"{served.resource.kind}List"
+            body = {"kind": kind, "apiVersion": served.resource.api_version, "metadata": metadata, "items": items}
+    return encoded(call, body, shape.media)
+
+
+def _item(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
+
+
+def _joined(served: Served, versions: Sequence[Version], metadata: Object) -> Sequence[bytes]:
+    resource = served.resource
+    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
+        resource.kind.encode(),
+        resource.api_version.encode(),
+        orjson.dumps(metadata),
+    )
+    if not versions:
+        return (head, b"]}")
+    return (head, b"{", b",{".join([version.tail for version in versions]), b"]}")

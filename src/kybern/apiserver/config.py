@@ -1,0 +1,42 @@
+"""What an API server is told when it is made. Every default is upstream's, where upstream has one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kybern.apiserver.limit import READ_LIMIT, WRITE_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServerConfig:
+    """See `kybern apiserver --help` for each."""
+
+    bind_address: str = "0.0.0.0"
+    more_addresses: tuple[str, ...] = ()
+    """Further addresses to listen on."""
+    secure_port: int = 6443
+    advertise_address: str = "127.0.0.1"
+    """The endpoint of the Service `kubernetes`."""
+    tls_cert_file: Path | None = None
+    tls_private_key_file: Path | None = None
+    client_ca_file: Path | None = None
+    token_auth_file: Path | None = None
+    anonymous_auth: bool = True
+    authorization_mode: tuple[str, ...] = ("Node", "RBAC")
+    service_cluster_ip_range: str = "10.96.0.0/16"
+    service_node_port_range: tuple[int, int] = (30000, 32767)
+    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    service_account_signing_key_file: Path | None = None
+    service_account_key_files: tuple[Path, ...] = ()
+    api_audiences: tuple[str, ...] = ()
+    """Empty: the issuer."""
+    service_account_max_token_seconds: int = 365 * 24 * 3600
+    kubelet_client_certificate: Path | None = None
+    kubelet_client_key: Path | None = None
+    kubelet_certificate_authority: Path | None = None
+    audit_log_path: Path | None = None
+    max_requests_inflight: int = READ_LIMIT
+    max_mutating_requests_inflight: int = WRITE_LIMIT
+    event_ttl_seconds: int = 3600
+    min_request_timeout_seconds: float = 1800.0
+    shared_store: bool = False
+    """Other processes write to the store as well (etcd)."""

@@ -1,0 +1,136 @@
+"""Bodies and query options become checked values. Raises BadRequest, UnsupportedMediaType, Invalid in upstream's words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from kybern.api.resource import Object, Resource
+from kybern.api.schema import Codec
+from kybern.api.validation.field import not_supported
+from kybern.apiserver import yaml
+from kybern.apiserver.call import Call
+from kybern.apiserver.negotiate import YAML, body_media
+from kybern.apiserver.objects.delete import DeleteOptions
+from kybern.apiserver.objects.update import Preconditions
+from kybern.apiserver.served import Served
+from kybern.apiserver.status import invalid
+from kybern.base.errors import BadRequest
+
+SUMMARY_LENGTH = 30
+"""Characters of an unreadable body that a message shows."""
+FIELD_VALIDATIONS = ("Ignore", "Warn", "Strict")
+PROPAGATION_POLICIES = ("Foreground", "Background", "Orphan")
+
+
+def body_object(call: Call, served: Served, codec: Codec | None = None, resource: Resource | None = None) -> Object:
+    """The object in the body: checked, pruned, defaulted. What was pruned becomes warnings."""
+    codec = codec or served.codec
+    resource = resource or served.resource
+    validation = field_validation(call)
+    body = call.request.body
+    if body_media(call.request) == YAML:
+        obj, messages = codec.convert(_mapping(resource, body), validation)
+        codec.default(obj)
+    else:
+        obj, messages = codec.admit(body, validation)
+    call.warnings.extend(messages)
+    return complete(resource, obj)
+
+
+def complete(resource: Resource, obj: Object) -> Object:
+    """Defaults that need code."""
+    if obj.get("metadata") is None:
+        obj["metadata"] = {}
+    if resource.default is not None:
+        resource.default(obj)
+    return obj
+
+
+def _mapping(resource: Resource, body: bytes) -> Object:
+    """A YAML body. Raises BadRequest."""
+    try:
+        loaded = yaml.load(body)
+    except ValueError as error:
+        raise unrecognized(resource, f"couldn't get version/kind; json parse error: {error}", body) from None
+    if not isinstance(loaded, dict):
+        raise unrecognized(resource, "couldn't get version/kind; json parse error: not an object", body)
+    return loaded
+
+
+def unrecognized(resource: Resource, words: str, body: bytes) -> BadRequest:
+    shown = body[:SUMMARY_LENGTH].decode(errors="replace") + (" ..." if len(body) > SUMMARY_LENGTH else "")
+    return BadRequest(f"the object provided is unrecognized (must be of type {resource.kind}): {words} ({shown})")
+
+
+def field_validation(call: Call) -> str:
+    """Ignore, Warn or Strict."""
+    given = call.request.parameter("fieldValidation") or "Warn"
+    if given not in FIELD_VALIDATIONS:
+        raise _bad_option(call, "fieldValidation", given, FIELD_VALIDATIONS)
+    return given
+
+
+def check_write_options(call: Call) -> None:
+    """dryRun and fieldManager."""
+    for value in call.request.query.get("dryRun", ()):
+        if value != "All":
+            raise _bad_option(call, "dryRun", list(call.request.query["dryRun"]), ("All",))
+
+
+_OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+def _bad_option(call: Call, name: str, given: Any, supported: tuple[str, ...]) -> Exception:
+    kind = _OPTIONS.get(call.info.verb, "DeleteOptions")
+    options = Resource("meta.k8s.io", "v1", kind, "", False)
+    return invalid(options, "", [not_supported(name, given, supported)])
+
+
+def delete_options(call: Call) -> DeleteOptions:
+    """From the body, where there is one, else from the query."""
+    raw = _delete_body(call) if call.request.body else _delete_query(call)
+    if raw.get("dryRun"):
+        if list(raw["dryRun"]) != ["All"]:
+            raise _bad_option(call, "dryRun", raw["dryRun"], ("All",))
+    policy = raw.get("propagationPolicy") or ""
+    if policy and policy not in PROPAGATION_POLICIES:
+        raise _bad_option(call, "propagationPolicy", policy, (*PROPAGATION_POLICIES, "nil"))
+    if raw.get("orphanDependents") is not None:
+        policy = "Orphan" if raw["orphanDependents"] else "Background"
+    wanted = raw.get("preconditions") or {}
+    preconditions = Preconditions(wanted.get("uid") or "", wanted.get("resourceVersion") or "")
+    seconds = raw.get("gracePeriodSeconds")
+    return DeleteOptions(seconds, policy, preconditions, raw)
+
+
+def _delete_body(call: Call) -> dict[str, Any]:
+    options = Resource("", "v1", "DeleteOptions", "", False)
+    if body_media(call.request) == YAML:
+        raw = _mapping(options, call.request.body)
+    else:
+        try:
+            raw = orjson.loads(call.request.body)
+        except ValueError as error:
+            raise unrecognized(options, f"couldn't get version/kind; json parse error: {error}", call.request.body) from None
+    if not isinstance(raw, dict):
+        raise unrecognized(options, "json parse error: not an object", call.request.body)
+    seconds = raw.get("gracePeriodSeconds")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int)):
+        raise unrecognized(options, "gracePeriodSeconds is no integer", call.request.body)
+    return raw
+
+
+def _delete_query(call: Call) -> dict[str, Any]:
+    query: Mapping[str, Any] = call.request.query
+    raw: dict[str, Any] = {name: query[name][0] for name in ("propagationPolicy",) if name in query}
+    if "dryRun" in query:
+        raw["dryRun"] = list(query["dryRun"])
+    if "orphanDependents" in query:
+        raw["orphanDependents"] = query["orphanDependents"][0].lower() in ("true", "1", "")
+    if "gracePeriodSeconds" in query:
+        try:
+            raw["gracePeriodSeconds"] = int(query["gracePeriodSeconds"][0])
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+    return raw

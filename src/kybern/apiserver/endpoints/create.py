@@ -1,0 +1,19 @@
+"""POST of an object."""
+
+from kybern.apiserver import answer, decode
+from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
+from kybern.apiserver.exchange import Response
+from kybern.apiserver.objects.create import create
+from kybern.apiserver.served import Served
+from kybern.apiserver.status import CREATED
+
+
+async def create_object(at: Surroundings, call: Call, served: Served) -> Response:
+    """201 and the object."""
+    decode.check_write_options(call)
+    obj = decode.body_object(call, served)
+    outcome = await create(at.life, served, obj, attributes_of(call, served, "CREATE"))
+    if outcome.version is not None:
+        return answer.stored(call, served, outcome.version, at.now(), CREATED)
+    return answer.shaped(call, served, outcome.obj, at.now(), CREATED)

@@ -1,0 +1,151 @@
+"""LIST: the newest objects from the cache; pages and exact revisions stay consistent through the store's history.
+
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from kybern.apiserver import answer
+from kybern.apiserver.cache.version import Version
+from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.list_options import EXACT, ListOptions, list_options
+from kybern.apiserver.endpoints.revisions import revision_of, wait_for
+from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.exchange import Answer
+from kybern.apiserver.served import Served
+from kybern.apiserver.status import ContinueExpired, too_large_revision, unavailable
+from kybern.base.errors import BadRequest, Expired
+from kybern.storage.backend import Compacted, StoreUnavailable
+
+PAST_PAGE = 500
+"""Entries of the past that are read from the store at once."""
+INCONSISTENT = -1
+"""The revision in a token that goes on from wherever the store is now."""
+
+
+class _Page(NamedTuple):
+    versions: Sequence[Version]
+    revision: int
+    next_start: str = ""
+    """The key from which the next page starts; "" at the end."""
+    remaining: int | None = None
+
+
+def list_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
+    """200 and a list. Without an answer from the past no task is needed."""
+    options = list_options(call, served)
+    if options.continue_:
+        if options.resource_version and options.resource_version != "0":
+            raise BadRequest("specifying resource version is not allowed when using continue")
+        return _continue(at, call, served, options)
+    revision = revision_of(options.resource_version)
+    exact = options.match == EXACT or (options.limit and revision and not options.match)
+    if exact:
+        return _at_revision(at, call, served, options, revision)
+    waiting = wait_for(at, options.resource_version)
+    if waiting is not None:
+        return _list_later(at, call, served, options, waiting)
+    return _now(at, call, served, options)
+
+
+async def _list_later(
+    at: Surroundings, call: Call, served: Served, options: ListOptions, waiting: Awaitable[None]
+) -> Answer:
+    await waiting
+    return _now(at, call, served, options)
+
+
+def _now(at: Surroundings, call: Call, served: Served, options: ListOptions, start: str = "", revision: int = 0) -> Answer:
+    """The newest objects; `revision` is what the list calls itself (the cache's)."""
+    found = served.cache.select(options.selection)
+    if start:
+        found = found[bisect_left(found, start, key=lambda version: version.key) :]
+    limit = 0 if options.resource_version == "0" else options.limit
+    cut = bool(limit) and len(found) > limit
+    remaining = len(found) - limit if cut and options.selection.everything else None
+    page = _Page(
+        found[:limit] if cut else found,
+        revision or at.cache.revision,
+        found[limit - 1].key + "\0" if cut else "",
+        remaining,
+    )
+    return _answer(at, call, served, page)
+
+
+async def _at_revision(at: Surroundings, call: Call, served: Served, options: ListOptions, revision: int) -> Answer:
+    waiting = wait_for(at, options.resource_version)
+    if waiting is not None:
+        await waiting
+    try:
+        page = await _past(at, served, options, "", revision)
+    except Compacted:
+        raise Expired("The resourceVersion for the provided list is too old.") from None
+    return _answer(at, call, served, page)
+
+
+async def _continue(at: Surroundings, call: Call, served: Served, options: ListOptions) -> Answer:
+    start, revision = read_token(options.continue_)
+    if revision > at.cache.revision:
+        raise too_large_revision(revision, at.cache.revision)
+    if revision == INCONSISTENT or served.cache.changed <= revision:
+        return _now(at, call, served, options, start, revision if revision > 0 else 0)
+    try:
+        page = await _past(at, served, options, start, revision)
+    except Compacted:
+        raise ContinueExpired(token(start, INCONSISTENT)) from None
+    return _answer(at, call, served, page)
+
+
+async def _past(at: Surroundings, served: Served, options: ListOptions, start: str, revision: int) -> _Page:
+    """Read the store as it was. Raises Compacted, ServiceUnavailable."""
+    cache, selection = served.cache, options.selection
+    prefix = cache.prefix + (f"{selection.namespace}/" if selection.namespace else "")
+    found: list[Version] = []
+    position = cache.prefix + start if start else ""
+    while True:
+        try:
+            page = await at.backend.range(prefix, start=position, limit=PAST_PAGE, revision=revision)
+        except StoreUnavailable:
+            raise unavailable() from None
+        for index, entry in enumerate(page.entries):
+            version = cache.version_of(entry.key[len(cache.prefix) :], entry.value, entry.revision)
+            if not selection.takes(version):
+                continue
+            if options.limit and len(found) == options.limit:
+                rest = len(page.entries) - index + page.remaining if selection.everything else None
+                return _Page(found, revision, found[-1].key + "\0", rest)
+            found.append(version)
+        if not page.more:
+            return _Page(found, revision)
+        position = page.entries[-1].key + "\0"
+
+
+def _answer(at: Surroundings, call: Call, served: Served, page: _Page) -> Answer:
+    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+    if page.next_start:
+        metadata["continue"] = token(page.next_start, page.revision)
+        if page.remaining is not None:
+            metadata["remainingItemCount"] = page.remaining
+    return answer.listed(call, served, page.versions, metadata, at.now())
+
+
+def token(start: str, revision: int) -> str:
+    """What a client hands back to go on."""
+    return urlsafe_b64encode(orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start})).decode().rstrip("=")
+
+
+def read_token(text: str) -> tuple[str, int]:
+    """(start, revision). Raises BadRequest."""
+    try:
+        read = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        start, revision = read["start"], read["rv"]
+    except (ValueError, KeyError, TypeError):
+        raise BadRequest("continue key is not valid: the token cannot be read") from None
+    if read.get("v") != "meta.k8s.io/v1" or not isinstance(start, str) or not isinstance(revision, int):
+        raise BadRequest("continue key is not valid: the server does not recognize this encoded version")
+    return start, revision

@@ -1,0 +1,68 @@
+"""From what a request asks for to the function that answers it. Raises NotFound, MethodNotAllowed."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from kybern.apiserver import status
+from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.create import create_object
+from kybern.apiserver.endpoints.delete import delete_collection, delete_object
+from kybern.apiserver.endpoints.get import get_object
+from kybern.apiserver.endpoints.list import list_objects
+from kybern.apiserver.endpoints.patch import patch_object
+from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.endpoints.update import update_object
+from kybern.apiserver.endpoints.watch import watch_objects
+from kybern.apiserver.exchange import Answer
+from kybern.apiserver.served import Served
+
+Endpoint = Callable[[Surroundings, Call, Served], Answer | Awaitable[Answer]]
+
+VERBS: Mapping[str, Endpoint] = {
+    "get": get_object,
+    "list": list_objects,
+    "watch": watch_objects,
+    "create": create_object,
+    "update": update_object,
+    "patch": patch_object,
+    "delete": delete_object,
+    "deletecollection": delete_collection,
+}
+"""For objects, and (get, update, patch) for the subresources that are parts of them."""
+
+
+class Router:
+    """All endpoints of resources."""
+
+    def __init__(self, at: Surroundings, special: Mapping[tuple[str, str], Mapping[str, Endpoint]]) -> None:
+        self._at = at
+        self._special = special
+        """(group_resource, subresource or "") -> verb -> endpoint, where it is another than the general one."""
+
+    def find(self, call: Call) -> Endpoint:
+        """The endpoint; tells the call what it names."""
+        info = call.info
+        served = call.served = self._at.served.find(info.group, info.version, info.resource)
+        if served is None or (info.subresource and info.subresource not in served.subresources):
+            raise status.no_such_path()
+        if info.namespace and not served.resource.namespaced and info.resource != "namespaces":
+            raise status.no_such_path()
+        special = self._special.get((served.resource.group_resource, info.subresource))
+        if special is not None:
+            endpoint = special.get(info.verb)
+            if endpoint is not None:
+                return endpoint
+        verbs = served.subresources[info.subresource].verbs if info.subresource else served.resource.verbs
+        if info.verb not in verbs:
+            raise status.method_not_allowed()
+        if served.resource.namespaced and not info.namespace and not self._cluster_wide(call):
+            raise status.no_such_path() if info.name else status.method_not_allowed()
+        return VERBS[info.verb]
+
+    def _cluster_wide(self, call: Call) -> bool:
+        return call.info.verb in ("list", "watch")
+
+    def answer(self, call: Call) -> Answer | Awaitable[Answer]:
+        """The last stage."""
+        endpoint = self.find(call)
+        assert call.served is not None
+        return endpoint(self._at, call, call.served)

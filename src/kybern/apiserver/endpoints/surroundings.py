@@ -1,0 +1,45 @@
+"""What endpoints have at hand."""
+
+from dataclasses import dataclass
+
+from kybern.apiserver.admission.attributes import Attributes, Operation
+from kybern.apiserver.cache.cache import Cache
+from kybern.apiserver.call import Call
+from kybern.apiserver.objects.life import Life
+from kybern.apiserver.served import Served, ServedResources
+from kybern.base.clock import Clock
+from kybern.storage.backend import Backend
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Made once by the server."""
+
+    clock: Clock
+    backend: Backend
+    cache: Cache
+    served: ServedResources
+    life: Life
+    shared_store: bool = False
+    """Whether other processes write to the store too: then the newest revision must be asked for."""
+    watch_seconds: tuple[float, float] = (1800.0, 3600.0)
+    """How long a watch lasts that names no timeout: chosen in this range."""
+
+    def now(self) -> float:
+        return self.clock.now()
+
+
+def attributes_of(call: Call, served: Served, operation: Operation, subresource: str = "") -> Attributes:
+    """The admission attributes of a call."""
+    info = call.info
+    namespace = info.namespace if served.resource.namespaced else ""
+    return Attributes(
+        operation,
+        served.resource,
+        namespace,
+        info.name,
+        call.user,
+        subresource,
+        call.dry_run,
+        warnings=call.warnings,
+    )

@@ -1,0 +1,87 @@
+"""A new object: admitted, completed by the server, validated, committed.
+
+Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/create.go).
+"""
+
+from kybern.api.resource import Change, Object
+from kybern.api.validation import validate_create
+from kybern.apiserver import status
+from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.commit import Changed
+from kybern.apiserver.objects.life import Life, Outcome, commit
+from kybern.apiserver.served import Served
+from kybern.base.errors import AlreadyExists, BadRequest, InternalError
+
+NAME_ATTEMPTS = 8
+"""Tries to generate a name that is free."""
+NAME_PREFIX_LIMIT = 58
+"""Characters of generateName that are kept: 63 less the suffix."""
+
+_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "resourceVersion")
+
+
+async def create(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
+    """Store a decoded and defaulted object. Raises StatusError."""
+    metadata = obj["metadata"]
+    _place(served, metadata, attributes.namespace)
+    if metadata.get("resourceVersion"):
+        raise InternalError("resourceVersion should not be set on objects to be created")
+    await life.admission.mutate(attributes, obj, None)
+    prefix = "" if metadata.get("name") else metadata.get("generateName", "")
+    _complete(life, served, obj, attributes)
+    for attempt in range(NAME_ATTEMPTS):
+        if prefix:
+            metadata["name"] = prefix[:NAME_PREFIX_LIMIT] + life.ids.suffix()
+        faults = validate_create(served.resource, obj)
+        if faults:
+            raise status.invalid(served.resource, metadata.get("name", ""), faults)
+        attributes.name = metadata["name"]
+        if attempt == 0:
+            attributes.warnings.extend(served.resource.warnings(obj, None))
+            await life.admission.validate(attributes, obj, None)
+        try:
+            return await _store(life, served, obj, attributes)
+        except Changed:
+            if not prefix:
+                raise status.already_exists(served.resource, metadata["name"]) from None
+    raise AlreadyExists(
+        f'{served.resource.group_resource} "{metadata["name"]}" already exists, the server was not able to generate a '
+        "unique name for the object",
+        details={"name": metadata["name"], "kind": served.resource.plural, "retryAfterSeconds": 1},
+    )
+
+
+def _place(served: Served, metadata: Object, namespace: str) -> None:
+    """The namespace of the path is the object's. Raises BadRequest."""
+    given = metadata.get("namespace") or ""
+    if served.resource.namespaced:
+        if given and given != namespace:
+            raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+        metadata["namespace"] = namespace
+    elif given:
+        raise BadRequest("namespace may not be set on cluster-scoped objects")
+
+
+def _complete(life: Life, served: Served, obj: Object, attributes: Attributes) -> None:
+    """What the server decides."""
+    metadata = obj["metadata"]
+    for name in _SERVERS_OWN:
+        metadata.pop(name, None)
+    metadata["uid"] = life.ids.uid()
+    metadata["creationTimestamp"] = life.timestamp()
+    served.resource.prepare_create(obj, Change(life.clock.now(), "", attributes.user.name))
+
+
+async def _store(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
+    metadata = obj["metadata"]
+    if attributes.dry_run:
+        if served.find(metadata.get("namespace", ""), metadata["name"]) is not None:
+            raise Changed
+        effect = life.effect(served)
+        if effect is not None:
+            await effect.begin(obj, None, dry_run=True)
+        return Outcome(obj, created=True)
+    if served.find(metadata.get("namespace", ""), metadata["name"]) is not None:
+        raise Changed
+    version = await commit(life, served, obj, None, expected=0)
+    return Outcome(obj, version, created=True)

@@ -1,0 +1,67 @@
+"""What creating, updating and deleting have in common: the clock, identifiers, admission, commits, effects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kybern.api.resource import Object
+from kybern.apiserver.admission.chain import Admission
+from kybern.apiserver.cache.version import Version
+from kybern.apiserver.commit import Committer
+from kybern.apiserver.objects.effects import Effect
+from kybern.apiserver.served import Served
+from kybern.base.clock import Clock, format_time
+from kybern.base.ids import Ids
+
+
+@dataclass(slots=True)
+class Life:
+    """The surroundings of a write."""
+
+    clock: Clock
+    ids: Ids
+    committer: Committer
+    admission: Admission
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    """By group_resource."""
+
+    def timestamp(self) -> str:
+        return format_time(self.clock.now())
+
+    def effect(self, served: Served) -> Effect | None:
+        return self.effects.get(served.resource.group_resource)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a write led to."""
+
+    obj: Object
+    """As written (or as it would have been, in a dry run); the last state after a deletion."""
+    version: Version | None = None
+    """None: nothing was stored (dry run, deleted)."""
+    created: bool = False
+    deleted: bool = False
+
+
+async def commit(life: Life, served: Served, new: Object, old: Object | None, *, expected: int) -> Version:
+    """Write with the kind's effects around it. Raises Changed, StatusError."""
+    effect = life.effect(served)
+    if effect is None:
+        return await life.committer.put(served, new, expected=expected)
+    await effect.begin(new, old, dry_run=False)
+    try:
+        version = await life.committer.put(served, new, expected=expected)
+    except BaseException:
+        await effect.undo(new, old)
+        raise
+    await effect.done(new, old)
+    return version
+
+
+async def remove(life: Life, served: Served, version: Version, old: Object) -> int:
+    """Delete with the kind's effects after it; the revision of the deletion. Raises Changed, StatusError."""
+    revision = await life.committer.delete(served, version)
+    effect = life.effect(served)
+    if effect is not None:
+        await effect.done(None, old)
+    return revision

@@ -1,0 +1,165 @@
+"""A changed object: compared with what is stored, admitted, validated, committed if it differs.
+
+Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/update.go, generic/registry/store.go).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kybern.api.resource import Change, Object
+from kybern.api.validation import validate_subresource_update, validate_update
+from kybern.api.validation.field import invalid
+from kybern.apiserver import status
+from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.cache.version import Version
+from kybern.apiserver.commit import Changed
+from kybern.apiserver.objects.create import create
+from kybern.apiserver.objects.life import Life, Outcome, commit, remove
+from kybern.apiserver.served import Served
+from kybern.base.errors import BadRequest
+
+ATTEMPTS = 100
+"""Tries of a write that named no resourceVersion, while others write in between."""
+
+_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_DROPPED = ("selfLink", "managedFields")
+
+Edit = Callable[[Object], Object]
+"""The stored object (a copy, the edit's own) -> what it should be. Runs again when someone else wrote meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """Of the request; empty means any."""
+
+    uid: str = ""
+    resource_version: str = ""
+
+    def check(self, served: Served, name: str, version: Version, old: Object) -> None:
+        """Raises Conflict."""
+        uid = old["metadata"].get("uid", "")
+        if self.uid and self.uid != uid:
+            why = f"Precondition failed: UID in precondition: {self.uid}, UID in object meta: {uid}"
+            raise status.conflict(served.resource, name, why)
+        if self.resource_version and self.resource_version != str(version.revision):
+            why = (
+                f"Precondition failed: ResourceVersion in precondition: {self.resource_version}, "
+                f"ResourceVersion in object meta: {version.revision}"
+            )
+            raise status.conflict(served.resource, name, why)
+
+
+ANY = Preconditions()
+
+
+async def update(
+    life: Life,
+    served: Served,
+    edit: Edit,
+    attributes: Attributes,
+    *,
+    preconditions: Preconditions = ANY,
+    create_missing: Callable[[], Object] | None = None,
+) -> Outcome:
+    """Change the object named by `attributes`. Raises StatusError."""
+    for _ in range(ATTEMPTS):
+        version = served.find(attributes.namespace, attributes.name)
+        if version is None:
+            if create_missing is None:
+                raise status.not_found(served.resource, attributes.name)
+            attributes.operation = "CREATE"
+            return await create(life, served, create_missing(), attributes)
+        old = served.parse(version)
+        preconditions.check(served, attributes.name, version, old)
+        new = edit(served.parse(version))
+        explicit = _revise(served, new, old, version, attributes)
+        await _settle(life, served, new, old, attributes)
+        try:
+            return await _store(life, served, new, old, version, attributes)
+        except Changed:
+            if explicit:
+                raise status.conflict(served.resource, attributes.name) from None
+    raise status.conflict(served.resource, attributes.name)
+
+
+def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> bool:
+    """Compare names, uid and resourceVersion; whether the client named the version it changes. Raises StatusError."""
+    metadata, kept = new["metadata"], old["metadata"]
+    name = metadata.get("name") or ""
+    if name != attributes.name:
+        if not name:
+            raise BadRequest("name must be provided")
+        raise BadRequest(
+            f"the name of the object ({name}) does not match the name on the URL ({attributes.name})"
+        )
+    namespace = metadata.get("namespace") or ""
+    if served.resource.namespaced:
+        if namespace and namespace != attributes.namespace:
+            raise BadRequest(
+                f"the namespace of the object ({namespace}) does not match the namespace on the URL "
+                f"({attributes.namespace})"
+            )
+        metadata["namespace"] = attributes.namespace
+    uid = metadata.get("uid")
+    if uid and uid != kept["uid"]:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {kept['uid']}"
+        raise status.conflict(served.resource, name, why)
+    given = metadata.get("resourceVersion") or ""
+    if given and given != str(version.revision):
+        if not given.isdecimal():
+            fault = invalid("metadata.resourceVersion", given, "must be an integer")
+            raise status.invalid(served.resource, name, [fault])
+        raise status.conflict(served.resource, name)
+    if not given and not served.resource.unconditional_update:
+        fault = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        raise status.invalid(served.resource, name, [fault])
+    metadata["resourceVersion"] = str(version.revision)
+    return bool(given)
+
+
+async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes) -> None:
+    """Put back what no client changes, run the kind's rules and admission. Raises StatusError."""
+    metadata, kept = new["metadata"], old["metadata"]
+    for key in _KEPT:
+        if key in kept:
+            metadata[key] = kept[key]
+        else:
+            metadata.pop(key, None)
+    for key in _DROPPED:
+        metadata.pop(key, None)
+    await life.admission.mutate(attributes, new, old)
+    resource, sub = served.resource, attributes.subresource
+    hooks = served.subresources[sub] if sub else resource
+    hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
+    faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
+    if faults:
+        raise status.invalid(resource, attributes.name, faults)
+    if not sub:
+        attributes.warnings.extend(each for each in resource.warnings(new, old) if each not in attributes.warnings)
+    await life.admission.validate(attributes, new, old)
+
+
+async def _store(
+    life: Life, served: Served, new: Object, old: Object, version: Version, attributes: Attributes
+) -> Outcome:
+    if new == old:
+        return Outcome(old, version)
+    if _is_finished(served, new, old):
+        if not attributes.dry_run:
+            await remove(life, served, version, old)
+        return Outcome(new, deleted=True)
+    if attributes.dry_run:
+        effect = life.effect(served)
+        if effect is not None:
+            await effect.begin(new, old, dry_run=True)
+        return Outcome(new)
+    return Outcome(new, await commit(life, served, new, old, expected=version.revision))
+
+
+def _is_finished(served: Served, new: Object, old: Object) -> bool:
+    """Whether the update took away the last thing that held back a deletion."""
+    if new["metadata"].get("finalizers") or not old["metadata"].get("deletionTimestamp"):
+        return False
+    if served.resource.kind == "Namespace" and (new.get("spec") or {}).get("finalizers"):
+        return False
+    return old["metadata"].get("deletionGracePeriodSeconds") == 0

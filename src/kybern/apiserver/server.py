@@ -1,0 +1,122 @@
+"""The API server, put together: what every stage and endpoint needs is made here and nowhere else.
+
+`build` makes one without a socket; it is a `Handler` to call. `run` adds the transport and lives until cancelled.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from kybern.api.registry import RESOURCES
+from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.admission.plugins import plugins
+from kybern.apiserver.audit import Audit, LogFile
+from kybern.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
+from kybern.apiserver.authentication.certificate import Certificates
+from kybern.apiserver.authentication.token_file import read_token_file
+from kybern.apiserver.authorization.authorizer import AlwaysAllow, Authorizer, Decider, Superusers
+from kybern.apiserver.cache.cache import Cache
+from kybern.apiserver.call import Call
+from kybern.apiserver.commit import Committer
+from kybern.apiserver.config import ApiServerConfig
+from kybern.apiserver.endpoints.route import Router
+from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.exchange import Answer, Request
+from kybern.apiserver.health import Health
+from kybern.apiserver.limit import InFlight
+from kybern.apiserver.metrics import Metrics
+from kybern.apiserver.objects.life import Life
+from kybern.apiserver.paths import Paths
+from kybern.apiserver.served import ServedResources, storage_resource
+from kybern.apiserver.stages import Gate, Stages
+from kybern.base.clock import Clock
+from kybern.base.ids import Ids
+from kybern.storage.backend import Backend
+
+log = logging.getLogger(__name__)
+
+
+class ApiServer:
+    """Callable as a Handler once started."""
+
+    def __init__(self, config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> None:
+        self.config = config
+        self._clock = clock
+        resources = list(RESOURCES)
+        stored = {storage_resource(each).group_resource: storage_resource(each) for each in resources if each.stored}
+        self.cache = Cache(backend, clock, stored.values())
+        self.served = ServedResources(resources, self.cache)
+        self.life = Life(clock, ids, Committer(backend, self.cache, config.event_ttl_seconds), Chain(()))
+        self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
+        self.in_flight = InFlight(config.max_requests_inflight, config.max_mutating_requests_inflight)
+        self.metrics = Metrics(self._object_counts, lambda: self.in_flight.counts, self._watch_counts)
+        self.authorizer = Authorizer(self._deciders())
+        self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
+        self.life.admission = Chain(plugins(self))
+        self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
+        self.router = Router(self.surroundings, {})
+        address = f"{config.advertise_address}:{config.secure_port}"
+        self.paths = Paths(resources, Health(self._checks()), self.metrics, address, {})
+        gate = Gate(self.authenticator, self.authorizer, self.in_flight, self.audit)
+        self._stages = Stages(clock, gate, self._answer, self.metrics)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ready = False
+        self.stopping = False
+
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        return self._stages(request)
+
+    async def start(self) -> None:
+        """Load the store, then follow it."""
+        await self.cache.load()
+        self._tasks = [asyncio.create_task(self.cache.run()), asyncio.create_task(self.cache.run_timers())]
+        self.ready = True
+
+    async def stop(self) -> None:
+        """End all watches and tasks; the backend stays open, it is its maker's."""
+        self.stopping = True
+        self.ready = False
+        self.cache.end_watches()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.audit.close()
+
+    def _answer(self, call: Call) -> Answer | Awaitable[Answer]:
+        info = call.info
+        if info.is_resource and (info.group, info.version) in self.served.versions:
+            return self.router.answer(call)
+        return self.paths.answer(call)
+
+    def _deciders(self) -> list[Decider]:
+        return [AlwaysAllow()] if "AlwaysAllow" in self.config.authorization_mode else [Superusers()]
+
+    def _tokens(self) -> list[TokenAuthenticator]:
+        tokens: list[TokenAuthenticator] = []
+        if self.config.token_auth_file is not None:
+            tokens.append(read_token_file(self.config.token_auth_file))
+        return tokens
+
+    def _checks(self) -> Mapping[str, Mapping[str, Callable[[], str]]]:
+        def loaded() -> str:
+            return "" if self.cache.loaded else "the watch cache is not loaded"
+
+        def started() -> str:
+            return "" if self.ready else "not ready"
+
+        def stopping() -> str:
+            return "process is shutting down" if self.stopping else ""
+
+        live = {"ping": lambda: "", "log": lambda: "", "etcd": loaded, "poststarthook/start-apiserver": started}
+        return {"healthz": live, "livez": live, "readyz": {**live, "informer-sync": loaded, "shutdown": stopping}}
+
+    def _object_counts(self) -> Mapping[str, float]:
+        return {cache.resource.group_resource: len(cache.objects) for cache in self.cache}
+
+    def _watch_counts(self) -> Mapping[str, float]:
+        return {cache.resource.group_resource: len(cache.fanout) for cache in self.cache if len(cache.fanout)}
+
+
+def build(config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> ApiServer:
+    """An API server without a socket: start it, call it with Requests, stop it."""
+    return ApiServer(config, backend, clock, ids)

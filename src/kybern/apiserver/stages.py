@@ -1,0 +1,119 @@
+"""The way of a request, one visible list: authenticate, audit, limit, authorise, then the endpoint.
+
+A stage is a function of the call that returns nothing and refuses by raising a StatusError. None of them waits, so a
+request that is answered from the cache costs no task. What must happen at the end of every request happens in `finish`.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+
+from kybern.apiserver.audit import Audit
+from kybern.apiserver.authentication.authenticator import Authenticator
+from kybern.apiserver.authentication.impersonation import impersonated
+from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.call import Call
+from kybern.apiserver.exchange import Answer, Request, Response, Stream
+from kybern.apiserver.limit import InFlight
+from kybern.apiserver.metrics import Metrics
+from kybern.apiserver.request_info import request_info
+from kybern.apiserver.status import failure
+from kybern.base.clock import Clock
+from kybern.base.errors import InternalError, StatusError
+
+log = logging.getLogger(__name__)
+
+Stage = Callable[[Call], None]
+Endpoint = Callable[[Call], Answer | Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the stages decide by."""
+
+    authenticator: Authenticator
+    authorizer: Authorizer
+    in_flight: InFlight
+    audit: Audit
+
+    def authenticate(self, call: Call) -> None:
+        call.user = self.authenticator.authenticate(call.request)
+
+    def impersonate(self, call: Call) -> None:
+        if "impersonate-user" in call.request.headers or any(
+            name.startswith("impersonate-") for name in call.request.headers
+        ):
+            other = impersonated(call.request, call.user, self.authorizer.check)
+            if other is not None:
+                call.impersonator, call.user = call.user, other
+
+    def begin_audit(self, call: Call) -> None:
+        self.audit.received(call)
+
+    def limit(self, call: Call) -> None:
+        self.in_flight.enter(call)
+
+    def authorize(self, call: Call) -> None:
+        self.authorizer.check(call.user, call.info)
+
+
+class Stages:
+    """The handler that the transport calls."""
+
+    def __init__(self, clock: Clock, gate: Gate, endpoint: Endpoint, metrics: Metrics) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._endpoint = endpoint
+        self._metrics = metrics
+        self.stages: Sequence[Stage] = (
+            gate.authenticate,
+            gate.impersonate,
+            gate.begin_audit,
+            gate.limit,
+            gate.authorize,
+        )
+
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer at once where nothing has to be waited for."""
+        call = Call(request, request_info(request), self._clock.monotonic())
+        try:
+            for stage in self.stages:
+                stage(call)
+            answer = self._endpoint(call)
+        except Exception as error:
+            return self._finish(call, _failed(call, error))
+        if isinstance(answer, Response):
+            return self._finish(call, answer)
+        if isawaitable(answer):
+            return self._later(call, answer)
+        return self._finish(call, answer)
+
+    async def _later(self, call: Call, answer: Awaitable[Answer]) -> Answer:
+        try:
+            return self._finish(call, await answer)
+        except Exception as error:
+            return self._finish(call, _failed(call, error))
+        finally:
+            self._gate.in_flight.leave(call)
+
+    def _finish(self, call: Call, answer: Answer) -> Answer:
+        if call.in_flight:
+            self._gate.in_flight.leave(call)
+        if isinstance(answer, Response | Stream) and call.warnings:
+            answer.headers = [*answer.headers, *(("Warning", f"299 - {_quoted(text)}") for text in call.warnings)]
+        status = answer.status if isinstance(answer, Response | Stream) else 101
+        self._metrics.observe(call, status, self._clock.monotonic() - call.started)
+        self._gate.audit.answered(call, status)
+        return answer
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+
+
+def _failed(call: Call, error: Exception) -> Response:
+    if isinstance(error, StatusError):
+        return failure(error)
+    log.error("%s %s failed", call.request.method, call.request.path, exc_info=error)
+    return failure(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))

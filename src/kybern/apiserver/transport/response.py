@@ -1,0 +1,108 @@
+"""Answers to bytes: status line, headers, chunks, compression."""
+
+import zlib
+from collections.abc import Callable, Generator
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from kybern.apiserver.exchange import Headers, Response
+from kybern.base.clock import Clock
+
+Refuse = Callable[[int, str], Response]
+"""`(status, message)` -> the answer for a request that the transport refuses; knows how errors look."""
+
+LAST_CHUNK: Final = b"0\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+BODILESS: Final = frozenset({204, 304})
+GZIP_LEVEL: Final = 1
+"""Upstream's defaultGzipContentEncodingLevel."""
+
+_GZIP_FORMAT: Final = 31
+_FORBIDDEN = frozenset("\r\n\0")
+
+
+def plain_refusal(status: int, message: str) -> Response:
+    """An error as Go's server words it: plain text."""
+    return Response(status, f"{status} {message}\n".encode(), "text/plain; charset=utf-8")
+
+
+class Heads:
+    """Makes heads of answers; the Date is made once a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._second = -1
+        self._date = b""
+
+    def make(self, status: int, content_type: str, headers: Headers, framing: bytes) -> bytes:
+        """A head, its blank line included. `framing` holds whole lines on length and connection.
+
+        Raises ValueError for a header that would break the head apart.
+        """
+        second = int(self._clock.now())
+        if second != self._second:
+            self._second = second
+            self._date = f"Date: {formatdate(second, usegmt=True)}\r\n".encode()
+        if headers:
+            return b"".join((_opening(status, content_type), self._date, framing, _lines(headers), b"\r\n"))
+        return b"".join((_opening(status, content_type), self._date, framing, b"\r\n"))
+
+
+def switching(protocol: str, headers: Headers) -> bytes:
+    """The head of `101 Switching Protocols`."""
+    fields = (("Upgrade", protocol), ("Connection", "Upgrade"), *headers)
+    return b"HTTP/1.1 101 Switching Protocols\r\n" + _lines(fields) + b"\r\n"
+
+
+def chunk(piece: bytes) -> bytes:
+    """A piece of a chunked body; it must not be empty: that would be the end."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+def connection_line(keep_alive: bool, http10: bool) -> bytes:
+    """The Connection header, where it has to say something."""
+    if not keep_alive:
+        return b"Connection: close\r\n"
+    return b"Connection: keep-alive\r\n" if http10 else b""
+
+
+@lru_cache(256)
+def accepts_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding names gzip, and not with a weight of zero."""
+    for part in accepted.lower().split(","):
+        coding, _, parameters = part.strip().partition(";")
+        if coding.strip() == "gzip":
+            weight = parameters.replace(" ", "").removeprefix("q=")
+            return not weight or weight.strip("0.") != ""
+    return False
+
+
+def compress(body: bytes, slice_bytes: int) -> Generator[None, None, bytes]:
+    """Gzip, slice by slice: yields between them, returns the whole."""
+    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
+    view = memoryview(body)
+    pieces = []
+    for start in range(0, len(body), slice_bytes):
+        pieces.append(compressor.compress(view[start : start + slice_bytes]))
+        yield
+    pieces.append(compressor.flush())
+    return b"".join(pieces)
+
+
+@lru_cache(512)
+def _opening(status: int, content_type: str) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Unknown"
+    line = f"HTTP/1.1 {status} {phrase}\r\n".encode()
+    return line + _lines((("Content-Type", content_type),)) if content_type and status not in BODILESS else line
+
+
+def _lines(headers: Headers) -> bytes:
+    for name, value in headers:
+        if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
+            raise ValueError(f"a line break in header {name!r}")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1", "replace")
