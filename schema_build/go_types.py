@@ -1,9 +1,9 @@
 """Reads from upstream's Go sources what its OpenAPI lacks: the order of fields and which of them Go always encodes.
 
 A tool for whoever moves Kybern to another version of Kubernetes, not a part of the build:
-`python -m schema_build.go_types DIRECTORY > schema_build/go_types.txt`, where DIRECTORY holds clones of the repositories
-`api`, `apimachinery`, `apiextensions-apiserver` and `kube-aggregator`, each with the release checked out. The table has
-facts only: names, order and marks. `schema_build.source` reads it.
+`python -m schema_build.go_types DIRECTORY > schema_build/go_types.txt`, where DIRECTORY holds the
+repositories `api`, `apimachinery`, `apiextensions-apiserver` and `kube-aggregator`, with the release checked out. The
+table has facts only: names, order and marks. `schema_build.source` reads it.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Writes the schema's structure and, apart from it (it is larger and seldom asked for), the descriptions.
 
 `structure.json.gz`: name -> `{"k": kinds, "f": {field: {"t": type, "r": required, "x": extensions, "m": Go's mark,
-"g": Go's type}}, "x": extensions}`, the fields in Go's order, empty parts left out; types as in `schema_build.source`. `descriptions.json.gz`: name -> `[text, {field: text}]`.
+"g": Go's type}}, "x": extensions}`, the fields in Go's order, empty parts left out; types and marks as in
+`schema_build.source`. `descriptions.json.gz`: name -> `[text, {field: text}]`.
 """
 
 import gzip

@@ -1,8 +1,8 @@
 """Upstream's defaults, as data beside short functions: what `SetDefaults_*` of each group does.
 
 Each module has for each version a table (`V1`: definition -> field -> value) and functions (`V1_CODE`: definition ->
-function of the object, which its parts' defaults have already reached). Whether an explicit zero counts as absent follows
-from how Go holds the field (see `schema_build.go_types`). What conversion between upstream's versions adds (the alias
+function of the object, which its parts' defaults have already reached). Whether an explicit zero counts as absent
+follows from how Go holds the field (see `schema_build.go_types`). What conversion between upstream's versions adds (the alias
 `serviceAccount`, `podIPs` from `podIP`) is here too. Everything is idempotent.
 """
 
@@ -13,7 +13,23 @@ from typing import Any
 Code = Callable[[dict[str, Any]], None]
 
 _GROUPS = frozenset(
-    ["admissionregistration", "apiextensions", "apiregistration", "apps", "authentication", "autoscaling", "batch", "core", "discovery", "flowcontrol", "networking", "rbac", "resource", "scheduling", "storage"]
+    (
+        "admissionregistration",
+        "apiextensions",
+        "apiregistration",
+        "apps",
+        "authentication",
+        "autoscaling",
+        "batch",
+        "core",
+        "discovery",
+        "flowcontrol",
+        "networking",
+        "rbac",
+        "resource",
+        "scheduling",
+        "storage",
+    )
 )
 
 

@@ -58,7 +58,7 @@ class Codec:
         if obj.__class__ is not dict:
             fault = f"json: cannot unmarshal {inspection.go_value(obj)} into Go value of type {_TYPE_META}"
             raise self._unrecognized(body, fault)
-        return obj  # type: ignore[no-any-return]
+        return obj
 
     def _unrecognized(self, body: bytes, fault: str) -> BadRequest:
         return BadRequest(
@@ -86,7 +86,8 @@ class Codec:
             fault = f"converting ({_package(name)}.{kind}) to ({_package(self.name)}.{self.kind}): unknown conversion"
         else:
             raise BadRequest(
-                f"the API version in the data ({api_version}) does not match the expected API version ({self.api_version})"
+                f"the API version in the data ({api_version})"
+                f" does not match the expected API version ({self.api_version})"
             )
         raise BadRequest(f'{kind} in version "{version}" cannot be handled as a {self.kind}: {fault}')
 

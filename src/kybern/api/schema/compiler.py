@@ -24,9 +24,9 @@ _INLINE = {
     "b": "if v.__class__ is not bool: raise Unfit",
     "i": "if v.__class__ is not int or not -0x80000000 <= v <= 0x7fffffff: raise Unfit",
     "l": "if v.__class__ is not int or not -0x8000000000000000 <= v <= 0x7fffffffffffffff: raise Unfit",
-    "jrFD": "pass",
+    **dict.fromkeys("jrFD", "pass"),
 }
-_INLINE.update(dict.fromkeys(_INLINE.pop("jrFD"), "pass"))
+"""Checks cheaper in place than called, by the letters of types."""
 
 _namespace: dict[str, Any] = {"Unfit": values.Unfit, "resource_quantity": values.resource_quantity}
 _namespace.update({f"scalar_{letter}": converter for letter, converter in values.CONVERTERS.items()})

@@ -38,7 +38,7 @@ def base64(text: str) -> str:
         return f"illegal base64 data at input byte {len(text) - count % 4}"
     padding = text[match.start() :].replace("\n", "").replace("\r", "")
     if count % 4 == 2 and padding.startswith("=") and not padding.startswith("=="):
-        return f"illegal base64 data at input byte {match.start() + (1 if len(padding) > 1 else 0)}"
+        return f"illegal base64 data at input byte {match.start() if len(padding) > 1 else len(text)}"
     if count % 4 in (2, 3) and padding.startswith("="):
         return f"illegal base64 data at input byte {match.start() + 4 - count % 4}"
     return f"illegal base64 data at input byte {match.start()}"

@@ -65,7 +65,7 @@ def _value(kind: Type, value: Any, named: str, place: Place, messages: list[str]
     if isinstance(kind, str):
         return _scalar(kind, value, named, place)
     mark, inner = kind
-    if not isinstance(value, list if mark == "[" else dict):
+    if not isinstance(value, list) if mark == "[" else not isinstance(value, dict):
         raise _mismatch(go_value(value), go_type(kind, named), place)
     if mark == "@":
         return _object(inner, value, place, messages)

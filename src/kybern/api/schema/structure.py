@@ -2,7 +2,7 @@
 
 import gzip
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ Type = Any
 @cache
 def definitions() -> dict[str, Definition]:
     """All definitions by full name (`io.k8s.api.core.v1.Pod`); read once, at first use."""
-    packed = (files("kybern.api.definitions") / "structure.json.gz").read_bytes()
+    packed = (Path(__file__).parents[1] / "definitions" / "structure.json.gz").read_bytes()
     loaded: dict[str, Definition] = orjson.loads(gzip.decompress(packed))
     return loaded
 

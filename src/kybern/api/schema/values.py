@@ -24,37 +24,37 @@ class Unfit(Exception):
 
 def string(value: Any) -> str:
     if value.__class__ is str:
-        return value  # type: ignore[no-any-return]
+        return value
     raise Unfit
 
 
 def boolean(value: Any) -> bool:
     if value.__class__ is bool:
-        return value  # type: ignore[no-any-return]
+        return value
     raise Unfit
 
 
 def int32(value: Any) -> int:
     if value.__class__ is int and value in INT32:
-        return value  # type: ignore[no-any-return]
+        return value
     raise Unfit
 
 
 def int64(value: Any) -> int:
     if value.__class__ is int and value in INT64:
-        return value  # type: ignore[no-any-return]
+        return value
     raise Unfit
 
 
 def number(value: Any) -> float:
     if value.__class__ is float or value.__class__ is int:
-        return value  # type: ignore[no-any-return]
+        return value
     raise Unfit
 
 
 def int_or_string(value: Any) -> int | str:
     if value.__class__ is str or (value.__class__ is int and value in INT32):
-        return value  # type: ignore[no-any-return]
+        return value
     raise Unfit
 
 
