@@ -1,6 +1,6 @@
 """CPU time of the schema on a Pod of about 2.4 kB: `python bench/schema.py`.
 
-Prints microseconds a call, the best of several rounds: parsing alone, then the pass over the parsed object, then the whole.
+Prints microseconds a call, the best of several rounds: parsing alone, the pass over the parsed object, the whole.
 """
 
 import time

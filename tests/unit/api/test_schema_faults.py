@@ -105,7 +105,8 @@ def test_syntax(body: bytes, expected: str) -> None:
         (b'{"kind":"Service"}',
          'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (v1.Pod): unknown conversion'),
         (b'{"apiVersion":"v2"}',
-         'Pod in version "v2" cannot be handled as a Pod: no kind "Pod" is registered for version "v2" in scheme "pkg/api/legacyscheme/scheme.go:30"'),
+         'Pod in version "v2" cannot be handled as a Pod: no kind "Pod" is registered for version "v2"'
+         ' in scheme "pkg/api/legacyscheme/scheme.go:30"'),
     ],
 )  # fmt: skip
 def test_unrecognized(body: bytes, expected: str) -> None:

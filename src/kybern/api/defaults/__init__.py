@@ -2,8 +2,8 @@
 
 Each module has for each version a table (`V1`: definition -> field -> value) and functions (`V1_CODE`: definition ->
 function of the object, which its parts' defaults have already reached). Whether an explicit zero counts as absent
-follows from how Go holds the field (see `schema_build.go_types`). What conversion between upstream's versions adds (the alias
-`serviceAccount`, `podIPs` from `podIP`) is here too. Everything is idempotent.
+follows from how Go holds the field (see `schema_build.go_types`). What conversion between upstream's versions adds (the
+alias `serviceAccount`, `podIPs` from `podIP`) is here too. Everything is idempotent.
 """
 
 from collections.abc import Callable
