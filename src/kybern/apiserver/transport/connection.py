@@ -5,24 +5,21 @@ in either direction is bounded; a client that is too slow for that is held, then
 """
 
 import asyncio
+import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable
-from typing import Final, Protocol, cast
+from collections.abc import Awaitable, Sequence
+from typing import Protocol, cast
 
 from kybern.apiserver.exchange import Answer, Handler, Request, Response, Stream, Upgrade
 from kybern.apiserver.transport.deadline import Deadline
 from kybern.apiserver.transport.limits import Limits
 from kybern.apiserver.transport.parser import Received, Refused, RequestParser
 from kybern.apiserver.transport.raw import Flow, RawConnection
-from kybern.apiserver.transport.response import (
-    BODILESS, CONTINUE, LAST_CHUNK, Heads, Refuse, accepts_gzip, chunk, compress, connection_line, switching,
-)  # fmt: skip
+from kybern.apiserver.transport.response import CONTINUE, Heads, Refuse, switching
+from kybern.apiserver.transport.sender import Sender
 
 _log = logging.getLogger(__name__)
-
-_UNANSWERED: Final = frozenset({408, 413, 431})
-"""Refusals after which the client may still be sending."""
 
 
 class Host(Protocol):
@@ -36,44 +33,50 @@ class Host(Protocol):
 
     def opened(self, connection: "Connection") -> bool:
         """A client is there; False: there are too many."""
+        ...
 
     def closed(self, connection: "Connection") -> None:
-        """It is gone."""
+        """Its connection is gone, and nothing runs for it any more."""
+        ...
 
     def certificate(self, transport: asyncio.BaseTransport) -> bytes | None:
         """DER of the verified client certificate."""
+        ...
 
 
 class Connection(asyncio.Protocol):
     """The protocol object of one connection."""
 
+    _transport: asyncio.Transport
+    _parser: RequestParser
+    _sender: Sender
+
     def __init__(self, host: Host) -> None:
         self._host = host
         self._limits = host.limits
         self._flow = Flow()
+        self._deadline = Deadline(host.loop, self._on_deadline)
+        self._armed_for: tuple[int, bool] | None = None
+        """The request (and whether its body) that the deadline is for."""
         self._queue: deque[Received | Refused] = deque()
         self._queued_bytes = 0
         self._held = False
+        """Nothing is read: too much waits."""
         self._busy = False
+        self._streaming = False
         self._draining = False
         self._ending = False
-        """The last answer is under way or sent: nothing more is answered."""
-        self._lingering = 0
+        """The last answer has been given."""
+        self._lingering_bytes = 0
         self._raw: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
-        self._transport: asyncio.Transport
-        self._parser: RequestParser
-        self._deadline: Deadline
-
-    # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.buffer_bytes)
-        self._deadline = Deadline(self._host.loop, self._on_deadline)
         peer = transport.get_extra_info("peername")
-        name = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else ""
-        self._parser = RequestParser(self._limits, name, self._host.certificate(transport))
+        self._parser = RequestParser(self._limits, _address(peer), self._host.certificate(transport))
+        self._sender = Sender(self._transport, self._flow, self._host.heads, self._limits)
         if not self._host.opened(self):
             self._queue.append(Refused(503, "too many connections"))
         self._advance()
@@ -81,23 +84,26 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._raw is not None:
             self._raw.feed(data)
-        elif self._ending:
-            self._lingering += len(data)
-            if self._lingering > self._limits.linger_bytes:
+            return
+        if self._ending:
+            self._lingering_bytes += len(data)
+            if self._lingering_bytes > self._limits.linger_bytes:
                 self._transport.abort()
-        else:
-            started = self._parser.started
-            self._take(self._parser.feed(data))
-            if self._parser.started and not (started and self._deadline.armed) and not self._busy:
-                self._arm()
-            if self._parser.rest is not None and len(self._parser.rest) > self._limits.buffer_bytes:
-                self._hold()
+            return
+        parser = self._parser
+        refused_before = parser.refused is not None
+        self._enqueue(parser.feed(data))
+        if parser.refused is not None and not refused_before:
+            self._queue.append(parser.refused)
+        if not self._busy:
+            self._advance()
+        self._hold_if_full()
 
     def eof_received(self) -> bool:
-        if self._raw is not None:
-            self._raw.end()
-            return not self._host_is_tls()
-        return False
+        if self._raw is None:
+            return False
+        self._raw.end()
+        return self._transport.get_extra_info("sslcontext") is None  # TLS cannot stay half open.
 
     def pause_writing(self) -> None:
         self._flow.pause()
@@ -105,6 +111,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._flow.resume()
+        if self._ending:
+            return
         self._deadline.clear()
         if not self._busy:
             self._advance()
@@ -113,25 +121,22 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self._queue.clear()
         self._flow.lose()
-        self._deadline.clear()
-        if self._raw is not None:
-            self._raw.end()
-            if self._task is not None:
-                self._host.loop.call_later(self._limits.abandon_seconds, self._task.cancel)
-        elif self._task is not None:
-            self._task.cancel()
+        self._deadline.cancel()
         if self._task is None:
             self._host.closed(self)
-
-    # What the server calls.
+        elif self._raw is not None:
+            self._raw.end()
+            self._host.loop.call_later(self._limits.abandon_seconds, self._task.cancel)
+        else:
+            self._task.cancel()
 
     def drain(self) -> None:
-        """Answer what has been asked, end streams, then close."""
+        """Answer what has been asked, end streams and upgraded connections, then close."""
         self._draining = True
-        if self._raw is not None or (self._task is not None and self._streaming):
-            assert self._task is not None, "who has the raw connection is a task"
+        self._sender.ending_streams = True
+        if self._task is not None and (self._streaming or self._raw is not None):
             self._task.cancel()
-        elif not self._busy and not self._queue:
+        elif not self._busy and not self._queue and not self._ending:
             self._close()
 
     def abort(self) -> None:
@@ -140,36 +145,187 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
         self._transport.abort()
 
-    # Requests in.
-
-    def _take(self, received: "list[Received] | tuple[Received, ...] | object") -> None:
-        for item in cast("list[Received]", received):
+    def _enqueue(self, received: Sequence[Received]) -> None:
+        for item in received:
             self._queue.append(item)
             self._queued_bytes += len(item.request.body)
-        if self._parser.refused is not None:
-            self._queue.append(self._parser.refused)
-        if not self._busy:
-            self._advance()
-        if len(self._queue) >= self._limits.waiting_requests or self._queued_bytes > self._limits.waiting_bytes:
-            self._hold()
+
+    def _hold_if_full(self) -> None:
+        rest = self._parser.rest
+        if not self._held and (
+            len(self._queue) >= self._limits.waiting_requests
+            or self._queued_bytes > self._limits.waiting_bytes
+            or (rest is not None and len(rest) > self._limits.buffer_bytes)
+        ):
+            self._held = True
+            self._transport.pause_reading()
 
     def _advance(self) -> None:
         """Answer what waits, as far as the client keeps up."""
-        while self._queue and not self._busy and not self._flow.paused and not self._ending:
-            item = self._queue.popleft()
+        queue = self._queue
+        while queue and not self._busy and not self._flow.paused and not self._ending:
+            item = queue.popleft()
             if isinstance(item, Refused):
                 self._send_refusal(item)
-            else:
-                self._queued_bytes -= len(item.request.body)
-                self._answer(item)
-        if self._held and len(self._queue) < self._limits.waiting_requests // 2:
+                return
+            self._queued_bytes -= len(item.request.body)
+            self._dispatch(item)
+        if self._held and not queue and self._raw is None and not self._busy:
             self._held = False
             self._transport.resume_reading()
-        if not self._busy and not self._ending:
-            if self._draining and not self._queue:
+        if self._busy or self._ending:
+            return
+        if self._draining and not queue:
+            self._close()
+            return
+        if self._parser.expects_continue and not queue:
+            self._parser.expects_continue = False
+            self._transport.write(CONTINUE)
+        self._arm()
+
+    def _arm(self) -> None:
+        """Set the deadline for what is waited for: a request, its head's end, its body's end."""
+        parser = self._parser
+        if self._flow.paused:
+            return
+        if not parser.started:
+            self._armed_for = None
+            self._deadline.set(self._limits.idle_seconds)
+        elif self._armed_for != (waited := (parser.begun, parser.in_body)):
+            self._armed_for = waited
+            self._deadline.set(self._limits.body_seconds if parser.in_body else self._limits.head_seconds)
+
+    def _on_deadline(self) -> None:
+        if self._flow.paused or self._ending:
+            self._transport.abort()
+        elif not self._busy:
+            if self._parser.started:
+                self._send_refusal(Refused(408, "Request Timeout"))
+            else:
                 self._close()
+
+    def _dispatch(self, received: Received) -> None:
+        """Hand a request to the handler. An answer that is there at once goes out at once, with no task."""
+        try:
+            answer = self._host.handler(received.request)
+        except Exception:
+            # The edge: a fault in a handler is one request's fault, and is logged here.
+            answer = self._fault(received.request)
+        if isinstance(answer, Response):
+            try:
+                if self._respond(received, answer):
+                    return
+            except ValueError:
+                self._respond(received, self._fault(received.request))
                 return
-            if self._parser.expects_continue and not self._queue:
-                self._parser.expects_continue = False
-                self._transport.write(CONTINUE)
-            self._arm()
+        self._busy = True
+        self._armed_for = None
+        self._deadline.clear()
+        self._task = self._host.loop.create_task(self._serve(received, answer))
+
+    async def _serve(self, received: Received, pending: Answer | Awaitable[Answer]) -> None:
+        """The task of a request whose answer takes time."""
+        complete = False
+        try:
+            answer = await self._resolve(received, pending)
+            keep_alive = self._keeps(received)
+            if isinstance(answer, Stream):
+                self._streaming = True
+                await self._sender.stream(received, answer, keep_alive)
+                complete = keep_alive and not received.http10 and not self._draining
+            elif isinstance(answer, Upgrade):
+                await self._switch(received, answer)
+            else:
+                keep_alive = keep_alive and not answer.close
+                if not self._sender.respond(received, answer, keep_alive):
+                    await self._sender.respond_large(received, answer, keep_alive)
+                complete = keep_alive
+        except ConnectionResetError:
+            pass  # The client has left; there is nobody to tell.
+        except Exception:
+            _log.exception("answering %s %s", received.request.method, received.request.path)
+            self._transport.abort()
+        finally:
+            self._finished(received, complete)
+
+    async def _resolve(self, received: Received, pending: Answer | Awaitable[Answer]) -> Answer:
+        try:
+            answer = await pending if inspect.isawaitable(pending) else pending
+            if isinstance(answer, Upgrade) and not received.upgrade:
+                raise TypeError("a handler switched protocols, which the client had not asked for")
+        except Exception:
+            # The same edge as in `_dispatch`.
+            return self._fault(received.request)
+        return answer
+
+    async def _switch(self, received: Received, upgrade: Upgrade) -> None:
+        rest, self._parser.rest = self._parser.rest or b"", b""
+        self._transport.write(switching(upgrade.protocol, upgrade.headers))
+        self._raw = RawConnection(self._transport, self._flow, rest)
+        if self._held:
+            self._held = False
+            self._transport.resume_reading()
+        await upgrade.run(self._raw)
+
+    def _finished(self, received: Received, complete: bool) -> None:
+        """The task has ended; `complete`: its answer is out and the connection can go on."""
+        self._task = None
+        self._busy = self._streaming = False
+        if self._flow.lost:
+            self._host.closed(self)
+        elif not complete:
+            self._close()
+        else:
+            self._after(received)
+            self._advance()
+            self._hold_if_full()
+
+    def _respond(self, received: Received, response: Response) -> bool:
+        """Send an answer at once, if it is small enough for that."""
+        keep_alive = self._keeps(received) and not response.close
+        if not self._sender.respond(received, response, keep_alive):
+            return False
+        if keep_alive:
+            self._after(received)
+        else:
+            self._close()
+        return True
+
+    def _after(self, received: Received) -> None:
+        if received.upgrade:
+            self._enqueue(self._parser.resume())
+            if self._parser.refused is not None:
+                self._queue.append(self._parser.refused)
+
+    def _keeps(self, received: Received) -> bool:
+        return received.keep_alive and not (self._draining and not self._queue)
+
+    def _send_refusal(self, refused: Refused) -> None:
+        """Answer and end, but read on for a while: a client that is still sending would otherwise see a reset
+        connection and not the answer."""
+        self._ending = True
+        request = Request("GET", "", {}, {}, b"", "")
+        response = self._host.refuse(refused.status, refused.message)
+        self._sender.respond(Received(request, False, False, False), response, False)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._held:
+            self._transport.resume_reading()
+        self._deadline.set(self._limits.linger_seconds)
+
+    def _close(self) -> None:
+        self._ending = True
+        self._queue.clear()
+        self._transport.close()
+        self._deadline.set(self._limits.stall_seconds)
+
+    def _fault(self, request: Request) -> Response:
+        _log.exception("answering %s %s", request.method, request.path)
+        return self._host.refuse(500, "Internal Server Error")
+
+
+def _address(peer: object) -> str:
+    """`host:port`, as Go's JoinHostPort writes it; "" for a socket that has none."""
+    if not isinstance(peer, tuple):
+        return ""
+    return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

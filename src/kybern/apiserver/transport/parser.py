@@ -59,6 +59,8 @@ class RequestParser:
         self._keep_alive = True
         self.received: list[Received] = []
         self.refused: Refused | None = None
+        self.begun = 0
+        """How many requests have begun."""
         self.started = False
         """A request has begun and is not complete."""
         self.rest: bytes | None = None
@@ -111,6 +113,7 @@ class RequestParser:
         self._body_bytes = self._fed_bytes = 0
         self._request = None
         self.started = True
+        self.begun += 1
 
     def on_url(self, url: bytes) -> None:
         self._url += url

@@ -1,0 +1,116 @@
+"""Answers out: head and body in one write, large bodies in slices, streams piece by piece."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from kybern.apiserver.exchange import Response, Stream
+from kybern.apiserver.transport.limits import Limits
+from kybern.apiserver.transport.parser import Received
+from kybern.apiserver.transport.raw import Flow
+from kybern.apiserver.transport.response import (
+    BODILESS,
+    LAST_CHUNK,
+    Heads,
+    accepts_gzip,
+    chunk,
+    compress,
+    connection_line,
+)
+
+
+class Sender:
+    """The sending half of a connection."""
+
+    def __init__(self, transport: asyncio.Transport, flow: Flow, heads: Heads, limits: Limits) -> None:
+        self._transport = transport
+        self._flow = flow
+        self._heads = heads
+        self._limits = limits
+        self.ending_streams = False
+        """Streams end now, cleanly: a cancelled one sends its last chunk."""
+
+    def respond(self, received: Received, response: Response, keep_alive: bool) -> bool:
+        """Send an answer. False: it is a large one, for `respond_large`. Raises ValueError (a header's fault)."""
+        body = response.body
+        if not isinstance(body, bytes):
+            body = response.body = b"".join(body)
+        size, limits = len(body), self._limits
+        if size > limits.slice_bytes or (size > limits.gzip_bytes and self._compressible(received, response)):
+            return False
+        head = self._head(received, response, keep_alive, size)
+        if response.status in BODILESS or received.request.method == "HEAD":
+            self._transport.write(head)
+        else:
+            self._transport.write(head + body)
+        return True
+
+    async def respond_large(self, received: Received, response: Response, keep_alive: bool) -> None:
+        """The same for a large one: compressed where the client wants that, slice by slice, at the client's pace."""
+        body = response.body
+        assert isinstance(body, bytes), "`respond` has joined it"
+        if len(body) > self._limits.gzip_bytes and self._compressible(received, response):
+            steps = compress(body, self._limits.slice_bytes)
+            try:
+                while True:
+                    next(steps)
+                    await asyncio.sleep(0)
+            except StopIteration as ended:
+                body = ended.value
+            response.headers = (*response.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+        head = self._head(received, response, keep_alive, len(body))
+        if received.request.method == "HEAD":
+            self._transport.write(head)
+            return
+        view, step = memoryview(body), self._limits.slice_bytes
+        self._transport.write(head + body[:step])
+        for start in range(step, len(body), step):
+            await self._flow.ready()
+            self._transport.write(view[start : start + step])
+
+    async def stream(self, received: Received, stream: Stream, keep_alive: bool) -> None:
+        """Send pieces as they come; the iterator is closed in any case. Raises ConnectionResetError, and what the
+        iterator raises: the body is then cut short, which the client can see."""
+        try:
+            chunked = not received.http10
+            framing = connection_line(keep_alive and chunked, False)
+            if chunked:
+                framing += b"Transfer-Encoding: chunked\r\n"
+            self._transport.write(self._heads.make(stream.status, stream.content_type, stream.headers, framing))
+            if received.request.method == "HEAD":
+                return
+            try:
+                await self._send_pieces(stream.pieces, chunked)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not self.ending_streams or self._flow.lost or task is None:
+                    raise
+                task.uncancel()
+            if chunked:
+                self._transport.write(LAST_CHUNK)
+        finally:
+            close = getattr(stream.pieces, "aclose", None)
+            if close is not None:
+                with suppress(asyncio.CancelledError):
+                    await close()
+
+    async def _send_pieces(self, pieces: AsyncIterator[bytes], chunked: bool) -> None:
+        transport, flow = self._transport, self._flow
+        async for piece in pieces:
+            if piece:
+                transport.write(chunk(piece) if chunked else piece)
+            if flow.paused or flow.lost:
+                await flow.ready()
+
+    def _compressible(self, received: Received, response: Response) -> bool:
+        return (
+            accepts_gzip(received.request.headers.get("accept-encoding", ""))
+            and response.status not in BODILESS
+            and not any(name.lower() == "content-encoding" for name, _ in response.headers)
+        )
+
+    def _head(self, received: Received, response: Response, keep_alive: bool, size: int) -> bytes:
+        framing = connection_line(keep_alive, received.http10)
+        if response.status not in BODILESS:
+            framing += b"Content-Length: %d\r\n" % size
+        return self._heads.make(response.status, response.content_type, response.headers, framing)

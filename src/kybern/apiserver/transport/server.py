@@ -1,0 +1,104 @@
+"""Listens, counts connections, and ends gracefully."""
+
+import asyncio
+from collections.abc import Sequence
+
+from kybern.apiserver.exchange import Handler
+from kybern.apiserver.transport.connection import Connection
+from kybern.apiserver.transport.limits import Limits
+from kybern.apiserver.transport.response import Heads, Refuse, plain_refusal
+from kybern.apiserver.transport.tls import Tls
+from kybern.base.clock import Clock, SystemClock
+
+BACKLOG = 1024
+
+
+class Server:
+    """Serves a handler on any number of addresses. `start`, then `stop`."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        tls: Tls | None = None,
+        limits: Limits | None = None,
+        refuse: Refuse = plain_refusal,
+        clock: Clock | None = None,
+    ) -> None:
+        self.handler = handler
+        self.limits = limits or Limits()
+        self.refuse = refuse
+        self.heads = Heads(clock or SystemClock())
+        self.loop: asyncio.AbstractEventLoop
+        self._clock = clock or SystemClock()
+        self._tls = tls
+        self._listeners: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._reloading: asyncio.Task[None] | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens: host and port."""
+        return [listening.getsockname()[:2] for listener in self._listeners for listening in listener.sockets]
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
+        """Listen on all of `addresses` (port 0: any free one) or on none. Raises OSError."""
+        self.loop = asyncio.get_running_loop()
+        tls = self._tls
+        try:
+            for host, port in addresses:
+                listener = await self.loop.create_server(
+                    lambda: Connection(self),
+                    host,
+                    port,
+                    backlog=BACKLOG,
+                    ssl=tls.context if tls is not None else None,
+                    ssl_handshake_timeout=self.limits.handshake_seconds if tls is not None else None,
+                    ssl_shutdown_timeout=self.limits.linger_seconds if tls is not None else None,
+                )
+                self._listeners.append(listener)
+        except BaseException:
+            self._stop_listening()
+            raise
+        if tls is not None:
+            self._reloading = self.loop.create_task(tls.keep_fresh(self._clock))
+
+    async def stop(self, grace_seconds: float = 10.0) -> None:
+        """Accept nothing more, answer what has been asked, end streams; after `grace_seconds` close what is left."""
+        self._stop_listening()
+        if self._reloading is not None:
+            self._reloading.cancel()
+        for connection in list(self._connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+            await self._empty.wait()
+
+    def opened(self, connection: Connection) -> bool:
+        self._connections.add(connection)
+        self._empty.clear()
+        return len(self._connections) <= self.limits.connections
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def certificate(self, transport: asyncio.BaseTransport) -> bytes | None:
+        return None if self._tls is None else self._tls.client_certificate(transport)
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()

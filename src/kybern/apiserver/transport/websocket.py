@@ -1,0 +1,180 @@
+"""WebSocket connections (RFC 6455), both sides: messages over the `websockets` sans-IO core.
+
+Pings are answered and fragments joined here; compression is not offered.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, cast
+
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request as WireRequest
+from websockets.protocol import Protocol, State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from kybern.apiserver.exchange import Connection, Request, Response, Upgrade
+
+MESSAGE_BYTES: Final = 8 << 20
+"""The largest message that is taken; a larger one ends the connection with code 1009."""
+
+CLOSE_SECONDS: Final = 5.0
+"""How long the other side may take to answer a close."""
+
+_DATA: Final = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+
+
+class WebSocketClosed(ConnectionError):
+    """The connection is over; nothing can be sent."""
+
+
+class WebSocket:
+    """An open connection. One task receives; any may send."""
+
+    def __init__(self, connection: Connection, protocol: Protocol, subprotocol: str) -> None:
+        self._connection = connection
+        self._protocol = protocol
+        self.subprotocol = subprotocol
+        """What was agreed on; "" for none."""
+        self._messages: list[bytes | str] = []
+        self._fragments: list[bytes] = []
+        self._text = False
+        self._sending = asyncio.Lock()
+        self._ended = False
+
+    @property
+    def close_code(self) -> int | None:
+        """The code with which it was closed (1006: with none); None while it is open."""
+        return self._protocol.close_code if self._ended or self._protocol.state is State.CLOSED else None
+
+    @property
+    def close_reason(self) -> str:
+        """The words that came with the code."""
+        return (self._protocol.close_reason or "") if self.close_code is not None else ""
+
+    async def receive(self) -> bytes | str | None:
+        """The next message: `str` for a text, `bytes` for a binary one; None: closed."""
+        while not self._messages:
+            if self._ended:
+                return None
+            data = await self._connection.read()
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._ended = True
+                self._protocol.receive_eof()
+            self._collect()
+            try:
+                await self._flush()
+            except ConnectionError:
+                self._ended = True
+            if self._protocol.close_expected() and not self._messages and self._protocol.state is not State.OPEN:
+                self._ended = True
+        return self._messages.pop(0)
+
+    async def send(self, message: bytes | str) -> None:
+        """Send one message; returns once the other side keeps up. Raises WebSocketClosed."""
+        if self._protocol.state is not State.OPEN:
+            raise WebSocketClosed("the WebSocket is closed")
+        if isinstance(message, str):
+            self._protocol.send_text(message.encode())
+        else:
+            self._protocol.send_binary(message)
+        try:
+            await self._flush()
+        except ConnectionError as error:
+            raise WebSocketClosed(str(error)) from error
+
+    async def ping(self) -> None:
+        """Send a ping, to keep the way open. Raises WebSocketClosed."""
+        if self._protocol.state is not State.OPEN:
+            raise WebSocketClosed("the WebSocket is closed")
+        self._protocol.send_ping(b"")
+        try:
+            await self._flush()
+        except ConnectionError as error:
+            raise WebSocketClosed(str(error)) from error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close: say so, wait a moment for the other side to agree. Messages that come meanwhile are lost."""
+        try:
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close(code, reason)
+                await self._flush()
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    while not self._ended and await self.receive() is not None:
+                        pass
+        except (ConnectionError, TimeoutError):
+            pass  # It is gone already, or does not answer: closed all the same.
+        finally:
+            self._ended = True
+            await self._connection.close()
+
+    def _collect(self) -> None:
+        for event in self._protocol.events_received():
+            if not isinstance(event, Frame) or event.opcode not in _DATA:
+                continue
+            if event.opcode is not Opcode.CONT:
+                self._text = event.opcode is Opcode.TEXT
+            self._fragments.append(bytes(event.data))
+            if event.fin:
+                data = b"".join(self._fragments)
+                self._fragments = []
+                try:
+                    self._messages.append(data.decode() if self._text else data)
+                except UnicodeDecodeError:
+                    self._protocol.fail(1007, "invalid UTF-8")
+                    self._ended = True
+                    return
+
+    async def _flush(self) -> None:
+        """Write what the core wants written, in order."""
+        async with self._sending:
+            for data in self._protocol.data_to_send():
+                if data:
+                    await self._connection.write(data)
+
+
+def accept(
+    request: Request,
+    subprotocols: Sequence[str],
+    serve: Callable[[WebSocket], Awaitable[None]],
+    *,
+    required: bool = False,
+    message_bytes: int = MESSAGE_BYTES,
+) -> Upgrade | Response:
+    """Answer a WebSocket handshake: an Upgrade that runs `serve`, or the Response that refuses it.
+
+    `subprotocols` are ours, best first. The first of ours that the client offers is agreed on; if there is none, none
+    is, or with `required` the handshake is refused with 400. After `serve` the WebSocket is closed (1011 if it raised).
+    """
+
+    def select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return next((cast(Subprotocol, name) for name in subprotocols if name in offered), None)
+
+    protocol = ServerProtocol(select_subprotocol=select, max_size=message_bytes)
+    wire = WireRequest(request.raw_path or request.path, Headers(list(request.headers.items())), method=request.method)
+    answer = protocol.accept(wire)
+    if answer.status_code != 101:
+        kept = [(name, value) for name, value in answer.headers.raw_items() if name in ("Upgrade", "Allow")]
+        return Response(answer.status_code, bytes(answer.body or b""), "text/plain; charset=utf-8", kept)
+    agreed = answer.headers.get("Sec-WebSocket-Protocol", "")
+    if required and not agreed:
+        offered = request.headers.get("sec-websocket-protocol", "")
+        message = f"unable to upgrade: none of the protocols are supported: {offered}\n"
+        return Response(400, message.encode(), "text/plain; charset=utf-8")
+
+    async def run(connection: Connection) -> None:
+        protocol.send_response(answer)
+        protocol.data_to_send()  # The transport has sent this head already.
+        websocket = WebSocket(connection, protocol, agreed)
+        try:
+            await serve(websocket)
+        except Exception:
+            await websocket.close(1011, "internal error")
+            raise
+        await websocket.close()
+
+    headers = [(name, value) for name, value in answer.headers.raw_items() if name.startswith("Sec-")]
+    return Upgrade("websocket", run, headers)
