@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kybern.supervisor.identity import Identity, identify, stop
@@ -36,8 +36,8 @@ class Program:
     """Runs in the forked child; the child ends when it returns."""
     once: bool = False
     """Whether success ends it for good; a failure is still tried again."""
-    after: Callable[[], bool] = lambda: True
-    """Whether it may be started now (asked again every few milliseconds)."""
+    prepare: Callable[[], None] = lambda: None
+    """Runs in the supervisor before each start: what it imports the child has already."""
     stop_seconds: float = 10.0
 
 
@@ -50,7 +50,6 @@ class _Child:
     failures: int = 0
     next_start: float = 0.0
     done: bool = False
-    restarts: int = field(default=0)
 
 
 class Supervisor:
@@ -94,7 +93,7 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _patience(self) -> int:
-        """Milliseconds until something is due; a program that waits for another is asked for often."""
+        """Milliseconds until the next start is due."""
         now = time.monotonic()
         waits = [c.next_start - now for c in self._children if c.identity is None and not c.done]
         return int(1000 * max(0.005, min(waits))) if waits else 60_000
@@ -102,7 +101,13 @@ class Supervisor:
     def _start_due(self, poll: select.poll) -> None:
         now = time.monotonic()
         for child in self._children:
-            if child.identity is None and not child.done and now >= child.next_start and child.program.after():
+            if child.identity is None and not child.done and now >= child.next_start and not self._stopping:
+                try:
+                    child.program.prepare()
+                except Exception:
+                    traceback.print_exc()
+                    self._postpone(child, now, "could not be prepared")
+                    continue
                 self._start(child)
                 poll.register(child.descriptor, select.POLLIN)
                 self._tell()
@@ -163,13 +168,17 @@ class Supervisor:
         if child.program.once and waited == 0:
             child.done = True
         else:
-            child.failures = 1 if now - child.started > STEADY_SECONDS else child.failures + 1
-            delay = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** (child.failures - 1))
-            child.next_start = now + delay
             code = os.waitstatus_to_exitcode(waited)
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-            print(f"{child.program.name} {how}; started again in {delay:.1f} s", file=sys.stderr, flush=True)
+            self._postpone(child, now, how)
         self._tell()
+
+    def _postpone(self, child: _Child, now: float, how: str) -> None:
+        """Start a program again, later each time that it fails soon."""
+        child.failures = 1 if now - child.started > STEADY_SECONDS else child.failures + 1
+        delay = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(child.failures - 1, 16))
+        child.next_start = now + delay
+        print(f"{child.program.name} {how}; started again in {delay:.1f} s", file=sys.stderr, flush=True)
 
     def _tell(self) -> None:
         self._changed({c.program.name: c.identity for c in self._children if c.identity is not None})

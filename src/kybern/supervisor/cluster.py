@@ -1,0 +1,138 @@
+"""A whole cluster as programs under one supervisor: what `kybern up` leaves running.
+
+The order is the way to a quick start: containerd comes up on its own while the API server's modules are imported; each
+process is forked as soon as its own modules are there, and the supervisor imports the next one's. So they share
+what they have in common.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kybern.supervisor import cgroups, containerd, identity, network, teardown
+from kybern.supervisor.identity import SUPERVISOR, Identity, identify, write_record
+from kybern.supervisor.layout import CGROUP, ClusterLayout, NodeLayout, plan_layout
+from kybern.supervisor.namespaces import enter_mount, enter_network
+from kybern.supervisor.processes import Program, Supervisor
+
+CONTROL_CGROUP = f"{CGROUP}/control"
+"""All Python processes of the cluster, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `kybern up` was asked for."""
+
+    data_directory: Path
+    nodes: int = 1
+    store: str = "sqlite"
+    """`sqlite`, `memory`, or the URLs of an etcd."""
+    cri_socket: str = ""
+    """A container runtime that is there already; "": start our own."""
+
+    @property
+    def layout(self) -> ClusterLayout:
+        return plan_layout(self.data_directory, self.nodes)
+
+
+class Composition(Protocol):
+    """What the composition root lends: the three Python processes, and what each imports before it is forked."""
+
+    def import_apiserver(self) -> None: ...
+
+    def run_apiserver(self, options: Options) -> None: ...
+
+    def import_controllers(self) -> None: ...
+
+    def run_controllers(self, options: Options) -> None: ...
+
+    def import_node(self) -> None: ...
+
+    def run_node(self, options: Options, node: NodeLayout) -> None: ...
+
+
+def supervise(options: Options, composition: Composition) -> None:
+    """Take over from whatever is left of an earlier cluster, and keep this one running until SIGTERM."""
+    # Threads of numpy's library would be of no use on so small matrices, and no thread may exist where is forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    take_over()
+    from kybern.supervisor.pki import ensure_pki
+
+    layout = options.layout
+    cgroups.join(CONTROL_CGROUP)
+    layout.data_directory.mkdir(parents=True, exist_ok=True)
+    ensure_pki(layout)
+    teardown.remember_switches(layout.data_directory, network.apply_fabric(layout))
+    own = identify(os.getpid())
+    assert own is not None, "/proc is not mounted"
+
+    def changed(processes: Mapping[str, Identity]) -> None:
+        write_record({SUPERVISOR: own, **processes}, layout.data_directory, options.nodes)
+
+    changed({})
+    Supervisor(programs(options, composition), layout.logs, changed).run()
+    changed({})
+
+
+def programs(options: Options, composition: Composition) -> list[Program]:
+    """Everything that runs, in the order of its start."""
+    layout = options.layout
+    first, last = [], []
+    for node in layout.nodes:
+        name = f"node-{node.index}" if node.index else "node"
+        if not options.cri_socket:
+            first.append(_containerd(name, layout, node))
+            last.append(_images(name, layout, node))
+        else:
+            network.apply_node(layout, node)
+        last.append(_node(name, options, node, composition))
+    apiserver = Program("apiserver", lambda: composition.run_apiserver(options), prepare=composition.import_apiserver)
+    controllers = Program(
+        "controllers", lambda: composition.run_controllers(options), prepare=composition.import_controllers
+    )
+    return [*first, apiserver, *last, controllers]
+
+
+def _containerd(name: str, layout: ClusterLayout, node: NodeLayout) -> Program:
+    def prepare() -> None:
+        network.apply_node(layout, node)
+        containerd.prepare(node)
+
+    return Program(f"containerd-{name}", lambda: containerd.execute(node), prepare=prepare)
+
+
+def _images(name: str, layout: ClusterLayout, node: NodeLayout) -> Program:
+    archives = layout.data_directory / "images"
+    return Program(f"images-{name}", lambda: containerd.provide_base_images(node, archives), once=True)
+
+
+def _node(name: str, options: Options, node: NodeLayout, composition: Composition) -> Program:
+    def run() -> None:
+        if node.index:
+            enter_network(node.network_namespace)
+            if not options.cri_socket:
+                enter_mount(node.mount_namespace)
+        composition.run_node(options, node)
+
+    return Program(name, run, prepare=composition.import_node)
+
+
+def take_over() -> None:
+    """End the processes of an earlier supervisor that died, but no container: those are picked up again."""
+    teardown.forget_last_boot()
+    record = identity.read_record()
+    if record is not None:
+        teardown.stop_orphans(record)
+    # Whoever was forked in the moment of the death is in no record, but in the cgroup.
+    cgroups.kill(CONTROL_CGROUP)
+    unrecorded = {pid for pid in cgroups.processes(CGROUP) if _command(pid) == "containerd"}
+    identity.stop({str(pid): found for pid in unrecorded if (found := identify(pid)) is not None})
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

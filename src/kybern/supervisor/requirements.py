@@ -1,0 +1,114 @@
+"""What the machine must have before a cluster can start, and the command that brings it."""
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kybern.supervisor.containerd import CNI_DIRECTORIES, find_cni
+from kybern.supervisor.images import BUSYBOX_PROGRAM
+from kybern.supervisor.namespaces import run
+from kybern.supervisor.network import conflicting_routes
+
+INSTALL_SECONDS = 900.0
+NFT_LIBRARY = "libnftables.so.1"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing that the machine lacks."""
+
+    what: str
+    package: str
+    """Debian's package; "" where no package helps."""
+    optional: bool = False
+
+
+class InstallFailed(Exception):
+    """The packages could not be installed; the message says why."""
+
+
+def find_missing(own_containerd: bool = True) -> list[Missing]:
+    """Everything that is missing, the optional things too."""
+    missing = []
+    if os.geteuid():
+        missing.append(Missing("root's rights (run it with sudo)", ""))
+    programs = {"ip": "iproute2", "nsenter": "util-linux", "nft": "nftables", "mount": "mount"}
+    if own_containerd:
+        programs |= {"containerd": "containerd", "ctr": "containerd"}
+        if not (shutil.which("runc") or shutil.which("crun")):
+            missing.append(Missing("runc or crun", "runc"))
+        if find_cni() is None:
+            places = " or ".join(str(path) for path in CNI_DIRECTORIES)
+            missing.append(Missing(f"CNI plugins in {places}", "containernetworking-plugins"))
+    missing += [Missing(name, package) for name, package in programs.items() if not shutil.which(name)]
+    if not _has_library(NFT_LIBRARY):
+        missing.append(Missing(NFT_LIBRARY, "libnftables1"))
+    if not BUSYBOX_PROGRAM.exists():
+        missing.append(Missing("a static busybox, for the example images", "busybox-static", optional=True))
+    if not shutil.which("conntrack"):
+        missing.append(Missing("conntrack, for UDP Services whose endpoints go", "conntrack", optional=True))
+    return missing
+
+
+def _has_library(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
+def install_command(missing: Sequence[Missing]) -> list[str]:
+    """The command that brings the packages; empty when there is nothing to install."""
+    packages = sorted({each.package for each in missing if each.package})
+    return ["apt-get", "install", "--yes", "--no-install-recommends", *packages] if packages else []
+
+
+def explain(missing: Sequence[Missing]) -> str:
+    """For a person: what is missing, and exactly what to do."""
+    lines = ["This machine lacks:"]
+    lines += [f"  - {each.what}{' (optional)' if each.optional else ''}" for each in missing]
+    command = install_command(missing)
+    if command:
+        lines += ["On Debian or Ubuntu this brings it:", f"  sudo {' '.join(command)}"]
+        lines += ["or let Kybern do it:", "  sudo kybern up --install"]
+    return "\n".join(lines)
+
+
+def install(missing: Sequence[Missing]) -> None:
+    """Install Debian's packages, and keep their containerd from starting: Kybern runs one of its own.
+
+    Raises InstallFailed.
+    """
+    command = install_command(missing)
+    if not command:
+        return
+    if not shutil.which("apt-get"):
+        raise InstallFailed(f"there is no apt-get here; please install {', '.join(command[4:])} yourself")
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        # Debian's way to say "start no service now" (invoke-rc.d asks this script).
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        for step in (["apt-get", "update"], command):
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            done = subprocess.run(step, env=environment, timeout=INSTALL_SECONDS, check=False)
+            if done.returncode and step is command:
+                raise InstallFailed(f"{' '.join(step)} failed with {done.returncode}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallFailed(str(error)) from error
+    finally:
+        if ours:
+            policy.unlink(missing_ok=True)
+
+
+def find_conflicts() -> list[str]:
+    """Routes of this machine that the cluster's ranges would cover."""
+    return conflicting_routes(json.loads(run("ip", "-json", "-4", "route") or "[]"))
