@@ -75,7 +75,7 @@ class Client:
 
     async def get(self, kind: type[T], name: str, namespace: str = "") -> T:
         """One object. Raises NotFound."""
-        return decode(kind, await self._call("GET", path_of(resource_of(kind), namespace, name)))
+        return decode(kind, await self.call("GET", path_of(resource_of(kind), namespace, name)))
 
     async def list(
         self,
@@ -103,7 +103,7 @@ class Client:
             query.pop("resourceVersionMatch", None)
         path = path_of(resource or resource_of(kind), namespace)
         headers = {"Accept": METADATA_LIST_ONLY} if resource else NO_HEADERS
-        raw = _decode_list(await self._call("GET", path, query, headers=headers))
+        raw = _decode_list(await self.call("GET", path, query, headers=headers))
         items = [decode(kind, bytes(item)) for item in raw.items or ()]
         return Listing(items, raw.metadata.resource_version, raw.metadata.continue_ or "")
 
@@ -111,13 +111,13 @@ class Client:
         """Create in the namespace that the object names. Raises AlreadyExists, Invalid, Forbidden."""
         path = path_of(resource_of(type(obj)), obj.metadata.namespace)
         query = {"dryRun": "All"} if dry_run else {}
-        return decode(type(obj), await self._call("POST", path, query, encode(obj)))
+        return decode(type(obj), await self.call("POST", path, query, encode(obj)))
 
     async def update(self, obj: T, *, subresource: str = "") -> T:
         """Replace; the object's resourceVersion, if it has one, must be current. Raises Conflict, NotFound."""
         meta = obj.metadata
         path = path_of(resource_of(type(obj)), meta.namespace, meta.name, subresource)
-        return decode(type(obj), await self._call("PUT", path, body=encode(obj)))
+        return decode(type(obj), await self.call("PUT", path, body=encode(obj)))
 
     async def patch(
         self,
@@ -134,7 +134,7 @@ class Client:
         body = patch if isinstance(patch, bytes) else msgspec.json.encode(patch)
         path = path_of(resource_of(kind), namespace, name, subresource)
         headers = {"Content-Type": content_type.value}
-        return decode(kind, await self._call("PATCH", path, query or {}, body, headers))
+        return decode(kind, await self.call("PATCH", path, query or {}, body, headers))
 
     async def delete(
         self,
@@ -150,18 +150,18 @@ class Client:
         """Delete. Raises NotFound, and Conflict when the uid or the resourceVersion is another one."""
         path = path_of(resource_of(kind), namespace, name)
         body = delete_options(uid, resource_version, propagation_policy, grace_period_seconds)
-        await self._call("DELETE", path, body=body)
+        await self.call("DELETE", path, body=body)
 
     async def delete_collection(
         self, kind: type[T], namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> None:
         """Delete all that match."""
         query = _without_empty(labelSelector=label_selector, fieldSelector=field_selector)
-        await self._call("DELETE", path_of(resource_of(kind), namespace), query)
+        await self.call("DELETE", path_of(resource_of(kind), namespace), query)
 
     async def post(self, kind: type[T], name: str, namespace: str, subresource: str, body: msgspec.Struct) -> bytes:
         """Create at a subresource (binding, eviction, token); the body of the answer."""
-        return await self._call("POST", path_of(resource_of(kind), namespace, name, subresource), body=encode(body))
+        return await self.call("POST", path_of(resource_of(kind), namespace, name, subresource), body=encode(body))
 
     async def watch(
         self,
@@ -199,13 +199,13 @@ class Client:
 
     async def get_json(self, path: str, *, accept: str = "application/json") -> Any:
         """The parsed answer at any path (discovery, version)."""
-        return orjson.loads(await self._call("GET", path, headers={"Accept": accept}))
+        return orjson.loads(await self.call("GET", path, headers={"Accept": accept}))
 
     async def close(self) -> None:
         """End all connections."""
         await self.transport.close()
 
-    async def _call(
+    async def call(
         self,
         method: str,
         path: str,
@@ -213,6 +213,7 @@ class Client:
         body: bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> bytes:
+        """The body of the answer at any path, for resources known by name only. Raises as the other methods do."""
         answer = await self.transport.request(method, path, query, body, headers)
         if answer.status >= 300:
             raise error_of(answer.status, answer.body)

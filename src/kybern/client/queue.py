@@ -7,34 +7,38 @@ key is worked on, or parked, a request for it is remembered and comes after.
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
 from kybern.base.clock import Clock
-from kybern.client.objects import Key
 
 FIRST_PAUSE_SECONDS = 0.005
 PAUSE_LIMIT_SECONDS = 1000.0
 """Per-key back-off: 5 ms, doubled with each failure, at most 1000 s (client-go's default)."""
 
 
-class WorkQueue:
-    """Keys for the workers of one controller."""
+K = TypeVar("K", bound=Hashable)
+
+
+class WorkQueue(Generic[K]):
+    """Ks for the workers of one controller."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ready: deque[Key] = deque()
-        self._dirty: set[Key] = set()
-        self._busy: set[Key] = set()
-        self._failures: dict[Key, int] = {}
-        self._delayed: dict[Key, float] = {}
-        self._deadlines: list[tuple[float, Key]] = []
+        self._ready: deque[K] = deque()
+        self._dirty: set[K] = set()
+        self._busy: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._delayed: dict[K, float] = {}
+        self._deadlines: list[tuple[float, K]] = []
         self._some_ready = asyncio.Event()
         self._sooner = asyncio.Event()
 
     def __len__(self) -> int:
-        """Keys that wait for a worker."""
+        """Ks that wait for a worker."""
         return len(self._ready)
 
-    def add(self, key: Key) -> None:
+    def add(self, key: K) -> None:
         """Have the key reconciled soon."""
         self._delayed.pop(key, None)
         if key in self._dirty:
@@ -44,7 +48,7 @@ class WorkQueue:
             self._ready.append(key)
             self._some_ready.set()
 
-    def add_after(self, key: Key, seconds: float) -> None:
+    def add_after(self, key: K, seconds: float) -> None:
         """Have the key reconciled in `seconds`, unless that happens sooner anyway."""
         if seconds <= 0:
             self.add(key)
@@ -60,7 +64,7 @@ class WorkQueue:
         if first:
             self._sooner.set()
 
-    def add_failed(self, key: Key) -> float:
+    def add_failed(self, key: K) -> float:
         """Have the key reconciled after its back-off; the pause in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
@@ -68,11 +72,11 @@ class WorkQueue:
         self.add_after(key, pause)
         return pause
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: K) -> None:
         """It went well: the next failure pauses shortly again."""
         self._failures.pop(key, None)
 
-    async def take(self) -> Key:
+    async def take(self) -> K:
         """The next key; the caller gives it back with `done`."""
         while not self._ready:
             self._some_ready.clear()
@@ -82,7 +86,7 @@ class WorkQueue:
         self._busy.add(key)
         return key
 
-    def done(self, key: Key) -> None:
+    def done(self, key: K) -> None:
         """The key may be worked on again."""
         self._busy.discard(key)
         if key in self._dirty:

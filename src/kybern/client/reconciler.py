@@ -88,7 +88,7 @@ class Loop:
     ) -> None:
         self._controller = controller
         self._clock = clock
-        self.queue = WorkQueue(clock)
+        self.queue: WorkQueue[Key] = WorkQueue(clock)
         informers: dict[type[Any], Informer[Any]] = {kind: factory.informer(kind) for kind in controller.watches.kinds}
         events = EventRecorder(client, controller.name, host, clock=clock)
         self._world = World(controller.name, client, informers, events, clock, ids)
