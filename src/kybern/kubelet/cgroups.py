@@ -89,7 +89,8 @@ class Cgroups:
 
     def remove(self, pod: Pod) -> bool:
         """Kill what is left in the Pod's cgroup and remove it everywhere; False when something would not go (yet)."""
-        return all([_remove(hierarchy.mount / self.parent(pod).strip("/")) for hierarchy in self._hierarchies])
+        left = [h for h in self._hierarchies if not _remove(h.mount / self.parent(pod).strip("/"))]
+        return not left
 
     def pods(self) -> set[str]:
         """The uids of all Pods that have a cgroup."""

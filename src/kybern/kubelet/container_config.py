@@ -8,7 +8,7 @@ from typing import Any
 
 from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Container, Pod
-from kybern.kubelet.config import KubeletConfig
+from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import container_annotations, container_labels
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace
 from kybern.kubelet.qos import PERIOD_MICROSECONDS, cpu_quota, cpu_shares, oom_score_adj

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kybern.api.types.core_v1 import Pod
-from kybern.kubelet.config import KubeletConfig
+from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import pod_annotations, pod_labels
 
 POD_NAMESPACE, CONTAINER_NAMESPACE, NODE_NAMESPACE = 0, 1, 2

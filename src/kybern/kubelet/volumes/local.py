@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kybern.api.quantity import value
 from kybern.api.types.core_v1 import EmptyDirVolumeSource, HostPathVolumeSource, Pod, Volume
-from kybern.kubelet.config import KubeletConfig
+from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.ports import VolumesNotReady
 from kybern.kubelet.qos import pod_resources
 

@@ -1,0 +1,77 @@
+"""`kybern kubelet`: one node agent, against any conformant API server, or alone with static Pods."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kybern.kubelet.kubelet_config import KubeletConfig
+
+NAME = "kubelet"
+HELP = "run the node agent alone, against the API server of a kubeconfig or with static Pods only"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Upstream's names."""
+    add = parser.add_argument
+    add("--kubeconfig", metavar="FILE", help="which API server, and as whom; without it only static Pods run")
+    add("--hostname-override", metavar="NAME", help="the node's name (default: the host's)")
+    add("--node-ip", metavar="IPS", default="127.0.0.1", help="the node's addresses, separated by commas")
+    add("--container-runtime-endpoint", metavar="SOCKET", default="unix:///run/containerd/containerd.sock")
+    add("--root-dir", metavar="DIR", default="/var/lib/kubelet", help="volumes and state of Pods")
+    add("--pod-logs-dir", metavar="DIR", default="/var/log/pods", help="where the containers' logs go")
+    add("--pod-manifest-path", metavar="DIR", help="the directory of static Pods")
+    add("--file-check-frequency", metavar="SECONDS", type=float, default=20.0)
+    add("--cgroup-root", metavar="PATH", default="/", help="the cgroup below which all Pods lie")
+    add("--cluster-dns", metavar="IPS", default="", help="name servers of Pods, separated by commas")
+    add("--cluster-domain", metavar="DOMAIN", default="cluster.local")
+    add("--resolv-conf", metavar="FILE", default="/etc/resolv.conf", help="the node's own name servers")
+    add("--max-pods", metavar="N", type=int, default=110)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Until interrupted; the containers stay."""
+    import asyncio
+
+    from kybern.base.clock import SystemClock
+    from kybern.client.kubeconfig import client_from_kubeconfig
+    from kybern.client.trace_shipper import ship_traces
+    from kybern.kubelet.run import run
+
+    async def serve() -> None:
+        client = client_from_kubeconfig(args.kubeconfig, user_agent="kubelet") if args.kubeconfig else None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(run(config_of(args), client))
+                if client is not None:
+                    tasks.create_task(ship_traces(client, clock=SystemClock()))
+        finally:
+            if client is not None:
+                await client.close()
+
+    try:
+        asyncio.run(serve())
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def config_of(args: argparse.Namespace) -> "KubeletConfig":
+    import socket
+
+    from kybern.kubelet.kubelet_config import KubeletConfig
+
+    return KubeletConfig(
+        node_name=args.hostname_override or socket.gethostname().lower(),
+        node_ips=tuple(filter(None, args.node_ip.split(","))),
+        runtime_socket=args.container_runtime_endpoint.removeprefix("unix://"),
+        root_directory=Path(args.root_dir),
+        pod_logs_directory=Path(args.pod_logs_dir),
+        static_pod_path=Path(args.pod_manifest_path) if args.pod_manifest_path else None,
+        file_check_frequency=args.file_check_frequency,
+        cgroup_root=args.cgroup_root,
+        cluster_dns=tuple(filter(None, args.cluster_dns.split(","))),
+        cluster_domain=args.cluster_domain,
+        resolv_conf=args.resolv_conf,
+        max_pods=args.max_pods,
+    )

@@ -1,0 +1,112 @@
+"""Ending containers with their grace: preStop hooks, TERM, the order of sidecars, KILL.
+
+Regular containers end together; sidecars after them, in the reverse of their order of start (KEP-753). One grace
+holds for all: what a hook or a wait has used is gone.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from kybern.api.types.core_v1 import Pod
+from kybern.base.clock import Clock
+from kybern.kubelet.cri import Runtime, RuntimeFailed
+from kybern.kubelet.events import PodEvents
+from kybern.kubelet.lifecycle import HookFailed, run_hook
+from kybern.kubelet.observed import PodRuntime, name_of
+from kybern.kubelet.pod_spec import find_container, is_sidecar
+from kybern.kubelet.runtime.views import ContainerState, ContainerStatus
+
+MINIMUM_GRACE_SECONDS = 2
+"""Every container gets this long to end by itself, also when a hook has used all the grace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Killer:
+    """Ends the containers of one Pod."""
+
+    runtime: Runtime
+    clock: Clock
+    events: PodEvents
+    pod: Pod
+
+    async def stop_pod(self, observed: PodRuntime, grace_seconds: int) -> None:
+        """Stop all containers, then all sandboxes. Raises RuntimeFailed. May be cancelled and begun again."""
+        running = [
+            each for each in observed.containers if each.state in (ContainerState.RUNNING, ContainerState.CREATED)
+        ]
+        waits = _order(self.pod, [name_of(container) for container in running])
+        gates = {name_of(container): asyncio.Event() for container in running}
+        async with asyncio.TaskGroup() as tasks:
+            for container in running:
+                name = name_of(container)
+                before = [gates[each] for each in waits[name]]
+                tasks.create_task(self._stop_in_turn(container, grace_seconds, before, gates[name], observed))
+        for sandbox in observed.sandboxes:
+            if sandbox.ready:
+                await self.runtime.stop_sandbox(sandbox.id)
+
+    async def _stop_in_turn(
+        self,
+        container: ContainerStatus,
+        grace_seconds: int,
+        before: list[asyncio.Event],
+        done: asyncio.Event,
+        observed: PodRuntime,
+    ) -> None:
+        try:
+            await self.stop(container, grace_seconds, f"Stopping container {name_of(container)}", observed, before)
+        finally:
+            done.set()
+
+    async def stop(
+        self,
+        container: ContainerStatus,
+        grace_seconds: int,
+        message: str,
+        observed: PodRuntime,
+        before: list[asyncio.Event] | None = None,
+    ) -> None:
+        """Stop one container; `before` has to be over first. Raises RuntimeFailed."""
+        name = name_of(container)
+        self.events.normal("Killing", message, name)
+        deadline = self.clock.monotonic() + grace_seconds
+        await self._pre_stop(container, grace_seconds, observed)
+        for event in before or ():
+            try:
+                async with asyncio.timeout(max(0.0, deadline - self.clock.monotonic())):
+                    await event.wait()
+            except TimeoutError:
+                break
+        left = max(MINIMUM_GRACE_SECONDS, round(deadline - self.clock.monotonic()))
+        try:
+            await self.runtime.stop_container(container.id, left if grace_seconds > 1 else grace_seconds)
+        except RuntimeFailed as error:
+            if error.code != "NOT_FOUND":
+                raise
+
+    async def _pre_stop(self, container: ContainerStatus, grace_seconds: int, observed: PodRuntime) -> None:
+        found = find_container(self.pod, name_of(container))
+        lifecycle = found[1].lifecycle if found else None
+        if found is None or lifecycle is None or lifecycle.pre_stop is None or grace_seconds <= 1:
+            return
+        ip = observed.ips[0] if observed.ips else ""
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await run_hook(self.runtime, lifecycle.pre_stop, found[1], container.id, ip)
+        except TimeoutError:
+            return  # Upstream says nothing either: the grace is used up, the end follows.
+        except HookFailed:
+            self.events.warning("FailedPreStopHook", "PreStopHook failed", name_of(container))
+
+
+def _order(pod: Pod, running: list[str]) -> dict[str, list[str]]:
+    """Which containers each one has to wait for."""
+    sidecars = [container.name for container in pod.spec.init_containers if is_sidecar(container)]
+    waits: dict[str, list[str]] = {}
+    for name in running:
+        if name not in sidecars:
+            waits[name] = []
+            continue
+        later = sidecars[sidecars.index(name) + 1 :]
+        waits[name] = [other for other in running if other not in sidecars or other in later]
+    return waits

@@ -1,0 +1,96 @@
+"""Whether the node takes a Pod that was bound to it. Pure; reasons and messages are upstream's.
+
+The scheduler has asked the same before; between its view and the node's a Pod may have come, or a label gone.
+"""
+
+from dataclasses import dataclass
+
+from kybern.api.quantity import milli_value, value
+from kybern.api.types.core_v1 import Node, Pod, Taint, Toleration
+from kybern.kubelet.labels import is_static
+from kybern.kubelet.pod_spec import is_critical
+from kybern.kubelet.qos import pod_resources
+
+OUT_OF = {"cpu": "OutOfcpu", "memory": "OutOfmemory", "ephemeral-storage": "OutOfephemeral-storage"}
+OS_LABEL = "kubernetes.io/os"
+THIS_OS = "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    reason: str
+    message: str
+
+
+def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal | None:
+    """Why not; None where the Pod is taken. Before the node is known everything is."""
+    if node is None:
+        return None
+    if pod.metadata.labels.get(OS_LABEL, THIS_OS) != THIS_OS:
+        message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+        return Refusal("PodOSSelectorNodeLabelDoesNotMatch", message)
+    if pod.spec.os is not None and pod.spec.os.name != THIS_OS:
+        return Refusal("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    if not is_critical(pod):
+        refusal = _resources(pod, others, node)
+        if refusal is not None:
+            return refusal
+    if pod.spec.node_name and pod.spec.node_name != node.metadata.name:
+        return _predicate("NodeName", "node(s) didn't match the requested node name")
+    if any(node.metadata.labels.get(name) != text for name, text in pod.spec.node_selector.items()):
+        return _predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
+    if not ports_of(pod).isdisjoint({port for other in others for port in ports_of(other)}):
+        return _predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")
+    if not is_static(pod) and _untolerated(pod.spec.tolerations, node.spec.taints):
+        return _predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
+    return None
+
+
+def _predicate(name: str, text: str) -> Refusal:
+    return Refusal(name, f"Predicate {name} failed: {text}")
+
+
+def _resources(pod: Pod, others: list[Pod], node: Node) -> Refusal | None:
+    allocatable = node.status.allocatable
+    slots = allocatable.get("pods")
+    if slots and len(others) + 1 > value(slots):
+        return _insufficient("OutOfpods", "pods", 1, len(others), value(slots))
+    requested = pod_resources(pod, limits=False)
+    for name in ("cpu", "memory"):
+        text, amount = allocatable.get(name), requested.get(name, 0)
+        if not text or not amount:
+            continue
+        capacity = milli_value(text) if name == "cpu" else value(text)
+        used = sum(pod_resources(other, limits=False).get(name, 0) for other in others)
+        if amount > capacity - used:
+            return _insufficient(OUT_OF[name], name, amount, used, capacity)
+    return None
+
+
+def _insufficient(reason: str, name: str, requested: int, used: int, capacity: int) -> Refusal:
+    numbers = f"requested: {requested}, used: {used}, capacity: {capacity}"
+    return Refusal(reason, f"Node didn't have enough resource: {name}, {numbers}")
+
+
+def ports_of(pod: Pod) -> set[tuple[str, str, int]]:
+    """Address, protocol and number of each port of the node that the Pod takes."""
+    return {
+        (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+        for container in pod.spec.containers
+        for port in container.ports
+        if port.host_port
+    }
+
+
+def _untolerated(tolerations: list[Toleration], taints: list[Taint]) -> bool:
+    return any(taint.effect == "NoExecute" and not any(_tolerates(t, taint) for t in tolerations) for taint in taints)
+
+
+def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+    if toleration.effect and toleration.effect != taint.effect:
+        return False
+    if toleration.key and toleration.key != taint.key:
+        return False
+    if toleration.operator == "Exists":
+        return True
+    return bool(toleration.key) and toleration.value == taint.value

@@ -1,0 +1,407 @@
+"""One Pod's worker: observe, decide, act, again and again until the Pod is gone. One task; woken, never told why.
+
+Invariants: one action at a time; what runs and should run is never touched; a Pod that is to end gets its whole
+grace, but never more than the smallest that was asked for.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kybern.api.types.core_v1 import Pod, PodStatus
+from kybern.base.clock import parse_time
+from kybern.kubelet.backoff import Backoff
+from kybern.kubelet.conditions import OWNED
+from kybern.kubelet.container_status import Waiting
+from kybern.kubelet.cri import RuntimeFailed
+from kybern.kubelet.decide import Actions, StartContainer, StopContainer, crash_key, decide
+from kybern.kubelet.events import PodEvents
+from kybern.kubelet.killing import Killer
+from kybern.kubelet.labels import format_pod
+from kybern.kubelet.observed import PodRuntime, observe
+from kybern.kubelet.pod_cleanup import clean_pod, prune_containers
+from kybern.kubelet.pod_spec import grace_seconds, is_terminal, restart_policy
+from kybern.kubelet.ports import VolumesNotReady
+from kybern.kubelet.probes.prober import Prober
+from kybern.kubelet.runtime.views import ContainerState, ContainerStatus
+from kybern.kubelet.starting import Parts, StartFailed, create_sandbox, start_container
+from kybern.kubelet.status import Verdict, make_status, rejected
+from kybern.kubelet.status_manager import StatusManager
+from kybern.kubelet.termination_message import read_termination_message
+from kybern.trace import Verdict as Traced
+from kybern.trace import record
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 1.0
+"""How soon to look again after the runtime failed."""
+VOLUME_RETRY_SECONDS = 2.0
+SANDBOX_KEY = ""
+"""The retry of the sandbox, beside those of the containers by name."""
+DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """What a worker has besides the node's shared parts."""
+
+    parts: Parts
+    statuses: StatusManager
+    prober: Prober
+    crashes: Backoff
+    pulls: Backoff
+
+
+class PodWorker:
+    """Drives one Pod. `wake` and `update` may be called at any time from the same loop."""
+
+    def __init__(self, pod: Pod, shared: WorkerParts, *, component: str) -> None:
+        self.pod = pod
+        self.observed = PodRuntime(pod.metadata.uid)
+        self.finished = asyncio.Event()
+        """Nothing of the Pod is left on this node."""
+        self._shared, self._parts = shared, shared.parts
+        self._component = component
+        self._woken = asyncio.Event()
+        self._waits: dict[str, Waiting] = {}
+        self._retries: dict[str, float] = {}
+        """When to try again what failed, by container."""
+        self._held: set[str] = set()
+        """Failed containers whose back-off was told already, by id."""
+        self._known: dict[str, ContainerStatus] = {}
+        self._volumes: Mapping[str, str] | None = None
+        self._verdict: Verdict | None = None
+        self._is_rejected = False
+        self._over = is_terminal(pod)
+        self._removed = False
+        self._cleaned = False
+        self._grace_override: int | None = None
+        self._acting: asyncio.Task[None] | None = None
+        self._status: PodStatus | None = None
+
+    # What others say
+
+    def wake(self) -> None:
+        """Look again."""
+        self._woken.set()
+
+    def update(self, pod: Pod) -> None:
+        """Take a newer version of the Pod."""
+        if self._status is not None:
+            pod = msgspec.structs.replace(pod, status=_with_own(pod.status, self._status))
+        self.pod = pod
+        self._interrupt()
+
+    def remove(self) -> None:
+        """The Pod is no longer there: end it, and forget it."""
+        self._removed = True
+        self._interrupt()
+
+    def reject(self, reason: str, message: str) -> None:
+        """The node does not take the Pod."""
+        self._verdict, self._is_rejected = Verdict("Failed", reason, message), True
+
+    def evict(self, verdict: Verdict, grace: int) -> None:
+        """End the Pod with a judgement of the node's."""
+        self._verdict, self._grace_override = verdict, grace
+        self._interrupt()
+
+    @property
+    def is_ending(self) -> bool:
+        return bool(self._removed or self._over or self._verdict or self.pod.metadata.deletion_timestamp)
+
+    def _interrupt(self) -> None:
+        if self.is_ending and self._acting is not None:
+            self._acting.cancel()
+        self._woken.set()
+
+    # The loop
+
+    async def run(self) -> None:
+        """Until nothing of the Pod is left."""
+        while not self.finished.is_set():
+            self._woken.clear()
+            try:
+                delay = await self._step()
+            except RuntimeFailed as error:
+                self._trace(Traced.FAILED, "RuntimeFailed", str(error))
+                delay = SETTLE_SECONDS
+            except VolumesNotReady as error:
+                self._events.warning("FailedMount", str(error))
+                self._trace(Traced.FAILED, "FailedMount", str(error))
+                delay = VOLUME_RETRY_SECONDS
+            if delay is None or delay > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), delay)
+
+    async def _step(self) -> float | None:
+        """One round; seconds until the next one, None for the next waking."""
+        observed = await self._observe()
+        self._check_deadline()
+        if self.is_ending:
+            return await self._end()
+        self._shared.prober.sync(self.pod, observed, self.wake)
+        actions = self._decide(observed)
+        status = self._publish()
+        if status.phase in ("Succeeded", "Failed"):
+            self._over = True
+            return await self._end()
+        if await self._act(self._perform(actions, observed)):
+            return 0.0
+        if actions.stop_pod or actions.create_sandbox is not None or actions.stops:
+            return self._delay(actions) if self._retries else 0.0
+        if any(self._is_due(start) for start in actions.starts):
+            return 0.0
+        return self._delay(actions)
+
+    def _decide(self, observed: PodRuntime) -> Actions:
+        now = self._parts.clock.now()
+        actions = decide(self.pod, observed, self._shared.prober, self._shared.crashes, now)
+        for hold in actions.holds:
+            self._waits[hold.name] = Waiting(hold.reason, hold.message)
+            latest = observed.latest(hold.name)
+            if latest is not None and latest.id not in self._held:
+                self._held.add(latest.id)
+                message = f"Back-off restarting failed container {hold.name} in pod {format_pod(self.pod)}"
+                self._events.warning("BackOff", message, hold.name)
+                self._trace(Traced.WAITED, hold.reason, hold.message)
+        return actions
+
+    def _delay(self, actions: Actions) -> float | None:
+        """Until the nearest back-off, retry or deadline."""
+        now = self._parts.clock.now()
+        found = [at - now for at in self._retries.values()]
+        if actions.requeue_seconds is not None:
+            found.append(actions.requeue_seconds)
+        deadline = self._deadline()
+        if deadline is not None:
+            found.append(deadline - now)
+        return max(0.01, min(found)) if found else None
+
+    async def _observe(self) -> PodRuntime:
+        found = await observe(self._parts.runtime, self.pod.metadata.uid, self._known)
+        containers = []
+        for status in found.containers:
+            known = self._known.get(status.id)
+            if status.state is ContainerState.EXITED and (known is None or known.state is not ContainerState.EXITED):
+                message = await asyncio.to_thread(read_termination_message, status)
+                status = dataclasses.replace(status, message=message)
+            containers.append(status)
+        self._known = {status.id: status for status in containers}
+        self.observed = PodRuntime(found.uid, found.sandboxes, tuple(containers), found.homes)
+        return self.observed
+
+    def _publish(self, *, ended: bool = False) -> PodStatus:
+        now = self._parts.clock.now()
+        if self._is_rejected and self._verdict is not None:
+            status = rejected(self.pod, self._verdict.reason, self._verdict.message, now)
+        else:
+            status = make_status(
+                self.pod,
+                self.observed,
+                self._shared.prober,
+                waits=self._waits,
+                ended=ended,
+                verdict=self._verdict,
+                host_ips=self._parts.config.node_ips,
+                now=now,
+            )
+        self._status = status
+        self.pod = msgspec.structs.replace(self.pod, status=status)
+        self._shared.statuses.set(self.pod, status)
+        return status
+
+    # Acting
+
+    async def _act(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do it; meanwhile keep the status true. Whether the Pod's end cut it short."""
+        self._acting = asyncio.create_task(work)
+        try:
+            while not self._acting.done():
+                woken = asyncio.create_task(self._woken.wait())
+                try:
+                    await asyncio.wait({self._acting, woken}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    woken.cancel()
+                if not self._acting.done():
+                    self._woken.clear()
+                    await self._observe()
+                    self._shared.prober.sync(self.pod, self.observed, self.wake)
+                    self._publish(ended=False)
+            if self._acting.cancelled():
+                return True
+            self._acting.result()
+            return False
+        finally:
+            self._acting.cancel()
+            self._acting = None
+
+    async def _perform(self, actions: Actions, observed: PodRuntime) -> None:
+        if actions.stop_pod:
+            if actions.create_sandbox is not None:
+                self._events.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+            self._trace(Traced.ACTED, "StopPod", "what runs of the Pod is stopped")
+            await self._killer.stop_pod(observed, self._grace())
+        if actions.create_sandbox is not None:
+            await self._create_sandbox(actions.create_sandbox)
+            return
+        for stop in actions.stops:
+            await self._stop(stop, observed)
+        for start in actions.starts:
+            if self._is_due(start):
+                await self._start(start)
+        await prune_containers(self._parts.runtime, self.observed)
+
+    def _is_due(self, start: StartContainer) -> bool:
+        return self._retries.get(start.container.name, 0.0) <= self._parts.clock.now()
+
+    async def _create_sandbox(self, attempt: int) -> None:
+        if self._retries.get(SANDBOX_KEY, 0.0) > self._parts.clock.now():
+            return
+        self._volumes = await self._parts.volumes.mount(self.pod)
+        try:
+            await create_sandbox(self._parts, self.pod, attempt, self._events)
+        except StartFailed as error:
+            self._fail(SANDBOX_KEY, error)
+            return
+        self._retries.pop(SANDBOX_KEY, None)
+        self._trace(Traced.ACTED, "SandboxCreated", f"sandbox {attempt} of the Pod runs")
+
+    async def _start(self, start: StartContainer) -> None:
+        name, now = start.container.name, self._parts.clock.now()
+        if self._volumes is None:
+            self._volumes = await self._parts.volumes.mount(self.pod)
+        if start.failed_at:
+            self._shared.crashes.next(crash_key(self.pod, start.container), start.failed_at, now)
+        observed = await self._observe()
+        try:
+            await start_container(self._parts, self.pod, observed, start, self._volumes, self._events)
+        except StartFailed as error:
+            self._waits[name] = Waiting(error.reason, error.message)
+            self._fail(name, error)
+            return
+        self._retries.pop(name, None)
+        self._waits.pop(name, None)
+        self._trace(Traced.ACTED, "Started", f"container {name} was started, restart {start.restart_count}")
+
+    def _fail(self, key: str, error: StartFailed) -> None:
+        self._retries[key] = self._parts.clock.now() + error.retry_seconds
+        self._trace(Traced.FAILED, error.reason, error.message)
+
+    async def _stop(self, stop: StopContainer, observed: PodRuntime) -> None:
+        container = next(each for each in observed.containers if each.id == stop.id)
+        grace = self._grace() if stop.grace_seconds is None else stop.grace_seconds
+        self._trace(Traced.ACTED, "Killing", stop.message)
+        await self._killer.stop(container, grace, stop.message, observed)
+
+    # The end
+
+    async def _end(self) -> float | None:
+        """Stop everything, report the last status, clean up; a Pod that still exists then waits for its deletion."""
+        if not self._cleaned:
+            self._publish()
+            await self._stop_all()
+            self._shared.prober.forget(self.pod.metadata.uid)
+            self._publish(ended=True)
+            await clean_pod(self._parts, self.pod)
+            self._cleaned = True
+            self._trace(
+                Traced.ACTED, "Ended", f"nothing of the Pod runs any more, its phase is {self.pod.status.phase}"
+            )
+        if not self._removed and not self.pod.metadata.deletion_timestamp:
+            return None
+        await self._forget()
+        return None
+
+    async def _stop_all(self) -> None:
+        while not self.observed.is_stopped:
+            grace = self._grace()
+            stopping = asyncio.create_task(self._killer.stop_pod(self.observed, grace))
+            try:
+                await self._await_stop(stopping, grace)
+            finally:
+                stopping.cancel()
+            await self._observe()
+
+    async def _await_stop(self, stopping: asyncio.Task[None], grace: int) -> None:
+        """Until it is done, or a smaller grace has been asked for."""
+        while not stopping.done() and self._grace() >= grace:
+            self._woken.clear()
+            woken = asyncio.create_task(self._woken.wait())
+            try:
+                await asyncio.wait({stopping, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                woken.cancel()
+            if not stopping.done():
+                await self._observe()
+                self._publish()
+        if stopping.done() and not stopping.cancelled():
+            error = stopping.exception()
+            if error is not None:
+                self._trace(Traced.FAILED, "FailedKillPod", f"error killing pod: {error}")
+                await self._parts.clock.sleep(SETTLE_SECONDS)
+
+    async def _forget(self) -> None:
+        runtime = self._parts.runtime
+        for container in self.observed.containers:
+            with contextlib.suppress(RuntimeFailed):  # The sandbox's removal takes what is left.
+                await runtime.remove_container(container.id)
+        for sandbox in self.observed.sandboxes:
+            await runtime.remove_sandbox(sandbox.id)
+        await clean_pod(self._parts, self.pod, logs=True)
+        uid = self.pod.metadata.uid
+        self._shared.crashes.forget(f"{uid}/")
+        self._shared.pulls.forget(f"{uid}/")
+        self._shared.statuses.finish(self.pod, removed=self._removed)
+        self.finished.set()
+
+    def _grace(self) -> int:
+        own = grace_seconds(self.pod)
+        return own if self._grace_override is None else min(own, max(1, self._grace_override))
+
+    def _deadline(self) -> float | None:
+        seconds, began = self.pod.spec.active_deadline_seconds, self.pod.status.start_time
+        return parse_time(began) + seconds if seconds is not None and began else None
+
+    def _check_deadline(self) -> None:
+        deadline = self._deadline()
+        if self._verdict is None and deadline is not None and deadline <= self._parts.clock.now() and not self._over:
+            self._verdict = DEADLINE
+            self._events.normal(DEADLINE.reason, DEADLINE.message)
+
+    @property
+    def _events(self) -> PodEvents:
+        return PodEvents(self._parts.sink, self.pod)
+
+    @property
+    def _killer(self) -> Killer:
+        return Killer(self._parts.runtime, self._parts.clock, self._events, self.pod)
+
+    def _trace(self, verdict: Traced, reason: str, message: str) -> None:
+        meta = self.pod.metadata
+        record(
+            f"Pod/{meta.namespace}/{meta.name}",
+            verdict,
+            reason,
+            message,
+            component=self._component,
+            revision=meta.resource_version,
+            uid=meta.uid,
+            seen={"restartPolicy": restart_policy(self.pod), "containers": len(self.observed.containers)},
+        )
+
+
+def _with_own(theirs: PodStatus, own: PodStatus) -> PodStatus:
+    """Our status, which is newer, with the conditions that others own from the API's."""
+    mine = [condition for condition in own.conditions if condition.type in OWNED]
+    taken = {condition.type for condition in mine}
+    others = [condition for condition in theirs.conditions if condition.type not in taken]
+    extra = {condition.type for condition in others} | taken
+    kept = [condition for condition in own.conditions if condition.type not in extra]
+    return msgspec.structs.replace(own, conditions=[*others, *kept, *mine])

@@ -1,0 +1,130 @@
+"""The workers of all Pods of this node, whatever source a Pod came from."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kybern.api.types.core_v1 import Container, Pod, PodSpec
+from kybern.api.types.meta_v1 import ObjectMeta
+from kybern.kubelet.labels import (
+    DELETION_GRACE_PERIOD,
+    POD_NAME,
+    POD_NAMESPACE,
+    POD_UID,
+    TERMINATION_GRACE_PERIOD,
+    is_static,
+)
+from kybern.kubelet.node_admission import Refusal
+from kybern.kubelet.pod_spec import is_terminal
+from kybern.kubelet.pod_worker import PodWorker, WorkerParts
+from kybern.kubelet.runtime.views import Sandbox
+from kybern.trace import Verdict, record
+
+Admit = Callable[[Pod, list[Pod]], Refusal | None]
+
+
+@dataclass
+class PodWorkers:
+    """Starts, feeds and forgets workers. Their tasks live in `tasks`."""
+
+    shared: WorkerParts
+    tasks: asyncio.TaskGroup
+    admit: Admit
+    component: str
+
+    def __post_init__(self) -> None:
+        self._workers: dict[str, PodWorker] = {}
+
+    def get(self, uid: str) -> PodWorker | None:
+        return self._workers.get(uid)
+
+    def all(self) -> list[PodWorker]:
+        return list(self._workers.values())
+
+    def update(self, pod: Pod) -> None:
+        """A Pod of this node, new or changed."""
+        worker = self._workers.get(pod.metadata.uid)
+        if worker is not None:
+            worker.update(pod)
+            return
+        worker = PodWorker(pod, self.shared, component=self.component)
+        self._admit(worker)
+        self._begin(worker, self._before(pod))
+
+    def remove(self, uid: str) -> None:
+        """A Pod that its source has no more."""
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.remove()
+
+    def end_orphan(self, sandbox: Sandbox) -> None:
+        """End a Pod that runs and that no source knows: it was deleted while no kubelet was looking."""
+        if sandbox.uid in self._workers:
+            return
+        worker = PodWorker(restore_pod(sandbox), self.shared, component=self.component)
+        worker.remove()
+        self._begin(worker, None)
+
+    def wake(self, id: str) -> None:
+        """Something happened to a container or a sandbox."""
+        for worker in self._workers.values():
+            observed = worker.observed
+            if id in observed.homes or any(sandbox.id == id for sandbox in observed.sandboxes):
+                worker.wake()
+                return
+
+    def wake_all(self) -> None:
+        for worker in self._workers.values():
+            worker.wake()
+
+    def _admit(self, worker: PodWorker) -> None:
+        pod = worker.pod
+        if is_terminal(pod) or pod.metadata.deletion_timestamp:
+            return
+        others = [other.pod for other in self._workers.values() if not other.is_ending]
+        refusal = self.admit(pod, others)
+        if refusal is not None:
+            worker.reject(refusal.reason, refusal.message)
+            subject = f"Pod/{pod.metadata.namespace}/{pod.metadata.name}"
+            record(subject, Verdict.REFUSED, refusal.reason, refusal.message, component=self.component)
+            self.shared.parts.sink.event(pod, "Warning", refusal.reason, refusal.message)
+
+    def _before(self, pod: Pod) -> PodWorker | None:
+        """A static Pod of the same name that is still ending: the new one waits for it."""
+        if not is_static(pod):
+            return None
+        meta = pod.metadata
+        for worker in self._workers.values():
+            other = worker.pod.metadata
+            if (other.namespace, other.name) == (meta.namespace, meta.name):
+                return worker
+        return None
+
+    def _begin(self, worker: PodWorker, before: PodWorker | None) -> None:
+        uid = worker.pod.metadata.uid
+        self._workers[uid] = worker
+
+        async def run() -> None:
+            if before is not None:
+                await before.finished.wait()
+            await worker.run()
+            self._workers.pop(uid, None)
+
+        self.tasks.create_task(run(), name=f"pod {worker.pod.metadata.namespace}/{worker.pod.metadata.name}")
+
+
+def restore_pod(sandbox: Sandbox) -> Pod:
+    """What has to be known of a Pod to end it, from what its sandbox carries."""
+    labels, annotations = sandbox.labels, sandbox.annotations
+    grace = annotations.get(DELETION_GRACE_PERIOD) or annotations.get(TERMINATION_GRACE_PERIOD)
+    own = (POD_NAME, POD_NAMESPACE, POD_UID)
+    return Pod(
+        metadata=ObjectMeta(
+            name=sandbox.name,
+            namespace=sandbox.namespace,
+            uid=sandbox.uid,
+            labels={name: text for name, text in labels.items() if name not in own},
+            annotations=dict(annotations),
+        ),
+        spec=PodSpec(containers=list[Container](), termination_grace_period_seconds=int(grace) if grace else None),
+    )

@@ -1,0 +1,1 @@
+"""Probes: is a container alive, ready, started?"""

@@ -1,0 +1,183 @@
+"""The kubelet's life: connects its parts, follows its sources of Pods, runs until cancelled.
+
+Sources are the API server (Pods bound to this node) and a directory of manifests. Neither is needed: without a client
+the kubelet stands alone. Cancelling it ends no container: the next kubelet picks them up.
+"""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, field
+
+from kybern.api.types.core_v1 import Node, Pod
+from kybern.base.clock import Clock, SystemClock
+from kybern.client.client import Client
+from kybern.client.events import EventRecorder
+from kybern.client.informer import Informer
+from kybern.client.objects import Key, T
+from kybern.kubelet.backoff import Backoff
+from kybern.kubelet.cgroups import Cgroups
+from kybern.kubelet.container_config import PlainEnvironment
+from kybern.kubelet.cri import Runtime
+from kybern.kubelet.events import NoEvents
+from kybern.kubelet.images import Images, NoPullSecrets
+from kybern.kubelet.kubelet_config import KubeletConfig
+from kybern.kubelet.labels import POD_UID, is_mirror
+from kybern.kubelet.log_rotation import rotate_logs
+from kybern.kubelet.mirror_pods import MirrorPods
+from kybern.kubelet.node_admission import Refusal, decide_admission
+from kybern.kubelet.pod_worker import WorkerParts
+from kybern.kubelet.pod_workers import PodWorkers
+from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
+from kybern.kubelet.probes.prober import Prober
+from kybern.kubelet.runtime_watch import relist, watch_runtime
+from kybern.kubelet.starting import Parts
+from kybern.kubelet.static_pods import read_static_pods
+from kybern.kubelet.status_manager import StatusManager
+from kybern.kubelet.volumes.local import LocalVolumes
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "kubelet"
+
+
+@dataclass
+class Extensions:
+    """Parts that may be replaced; None: the plain one."""
+
+    environment: Environment | None = None
+    volumes: VolumeManager | None = None
+    secrets: PullSecrets | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    source: random.Random = field(default_factory=random.SystemRandom)
+
+
+class Kubelet:
+    """One node agent. `statuses` and `workers` are what the node's server reads."""
+
+    def __init__(self, config: KubeletConfig, client: Client | None, extensions: Extensions) -> None:
+        self.config, self.client, self.clock = config, client, extensions.clock
+        self.runtime = Runtime(config.runtime_socket)
+        self._recorder = EventRecorder(client, COMPONENT, config.node_name, clock=self.clock) if client else None
+        sink: EventSink = self._recorder or NoEvents()
+        self._pods = self._informer(Pod, f"spec.nodeName={config.node_name}", extensions)
+        self._nodes = self._informer(Node, f"metadata.name={config.node_name}", extensions)
+        self._static: list[Pod] = []
+        self._static_read = asyncio.Event()
+        self.mirrors = MirrorPods(client, self.node)
+        self.statuses = StatusManager(client, self.clock, self.mirrors.of)
+        pulls = Backoff()
+        parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
+        secrets = extensions.secrets or NoPullSecrets()
+        self.parts = Parts(
+            config=config,
+            runtime=self.runtime,
+            clock=self.clock,
+            sink=sink,
+            images=Images(self.runtime, pulls, secrets, self.clock, parallel),
+            environment=extensions.environment or PlainEnvironment(config),
+            volumes=extensions.volumes or LocalVolumes(config),
+            cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
+        )
+        self.prober = Prober(self.runtime, self.clock, sink, extensions.source)
+        self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
+        self.workers: PodWorkers | None = None
+
+    def node(self) -> Node | None:
+        """This node's object, as the API server has it."""
+        return self._nodes.get(Key("", self.config.node_name)) if self._nodes else None
+
+    async def run(self) -> None:
+        """Until cancelled. Raises an ExceptionGroup when one of its tasks breaks."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                component = f"{COMPONENT}/{self.config.node_name}"
+                workers = PodWorkers(self._shared, tasks, self._admit, component)
+                self.workers = workers
+                self._follow(workers)
+                tasks.create_task(self.statuses.run(), name="statuses")
+                tasks.create_task(self._watch_files(workers), name="static pods")
+                tasks.create_task(
+                    watch_runtime(self.runtime, self.clock, workers.wake, workers.wake_all), name="runtime events"
+                )
+                tasks.create_task(self._relist(workers), name="relist")
+                tasks.create_task(rotate_logs(self.config, self.runtime, self.clock), name="log rotation")
+                if self._pods is not None and self._nodes is not None:
+                    tasks.create_task(self._pods.run(), name="pods of this node")
+                    tasks.create_task(self._nodes.run(), name="this node")
+                if self._recorder is not None:
+                    tasks.create_task(self._recorder.run(), name="events")
+        finally:
+            await self.prober.close()
+            await self.runtime.close()
+
+    def _informer(self, kind: type[T], selector: str, extensions: Extensions) -> Informer[T] | None:
+        if self.client is None:
+            return None
+        return Informer(self.client, kind, clock=extensions.clock, source=extensions.source, field_selector=selector)
+
+    def _admit(self, pod: Pod, others: list[Pod]) -> Refusal | None:
+        return decide_admission(pod, others, self.node())
+
+    def _follow(self, workers: PodWorkers) -> None:
+        """Pods of the API server go to the workers; mirrors only show that they are there."""
+        if self._pods is None:
+            return
+
+        def on_pod(type: str, new: Pod | None, old: Pod | None) -> None:
+            pod = new or old
+            assert pod is not None, "an event is about an object"
+            if is_mirror(pod):
+                (self.mirrors.gone if type == "DELETED" else self.mirrors.seen)(pod)
+            elif type == "DELETED":
+                workers.remove(pod.metadata.uid)
+            else:
+                self.statuses.seen(pod)
+                if old is not None and old.metadata.uid != pod.metadata.uid:
+                    workers.remove(old.metadata.uid)
+                workers.update(pod)
+
+        self._pods.subscribe(on_pod)
+
+    async def _watch_files(self, workers: PodWorkers) -> None:
+        """Follow the directory of manifests and keep the mirrors."""
+        path = self.config.static_pod_path
+        while True:
+            if path is not None:
+                found = await asyncio.to_thread(read_static_pods, path, self.config.node_name, self.clock.now())
+                self._take_static(workers, found)
+            self._static_read.set()
+            if self._pods is not None:
+                await self._pods.synced()
+            for pod in await self.mirrors.sync(self._static):
+                self.statuses.refresh(pod.metadata.uid)
+            await self.clock.sleep(self.config.file_check_frequency)
+
+    def _take_static(self, workers: PodWorkers, found: list[Pod]) -> None:
+        known = {pod.metadata.uid: pod for pod in self._static}
+        uids = {pod.metadata.uid for pod in found}
+        for uid in known.keys() - uids:
+            workers.remove(uid)
+        for pod in found:
+            if pod.metadata.uid not in known:
+                workers.update(pod)
+        self._static = [known.get(pod.metadata.uid, pod) for pod in found]
+
+    async def _relist(self, workers: PodWorkers) -> None:
+        """Look at the whole runtime now and then; end what no source knows, once all sources have spoken."""
+        await self._static_read.wait()
+        if self._pods is not None:
+            await self._pods.synced()
+
+        async def look() -> None:
+            for sandbox in await self.runtime.list_sandboxes():
+                if POD_UID in sandbox.labels:
+                    workers.end_orphan(sandbox)
+            workers.wake_all()
+
+        await relist(self.clock, self.config.relist_seconds, look)
+
+
+async def run(config: KubeletConfig, client: Client | None, extensions: Extensions | None = None) -> None:
+    """Be a node until cancelled. Without a client only static Pods run."""
+    await Kubelet(config, client, extensions or Extensions()).run()

@@ -1,0 +1,170 @@
+"""Takes Pod statuses to the API server: only what changed, as often as it takes, and the last deletion of a Pod.
+
+The newest status of each Pod waits, older ones are dropped; an outage delays, it loses nothing. Without a client the
+statuses are only kept.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from kybern.api.types import to_dict
+from kybern.api.types.core_v1 import Pod, PodStatus
+from kybern.base.clock import Clock
+from kybern.base.errors import Conflict, KybernError, NotFound
+from kybern.client.client import Client, PatchType
+from kybern.kubelet.labels import is_static
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS, PAUSE_LIMIT_SECONDS = 0.2, 10.0
+PARALLEL_WRITES = 10
+REPLACED = ("podIPs", "hostIPs")
+"""Lists that the API server would merge by key, while here the whole list is known."""
+
+MirrorOf = Callable[[Pod], Pod | None]
+
+
+class StatusManager:
+    """`mirror_of` gives the API's picture of a static Pod, whose status is written instead."""
+
+    def __init__(self, client: Client | None, clock: Clock, mirror_of: MirrorOf) -> None:
+        self._client = client
+        self._clock = clock
+        self._mirror_of = mirror_of
+        self._latest: dict[str, tuple[Pod, PodStatus]] = {}
+        self._written: dict[str, dict[str, Any]] = {}
+        """The status that the API server has, by the uid of the object that was written."""
+        self._finished: dict[str, Pod] = {}
+        self._dirty: dict[str, None] = {}
+        self._changed = asyncio.Event()
+
+    def set(self, pod: Pod, status: PodStatus) -> None:
+        """Have the status written soon, if it is news."""
+        uid = pod.metadata.uid
+        before = self._latest.get(uid)
+        self._latest[uid] = (pod, status)
+        if before is None or before[1] != status:
+            self._mark(uid)
+
+    def get(self, uid: str) -> PodStatus | None:
+        """The newest status of a Pod."""
+        found = self._latest.get(uid)
+        return found[1] if found else None
+
+    def all(self) -> list[tuple[Pod, PodStatus]]:
+        """Every Pod of the node with its newest status."""
+        return list(self._latest.values())
+
+    def finish(self, pod: Pod, *, removed: bool) -> None:
+        """Nothing of the Pod is left here: delete it from the API for good, unless it is `removed` already."""
+        uid = pod.metadata.uid
+        if removed or is_static(pod):
+            self._latest.pop(uid, None)
+            self._written.pop(uid, None)
+            self._dirty.pop(uid, None)
+            return
+        self._finished[uid] = pod
+        self._mark(uid)
+
+    def seen(self, pod: Pod) -> None:
+        """The API's version of a Pod came: what it says is what is written there."""
+        self._written[pod.metadata.uid] = to_dict(pod.status)
+
+    def refresh(self, uid: str) -> None:
+        """Write again although nothing changed: the mirror is a new one."""
+        if uid in self._latest:
+            self._mark(uid)
+
+    def _mark(self, uid: str) -> None:
+        self._dirty[uid] = None
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        if self._client is None:
+            return
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            batch = list(self._dirty)[:PARALLEL_WRITES]
+            if not batch:
+                continue
+            for uid in batch:
+                del self._dirty[uid]
+            results = await asyncio.gather(*(self._sync(self._client, uid) for uid in batch))
+            if self._dirty:
+                self._changed.set()
+            if all(results):
+                pause = FIRST_PAUSE_SECONDS
+            else:
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, PAUSE_LIMIT_SECONDS)
+
+    async def _sync(self, client: Client, uid: str) -> bool:
+        try:
+            await self._write(client, uid)
+            await self._delete(client, uid)
+        except NotFound:
+            self._drop(uid)
+        except Conflict:
+            self._drop(uid)  # Another Pod has the name by now; ours is gone.
+        except KybernError as error:
+            log.info("status of pod %s is not written yet: %s", uid, error)
+            self._mark(uid)
+            return False
+        return True
+
+    async def _write(self, client: Client, uid: str) -> None:
+        found = self._latest.get(uid)
+        if found is None:
+            return
+        pod, status = found
+        if is_static(pod):
+            mirror = self._mirror_of(pod)
+            if mirror is None:
+                return  # `refresh` comes when there is one.
+            pod = mirror
+        target = pod.metadata.uid
+        patch = status_patch(self._written.get(target, {}), to_dict(status))
+        if not patch:
+            return
+        body = {"metadata": {"uid": target}, "status": patch}
+        await client.patch(
+            Pod, pod.metadata.name, pod.metadata.namespace, body, content_type=PatchType.STRATEGIC, subresource="status"
+        )
+        self._written[target] = to_dict(status)
+
+    async def _delete(self, client: Client, uid: str) -> None:
+        pod = self._finished.get(uid)
+        if pod is None:
+            return
+        meta = pod.metadata
+        await client.delete(Pod, meta.name, meta.namespace, uid=uid, grace_period_seconds=0)
+        self._drop(uid)
+
+    def _drop(self, uid: str) -> None:
+        if uid in self._finished or uid not in self._latest:
+            self._finished.pop(uid, None)
+            self._latest.pop(uid, None)
+            self._written.pop(uid, None)
+
+
+def status_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """A strategic merge patch of the fields that differ; {} when none does."""
+    patch: dict[str, Any] = {}
+    for name in before.keys() | after.keys():
+        old, new = before.get(name), after.get(name)
+        if old == new or name in ("resize", "nominatedNodeName", "resourceClaimStatuses"):
+            continue  # Those are others' to write.
+        if name == "conditions":
+            changed = [condition for condition in new or [] if condition not in (old or [])]
+            if changed:
+                patch[name] = changed
+        elif name in REPLACED and old:
+            patch[name] = [{"$patch": "replace"}, *(new or [])]
+        else:
+            patch[name] = new
+    return patch
