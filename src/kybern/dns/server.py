@@ -87,7 +87,7 @@ class DnsServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _forward_udp(self, forward: Forward, client: tuple[str, int]) -> None:
-        answer = await self._forwarder.resolve(forward)
+        answer = await self._forwarder.resolve(forward, client=client[0])
         try:
             self._udp.sendto(answer, client)
         except OSError as error:
