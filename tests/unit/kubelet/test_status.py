@@ -1,0 +1,210 @@
+"""The status that is reported, as cases."""
+
+from typing import Any
+
+import pytest
+
+from kybern.api.types import to_dict
+from kybern.api.types.core_v1 import Pod
+from kybern.kubelet.container_status import Waiting
+from kybern.kubelet.observed import PodRuntime
+from kybern.kubelet.status import Verdict, make_status
+from kybern.kubelet.status_manager import status_patch
+
+from .worlds import IP, NOW, Probed, container, exited, pod, runs, world
+
+EMPTY = PodRuntime("u")
+PROBE = {"exec": {"command": ["true"]}}
+INIT = [container("i1")]
+
+
+def report(
+    subject: Pod,
+    observed: PodRuntime,
+    *,
+    probes: Probed | None = None,
+    waits: dict[str, Waiting] | None = None,
+    ended: bool = False,
+    verdict: Verdict | None = None,
+) -> dict[str, Any]:
+    status = make_status(
+        subject,
+        observed,
+        probes or Probed(),
+        waits=waits or {},
+        ended=ended,
+        verdict=verdict,
+        host_ips=["10.89.0.1"],
+        now=NOW,
+    )
+    return to_dict(status)
+
+
+def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {each["type"]: (each["status"], each.get("reason", "")) for each in status["conditions"]}
+
+
+def state(status: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = status["containerStatuses"][index]["state"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("subject", "observed", "ended", "expected"),
+    [
+        (pod(), EMPTY, False, "Pending"),
+        (pod(), world(runs("c")), False, "Running"),
+        (pod(container("a"), container("b")), world(runs("a")), False, "Pending"),
+        (pod(), world(exited("c", 1)), False, "Running"),
+        (pod(), world(exited("c", 1)), True, "Failed"),
+        (pod(restartPolicy="OnFailure"), world(exited("c", 1)), False, "Running"),
+        (pod(restartPolicy="OnFailure"), world(exited("c", 0)), False, "Succeeded"),
+        (pod(restartPolicy="Never"), world(exited("c", 1)), False, "Failed"),
+        (pod(restartPolicy="Never"), world(exited("c", 0)), False, "Succeeded"),
+        (pod(initContainers=INIT), world(runs("i1")), False, "Pending"),
+        (pod(initContainers=INIT, restartPolicy="Never"), world(exited("i1", 1)), False, "Failed"),
+        (pod(initContainers=INIT), world(exited("i1", 1)), False, "Pending"),
+        (pod(status={"phase": "Succeeded"}), EMPTY, False, "Succeeded"),
+    ],
+)
+def test_phase(subject: Pod, observed: PodRuntime, ended: bool, expected: str) -> None:
+    assert report(subject, observed, ended=ended)["phase"] == expected
+
+
+@pytest.mark.parametrize(
+    ("subject", "observed", "probes", "expected"),
+    [
+        pytest.param(
+            pod(),
+            EMPTY,
+            Probed(),
+            {
+                "PodReadyToStartContainers": ("False", ""),
+                "Initialized": ("True", ""),
+                "Ready": ("False", "ContainersNotReady"),
+                "ContainersReady": ("False", "ContainersNotReady"),
+            },
+            id="new",
+        ),
+        pytest.param(
+            pod(),
+            world(runs("c")),
+            Probed(),
+            {"PodReadyToStartContainers": ("True", ""), "Ready": ("True", ""), "ContainersReady": ("True", "")},
+            id="running without probes",
+        ),
+        pytest.param(
+            pod(container("c", readinessProbe=PROBE)),
+            world(runs("c")),
+            Probed(),
+            {"Ready": ("False", "ContainersNotReady")},
+            id="not probed yet",
+        ),
+        pytest.param(
+            pod(container("c", readinessProbe=PROBE)),
+            world(runs("c")),
+            Probed(readiness_c_0=True),
+            {"Ready": ("True", "")},
+            id="probed",
+        ),
+        pytest.param(
+            pod(container("c", startupProbe=PROBE)),
+            world(runs("c")),
+            Probed(),
+            {"Ready": ("False", "ContainersNotReady")},
+            id="not started",
+        ),
+        pytest.param(
+            pod(readinessGates=[{"conditionType": "x/y"}]),
+            world(runs("c")),
+            Probed(),
+            {"Ready": ("False", "ReadinessGatesNotReady"), "ContainersReady": ("True", "")},
+            id="a gate",
+        ),
+        pytest.param(
+            pod(initContainers=INIT),
+            world(runs("i1")),
+            Probed(),
+            {"Initialized": ("False", "ContainersNotInitialized")},
+            id="initialising",
+        ),
+        pytest.param(
+            pod(restartPolicy="Never"),
+            world(exited("c", 0)),
+            Probed(),
+            {"Initialized": ("True", "PodCompleted"), "Ready": ("False", "PodCompleted")},
+            id="completed",
+        ),
+        pytest.param(
+            pod(restartPolicy="Never"), world(exited("c", 1)), Probed(), {"Ready": ("False", "PodFailed")}, id="failed"
+        ),
+    ],
+)
+def test_conditions(subject: Pod, observed: PodRuntime, probes: Probed, expected: dict[str, tuple[str, str]]) -> None:
+    found = conditions(report(subject, observed, probes=probes))
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_conditions_keep_their_times_and_others_stay() -> None:
+    old = [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+        {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+    ]
+    status = report(pod(status={"conditions": old}), world(runs("c")))
+    times = {each["type"]: each["lastTransitionTime"] for each in status["conditions"]}
+    assert times["Ready"] == times["DisruptionTarget"] == "2020-01-01T00:00:00Z"
+    assert times["Initialized"] == "1970-01-01T00:16:40Z"
+
+
+def test_a_running_container() -> None:
+    status = report(pod(), world(exited("c", 2, 0, reason="Error"), runs("c", 1)))
+    found = status["containerStatuses"][0]
+    assert found["containerID"] == "containerd://c-1"
+    assert (found["restartCount"], found["ready"], found["started"]) == (1, True, True)
+    assert found["state"] == {"running": {"startedAt": "1970-01-01T00:00:01Z"}}
+    assert found["lastState"]["terminated"]["exitCode"] == 2
+    assert (status["podIP"], status["podIPs"], status["hostIP"]) == (IP, [{"ip": IP}], "10.89.0.1")
+
+
+@pytest.mark.parametrize(
+    ("subject", "observed", "waits", "expected"),
+    [
+        (pod(), EMPTY, {}, {"waiting": {"reason": "ContainerCreating"}}),
+        (pod(initContainers=INIT), EMPTY, {}, {"waiting": {"reason": "PodInitializing"}}),
+        (
+            pod(),
+            world(),
+            {"c": Waiting("ErrImagePull", "no")},
+            {"waiting": {"reason": "ErrImagePull", "message": "no"}},
+        ),
+        (
+            pod(),
+            world(exited("c", 1)),
+            {"c": Waiting("CrashLoopBackOff", "later")},
+            {"waiting": {"reason": "CrashLoopBackOff", "message": "later"}},
+        ),
+    ],
+)
+def test_waiting(subject: Pod, observed: PodRuntime, waits: dict[str, Waiting], expected: dict[str, Any]) -> None:
+    assert state(report(subject, observed, waits=waits)) == expected
+
+
+def test_an_ended_pod_has_ends_for_all() -> None:
+    status = report(pod(), EMPTY, ended=True)
+    assert state(status)["terminated"]["reason"] == "ContainerStatusUnknown"
+    assert state(status)["terminated"]["exitCode"] == 137
+
+
+def test_a_verdict_is_stronger() -> None:
+    verdict = Verdict("Failed", "DeadlineExceeded", "too long")
+    status = report(pod(), world(runs("c")), verdict=verdict)
+    assert (status["phase"], status["reason"], status["message"]) == ("Failed", "DeadlineExceeded", "too long")
+
+
+def test_only_what_changed_is_patched() -> None:
+    before = {"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}], "podIPs": [{"ip": "1"}]}
+    ready = {"type": "Ready", "status": "True"}
+    assert status_patch(before, before) == {}
+    assert status_patch(before, {**before, "conditions": [ready]}) == {"conditions": [ready]}
+    assert status_patch(before, {**before, "podIPs": [{"ip": "2"}]}) == {"podIPs": [{"$patch": "replace"}, {"ip": "2"}]}
+    assert status_patch(before, {**before, "phase": "Running"}) == {"phase": "Running"}
