@@ -61,14 +61,12 @@ async def run_controllers(
     ids: Ids,
     source: random.Random,
     host: str = "",
-    factory: InformerFactory | None = None,
 ) -> None:
-    """Run until cancelled; the caches are shared. `factory`: the caller's, who then runs it."""
-    shared = factory or InformerFactory(client, clock=clock, source=source)
+    """Run until cancelled; the caches are shared."""
+    shared = InformerFactory(client, clock=clock, source=source)
     loops = [Loop(controller, client, shared, clock=clock, ids=ids, host=host) for controller in controllers]
     async with asyncio.TaskGroup() as group:
-        if factory is None:
-            group.create_task(shared.run())
+        group.create_task(shared.run())
         for loop in loops:
             group.create_task(loop.run())
 

@@ -10,7 +10,7 @@ from kybern.base.errors import AlreadyExists, KybernError
 from kybern.client.cache import CONTROLLER_INDEX, controller_index
 from kybern.client.cluster import Cluster
 from kybern.client.objects import Key, controller_of
-from kybern.client.plan import Create, Delete, Done, Outcome, Patch, Plan, Update
+from kybern.client.plan import Create, Delete, Done, Outcome, Plan, Update
 from kybern.client.watches import watch
 from kybern.controllers import deployment_status as statuses
 from kybern.controllers.claims import add_claims, decide_claims, verify_owner
@@ -203,7 +203,9 @@ def _bring_up_to_date(plan: Plan, deployment: Deployment, new: ReplicaSet, old: 
     current = brought_up_to_date(deployment, new, old)
     revision = current.metadata.annotations[REVISION]
     if deployment.metadata.annotations.get(REVISION) != revision:
-        plan.patches.append(Patch(deployment, {"metadata": {"annotations": {REVISION: revision}}}))
+        annotations = {**deployment.metadata.annotations, REVISION: revision}
+        metadata = msgspec.structs.replace(deployment.metadata, annotations=annotations)
+        plan.updates.append(Update(msgspec.structs.replace(deployment, metadata=metadata)))
     return current
 
 
@@ -223,8 +225,8 @@ def _resize(plan: Plan, deployment: Deployment, before: Sequence[ReplicaSet], af
 
 
 def _report(plan: Plan, deployment: Deployment, status: DeploymentStatus, now: float) -> None:
-    """Write the status if it changed, unless the object itself is patched: its new version comes back to us anyway."""
-    if status != deployment.status and not plan.patches:
+    """Write the status if it changed, unless the object itself is written: its new version comes back to us anyway."""
+    if status != deployment.status and all(each.obj.KIND != Deployment.KIND for each in plan.updates):
         plan.status(msgspec.structs.replace(deployment, status=status))
     pause = statuses.deadline_in(deployment, status, now)
     if pause is not None:

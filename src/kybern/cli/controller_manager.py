@@ -1,0 +1,94 @@
+"""`kybern controller-manager`: the controllers alone, against any conformant API server."""
+
+import argparse
+
+NAME = "controller-manager"
+HELP = "run the controllers alone, against the API server of a kubeconfig"
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Upstream's names and defaults."""
+    add = parser.add_argument
+    add("--kubeconfig", metavar="FILE", default="", help="which API server, and as whom (default: that of the Pod)")
+    add("--controllers", metavar="NAMES", default="*", help="'*' is all, '-NAME' all but that one; comma-separated")
+    add("--cluster-cidr", metavar="CIDR", default="10.244.0.0/16", help="the range of all Pods")
+    add("--node-cidr-mask-size", metavar="BITS", type=int, default=24, help="how much of it a node gets")
+    add("--service-cluster-ip-range", metavar="CIDR", default="", help="a range that no node gets")
+    add("--root-ca-file", metavar="FILE", default="", help="published in each namespace as kube-root-ca.crt")
+    add(
+        "--node-monitor-grace-period",
+        metavar="DURATION",
+        type=seconds,
+        default=40.0,
+        help="how long a silent node counts as healthy (40s)",
+    )
+    add(
+        "--terminated-pod-gc-threshold",
+        metavar="N",
+        type=int,
+        default=12500,
+        help="finished Pods that may stay; 0: all",
+    )
+    add(
+        "--leader-elect",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="act only while holding the lease kube-system/kube-controller-manager",
+    )
+
+
+def seconds(text: str) -> float:
+    """`40s`, `1m30s`, `500ms` or a plain number. Raises argparse.ArgumentTypeError."""
+    import re
+
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * UNITS[unit] for number, unit in parts)
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration (40s, 1m30s)") from None
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Until interrupted, or until leadership is lost."""
+    import sys
+
+    import uvloop
+
+    from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig, client_in_cluster
+    from kybern.client.leader_election import LeadershipLost
+    from kybern.controllers.run import Config, chosen, run
+
+    config = Config(
+        controllers=tuple(args.controllers.split(",")),
+        cluster_cidr=args.cluster_cidr,
+        node_cidr_mask_size=args.node_cidr_mask_size,
+        service_cluster_ip_range=args.service_cluster_ip_range,
+        root_ca_file=args.root_ca_file,
+        node_monitor_grace_period_seconds=args.node_monitor_grace_period,
+        terminated_pod_gc_threshold=args.terminated_pod_gc_threshold,
+        leader_elect=args.leader_elect,
+    )
+
+    async def main() -> None:
+        agent = "kube-controller-manager"
+        if args.kubeconfig:
+            client = client_from_kubeconfig(args.kubeconfig, user_agent=agent)
+        else:
+            client = client_in_cluster(user_agent=agent)
+        try:
+            await run(config, client)
+        finally:
+            await client.close()
+
+    status = 0
+    try:
+        chosen(config.controllers)
+        uvloop.run(main())
+    except* (KubeconfigError, LeadershipLost, ValueError) as group:
+        print(f"kybern controller-manager: {group.exceptions[0]}", file=sys.stderr)
+        status = 1
+    return status

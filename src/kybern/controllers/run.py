@@ -1,0 +1,152 @@
+"""The table of all controllers, and one process that runs those that were asked for, over shared caches."""
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kybern.base.clock import Clock, SystemClock
+from kybern.base.ids import Ids, RandomIds
+from kybern.client.client import Client
+from kybern.client.events import EventRecorder
+from kybern.client.factory import InformerFactory
+from kybern.client.leader_election import LeaderElector
+from kybern.client.reconciler import Controller, Loop, controller_of_module
+from kybern.client.trace_shipper import ship_traces
+from kybern.controllers import (
+    cronjob,
+    deployment,
+    endpoints,
+    endpointslice,
+    garbage_collector,
+    job,
+    namespace,
+    node_ipam,
+    node_lifecycle,
+    pod_gc,
+    replicaset,
+    root_ca,
+    service_account,
+    taint_eviction,
+    ttl_after_finished,
+)
+
+LEASE_NAME = "kube-controller-manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Upstream's flags and defaults, where it has them."""
+
+    controllers: tuple[str, ...] = ("*",)
+    """Names to run: `*` is all, `-NAME` is not that one."""
+    cluster_cidr: str = "10.244.0.0/16"
+    node_cidr_mask_size: int = 24
+    service_cluster_ip_range: str = ""
+    root_ca_file: str = ""
+    """PEM bundle for the ConfigMap kube-root-ca.crt; "": none is published."""
+    node_monitor_grace_period_seconds: float = 40.0
+    node_startup_grace_period_seconds: float = 60.0
+    terminated_pod_gc_threshold: int = 12500
+    leader_elect: bool = False
+    identity: str = ""
+    """Of the candidate for the lease; "": the host's name and a random part."""
+
+
+def _node_lifecycle(config: Config) -> Controller:
+    return node_lifecycle.controller(
+        node_lifecycle.Config(
+            grace_seconds=config.node_monitor_grace_period_seconds,
+            startup_grace_seconds=config.node_startup_grace_period_seconds,
+        )
+    )
+
+
+def _node_ipam(config: Config) -> Controller:
+    return node_ipam.controller(
+        node_ipam.Config(
+            cluster_cidr=config.cluster_cidr,
+            node_mask=config.node_cidr_mask_size,
+            service_cidr=config.service_cluster_ip_range,
+        )
+    )
+
+
+CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
+    "cronjob-controller": lambda config: controller_of_module(cronjob),
+    "deployment-controller": lambda config: controller_of_module(deployment),
+    "endpoints-controller": lambda config: controller_of_module(endpoints),
+    "endpointslice-controller": lambda config: controller_of_module(endpointslice),
+    "job-controller": lambda config: controller_of_module(job),
+    "namespace-controller": lambda config: controller_of_module(namespace),
+    "node-ipam-controller": _node_ipam,
+    "node-lifecycle-controller": _node_lifecycle,
+    "pod-garbage-collector-controller": lambda config: pod_gc.controller(
+        terminated_limit=config.terminated_pod_gc_threshold
+    ),
+    "replicaset-controller": lambda config: controller_of_module(replicaset),
+    "root-ca-certificate-publisher-controller": lambda config: root_ca.controller(
+        Path(config.root_ca_file).read_text()
+    ),
+    "serviceaccount-controller": lambda config: controller_of_module(service_account),
+    "taint-eviction-controller": lambda config: taint_eviction.controller(),
+    "ttl-after-finished-controller": lambda config: controller_of_module(ttl_after_finished),
+}
+"""By upstream's names (kube-controller-manager --help)."""
+
+GARBAGE_COLLECTOR = "garbage-collector-controller"
+"""It follows every resource, so it is no `Controller` of one."""
+
+NAMES = (*CONTROLLERS, GARBAGE_COLLECTOR)
+
+
+def chosen(controllers: Sequence[str]) -> list[str]:
+    """The names to run. Raises ValueError for a name that no controller has."""
+    unknown = [each for each in controllers if each != "*" and each.removeprefix("-") not in NAMES]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not in the list of known controllers: {', '.join(NAMES)}")
+    return [name for name in NAMES if name in controllers or ("*" in controllers and f"-{name}" not in controllers)]
+
+
+async def run(
+    config: Config,
+    client: Client,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    source: random.Random | None = None,
+) -> None:
+    """Run until cancelled; with leader election, only while leading (raises LeadershipLost after that)."""
+    clock = clock or SystemClock()
+    source = source or random.SystemRandom()
+    ids = ids or RandomIds(source)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ship_traces(client, clock=clock))
+        if not config.leader_elect:
+            group.create_task(run_all(config, client, clock, ids, source))
+            return
+        events = EventRecorder(client, LEASE_NAME, clock=clock)
+        group.create_task(events.run())
+        identity = config.identity or f"{socket.gethostname().lower()}_{ids.uid()}"
+        elector = LeaderElector(client, LEASE_NAME, identity, clock=clock, source=source, events=events)
+        group.create_task(elector.run(lambda: run_all(config, client, clock, ids, source)))
+
+
+async def run_all(config: Config, client: Client, clock: Clock, ids: Ids, source: random.Random) -> None:
+    """The chosen controllers over one set of caches."""
+    names = chosen(config.controllers)
+    if not config.root_ca_file:
+        names = [name for name in names if name != "root-ca-certificate-publisher-controller"]
+    factory = InformerFactory(client, clock=clock, source=source)
+    # The loops make the kinds' own informers first; the garbage collector then shares them.
+    controllers = [CONTROLLERS[name](config) for name in names if name in CONTROLLERS]
+    loops = [Loop(each, client, factory, clock=clock, ids=ids) for each in controllers]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(factory.run())
+        for loop in loops:
+            group.create_task(loop.run())
+        if GARBAGE_COLLECTOR in names:
+            collector = garbage_collector.GarbageCollector(client, factory, clock=clock)
+            group.create_task(collector.run())
