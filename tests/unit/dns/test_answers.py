@@ -100,7 +100,7 @@ CASES: list[tuple[str, str, str, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "kind", "code", "expected"), CASES, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("name", "kind", "code", "expected"), CASES, ids=[f"{case[0]}-{case[1]}" for case in CASES])
 def test_answer(responder: Responder, name: str, kind: str, code: str, expected: set[str]) -> None:
     for _ in range(2):  # The second answer comes from the cache.
         reply = ask(responder, name, kind)
