@@ -6,10 +6,17 @@ Nothing heavy is imported here: `kybern --help` answers within 100 ms. What a pr
 import argparse
 import importlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kybern import __version__
+
+if TYPE_CHECKING:
+    from kybern.client.client import Client
+    from kybern.storage.backend import Backend
+    from kybern.supervisor.cluster import Options
+    from kybern.supervisor.layout import NodeLayout
 
 VERBS = {
     "up": "kybern.cli.up",
@@ -64,11 +71,181 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+class Processes:
+    """The three Python processes of `kybern up`, composed. Each `import_…` runs before the fork, its `run_…` after."""
+
+    def import_apiserver(self) -> None:
+        importlib.import_module("uvloop")
+        importlib.import_module("kybern.apiserver.server")
+        importlib.import_module("kybern.storage.sqlite.backend")
+
+    def run_apiserver(self, options: "Options") -> None:
+        from kybern.apiserver.config import ApiServerConfig
+        from kybern.supervisor.layout import API_PORT, HOST_ADDRESS, SERVICE_NETWORK
+
+        pki = options.layout.pki
+        config = ApiServerConfig(
+            bind_address="127.0.0.1",
+            more_addresses=(HOST_ADDRESS,),
+            secure_port=API_PORT,
+            advertise_address=HOST_ADDRESS,
+            tls_cert_file=pki / "apiserver.crt",
+            tls_private_key_file=pki / "apiserver.key",
+            client_ca_file=pki / "ca.crt",
+            service_cluster_ip_range=str(SERVICE_NETWORK),
+            service_account_signing_key_file=pki / "sa.key",
+            service_account_key_files=(pki / "sa.pub",),
+            kubelet_client_certificate=pki / "apiserver-kubelet-client.crt",
+            kubelet_client_key=pki / "apiserver-kubelet-client.key",
+            kubelet_certificate_authority=pki / "ca.crt",
+            shared_store=options.store not in ("sqlite", "memory"),
+        )
+
+        async def serve() -> None:
+            import random
+
+            from kybern.apiserver.server import run
+            from kybern.base.clock import SystemClock
+            from kybern.base.ids import RandomIds
+
+            clock = SystemClock()
+            backend = await open_backend(options.store, options.data_directory)
+            try:
+                await run(config, backend, clock, RandomIds(random.SystemRandom()))
+            finally:
+                await backend.close()
+
+        run_until_told(serve())
+
+    def import_controllers(self) -> None:
+        importlib.import_module("kybern.controllers.run")
+        importlib.import_module("kybern.scheduler.loop")
+
+    def run_controllers(self, options: "Options") -> None:
+        from kybern.controllers.run import ControllersConfig
+        from kybern.controllers.run import run as run_controllers
+        from kybern.scheduler.config import SchedulerConfig
+        from kybern.scheduler.loop import run as run_scheduler
+
+        pki = options.layout.pki
+
+        async def serve() -> None:
+            manager = client(pki / "controller-manager.kubeconfig", "kube-controller-manager")
+            scheduler = client(pki / "scheduler.kubeconfig", "kube-scheduler")
+            await together(
+                run_controllers(ControllersConfig(), manager),
+                run_scheduler(SchedulerConfig(), scheduler),
+                ship_traces(manager),
+            )
+
+        run_until_told(serve())
+
+    def import_node(self) -> None:
+        for module in ("kybern.kubelet.run", "kybern.proxy.run", "kybern.dns.run"):
+            importlib.import_module(module)
+
+    def run_node(self, options: "Options", node: "NodeLayout") -> None:
+        from kybern.dns.run import DnsConfig
+        from kybern.dns.run import run as run_dns
+        from kybern.kubelet.kubelet_config import KubeletConfig
+        from kybern.kubelet.run import run as run_kubelet
+        from kybern.proxy.run import ProxyConfig
+        from kybern.proxy.run import run as run_proxy
+        from kybern.supervisor.layout import CLUSTER_DOMAIN, DNS_ADDRESS, DNS_METRICS_PORT, DNS_PORT, POD_NETWORK
+
+        pki = options.layout.pki
+        kubelet_config = KubeletConfig(
+            node_name=node.name,
+            node_ips=(node.address,),
+            runtime_socket=options.cri_socket or str(node.socket),
+            root_directory=node.directory / "kubelet",
+            pod_logs_directory=node.directory / "logs",
+            container_logs_directory=None,
+            cgroup_root=f"/{node.cgroup}",
+            cluster_domain=CLUSTER_DOMAIN,
+            cluster_dns=(DNS_ADDRESS,),
+            pod_cidr=str(node.pod_network),
+        )
+
+        async def serve() -> None:
+            kubelet = client(pki / f"kubelet-{node.name}.kubeconfig", "kubelet")
+            proxy = client(pki / "kube-proxy.kubeconfig", "kube-proxy")
+            dns = DnsConfig(node.address, DNS_PORT, CLUSTER_DOMAIN, DNS_ADDRESS, metrics_port=DNS_METRICS_PORT)
+            await together(
+                run_kubelet(kubelet_config, kubelet),
+                run_proxy(ProxyConfig(node.name, str(POD_NETWORK)), proxy, kubelet),
+                run_dns(dns, proxy),
+                ship_traces(kubelet),
+            )
+
+        run_until_told(serve())
+
+
+async def open_backend(store: str, data_directory: Path) -> "Backend":
+    """The store that was asked for: `sqlite` in the data directory, `memory`, or the URLs of an etcd."""
+    if store == "memory":
+        from kybern.storage.memory import MemoryBackend
+
+        return MemoryBackend()
+    if store == "sqlite":
+        from kybern.storage.sqlite.backend import SqliteBackend
+
+        return await SqliteBackend.open(data_directory / "store.sqlite")
+    raise ValueError(f"unknown store {store!r}")
+
+
+def client(kubeconfig: Path, user_agent: str) -> "Client":
+    """A client of one identity of the cluster."""
+    from kybern.client.kubeconfig import client_from_kubeconfig
+
+    return client_from_kubeconfig(str(kubeconfig), user_agent=user_agent)
+
+
+async def ship_traces(shipper: "Client") -> None:
+    """Take this process' decisions to the API server."""
+    from kybern.base.clock import SystemClock
+    from kybern.client.trace_shipper import ship_traces as ship
+
+    await ship(shipper, clock=SystemClock())
+
+
+async def together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all parts; when one fails all end, and the supervisor starts them again."""
+    import asyncio
+
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)
+
+
+def run_until_told(program: Coroutine[Any, Any, None]) -> None:
+    """Run a program on uvloop until it ends or SIGTERM or SIGINT cancels it."""
+    import asyncio
+    import logging
+    import signal
+
+    import uvloop
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    async def guarded() -> None:
+        task = asyncio.ensure_future(program)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            logging.getLogger(__name__).info("told to stop")
+
+    uvloop.run(guarded())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = given[0] if given and given[0] in VERBS else None
     args = build_parser(chosen).parse_args(given)
+    args.composition = Processes()
     try:
         status: int = args.execute(args)
     except KeyboardInterrupt:

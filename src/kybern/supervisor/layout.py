@@ -21,6 +21,7 @@ KUBERNETES_ADDRESS = "10.96.0.1"
 DNS_ADDRESS = "10.96.0.10"
 DNS_PORT = 10053
 """Where each node's DNS server listens, on the node's own address."""
+DNS_METRICS_PORT = 9153
 CLUSTER_DOMAIN = "cluster.local"
 API_PORT = 6443
 KUBELET_PORT = 10250
