@@ -1,87 +1,22 @@
 """A manifest in a directory becomes running containers, is restarted when it crashes, ends cleanly."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from kybern.api.types.core_v1 import ContainerStatus, Pod
 from kybern.kubelet.kubelet_config import KubeletConfig
-from kybern.kubelet.run import Extensions, Kubelet
 
 from .conftest import Containerd
+from .kubelets import TIMEOUT_SECONDS, configure, container, is_ready, pod_of, running, status_of, until, write
 
 pytestmark = pytest.mark.root
-TIMEOUT_SECONDS = 90.0
 
 
 @pytest.fixture
-def config(containerd: Containerd, tmp_path: Path) -> Iterator[KubeletConfig]:
-    manifests = tmp_path / "manifests"
-    manifests.mkdir()
-    yield KubeletConfig(
-        node_name="node-a",
-        runtime_socket=str(containerd.socket),
-        root_directory=tmp_path / "kubelet",
-        pod_logs_directory=tmp_path / "logs",
-        container_logs_directory=tmp_path / "links",
-        static_pod_path=manifests,
-        file_check_frequency=0.2,
-        relist_seconds=5.0,
-        cgroup_root=containerd.cgroup_root,
-    )
-
-
-@contextlib.asynccontextmanager
-async def running(config: KubeletConfig) -> AsyncIterator[Kubelet]:
-    kubelet = Kubelet(config, None, Extensions())
-    task = asyncio.create_task(kubelet.run())
-    try:
-        yield kubelet
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-def write(config: KubeletConfig, name: str, spec: dict[str, Any]) -> Path:
-    assert config.static_pod_path is not None
-    path = config.static_pod_path / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}))
-    return path
-
-
-def container(name: str, script: str, **fields: Any) -> dict[str, Any]:
-    return {"name": name, "image": "localhost/busybox:1", "command": ["/bin/sh", "-c", script], **fields}
-
-
-async def until(condition: Callable[[], Any]) -> Any:
-    """What the condition gives, once it is true."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not (found := condition()):
-            await asyncio.sleep(0.02)
-        return found
-
-
-def pod_of(kubelet: Kubelet, name: str) -> Pod | None:
-    found = [pod for pod, _ in kubelet.statuses.all() if pod.metadata.name == f"{name}-node-a"]
-    return found[-1] if found else None
-
-
-def status_of(kubelet: Kubelet, name: str, index: int = 0) -> ContainerStatus | None:
-    pod = pod_of(kubelet, name)
-    statuses = pod.status.container_statuses if pod else []
-    return statuses[index] if len(statuses) > index else None
-
-
-def is_ready(kubelet: Kubelet, name: str) -> bool:
-    pod = pod_of(kubelet, name)
-    return pod is not None and any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions)
+def config(containerd: Containerd, tmp_path: Path) -> KubeletConfig:
+    return configure(containerd, tmp_path)
 
 
 async def test_a_manifest_runs_and_ends(config: KubeletConfig) -> None:
@@ -158,7 +93,7 @@ async def test_a_new_kubelet_leaves_containers_alone(config: KubeletConfig) -> N
         # Nobody knows the Pod any more: it is ended all the same.
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while any(box.name == "stays-node-a" for box in await kubelet.runtime.list_sandboxes()):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # The runtime of a Pod that nobody knows has no other sign.
 
 
 async def test_init_containers_and_sidecars(config: KubeletConfig) -> None:
@@ -208,3 +143,93 @@ async def test_init_containers_and_sidecars(config: KubeletConfig) -> None:
         assert ended is not None
         assert ended.terminated is not None
         assert ended.terminated.message == "12"
+
+
+async def test_a_container_that_is_not_alive_is_restarted(config: KubeletConfig) -> None:
+    probe = {"exec": {"command": ["test", "-e", "/ok"]}, "periodSeconds": 1, "failureThreshold": 1}
+    main = container("main", "touch /ok; sleep 2; rm /ok; exec sleep 1000", livenessProbe=probe)
+    path = write(config, "live", {"terminationGracePeriodSeconds": 1, "containers": [main]})
+    async with running(config) as kubelet:
+
+        def restarted() -> ContainerStatus | None:
+            status = status_of(kubelet, "live")
+            return status if status and status.restart_count == 1 and status.state and status.state.running else None
+
+        status = await until(restarted)
+        assert status.last_state.terminated.exit_code == 137
+        path.unlink()
+        await until(lambda: pod_of(kubelet, "live") is None)
+
+
+async def test_an_image_that_is_not_there(config: KubeletConfig) -> None:
+    image = {"image": "localhost/missing:1"}
+    write(
+        config,
+        "images",
+        {
+            "containers": [
+                container("never", "true", **image, imagePullPolicy="Never"),
+                container("pulled", "true", **image),
+                container("invalid", "true") | {"image": "NO:SUCH:NAME"},
+            ]
+        },
+    )
+    async with running(config) as kubelet:
+
+        def reasons() -> list[str]:
+            pod = pod_of(kubelet, "images")
+            statuses = pod.status.container_statuses if pod else []
+            return [each.state.waiting.reason for each in statuses if each.state and each.state.waiting]
+
+        await until(lambda: reasons() == ["ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"])
+        pod = pod_of(kubelet, "images")
+        assert pod is not None
+        assert pod.status.phase == "Pending"
+
+
+async def test_the_deadline_ends_a_pod(config: KubeletConfig) -> None:
+    spec = {"activeDeadlineSeconds": 2, "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
+    write(config, "late", {**spec, "containers": [container("main", "exec sleep 1000")]})
+    async with running(config) as kubelet:
+
+        def ended() -> Pod | None:
+            pod = pod_of(kubelet, "late")
+            state = pod.status.container_statuses[0].state if pod and pod.status.container_statuses else None
+            return pod if state and state.terminated else None
+
+        pod = await until(ended)
+        assert (pod.status.phase, pod.status.reason) == ("Failed", "DeadlineExceeded")
+        assert pod.status.container_statuses[0].state.terminated.exit_code == 137
+
+
+async def test_pre_stop_runs_and_sidecars_end_last(config: KubeletConfig) -> None:
+    out = config.root_directory.parent / "out"
+    out.mkdir()
+    mounts = [{"name": "out", "mountPath": "/out"}]
+    side = container(
+        "side",
+        "trap 'echo side >> /out/order; exit 0' TERM; while :; do sleep 0.1; done",
+        restartPolicy="Always",
+        volumeMounts=mounts,
+    )
+    main = container(
+        "main",
+        "trap 'sleep 1; echo main >> /out/order; exit 0' TERM; while :; do sleep 0.1; done",
+        volumeMounts=mounts,
+        lifecycle={"preStop": {"exec": {"command": ["sh", "-c", "echo hook >> /out/order"]}}},
+    )
+    path = write(
+        config,
+        "order",
+        {
+            "terminationGracePeriodSeconds": 20,
+            "volumes": [{"name": "out", "hostPath": {"path": str(out), "type": "Directory"}}],
+            "initContainers": [side],
+            "containers": [main],
+        },
+    )
+    async with running(config) as kubelet:
+        await until(lambda: is_ready(kubelet, "order"))
+        path.unlink()
+        await until(lambda: pod_of(kubelet, "order") is None)
+    assert (out / "order").read_text().split() == ["hook", "main", "side"]

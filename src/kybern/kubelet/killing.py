@@ -36,11 +36,14 @@ class Killer:
         ]
         waits = _order(self.pod, [name_of(container) for container in running])
         gates = {name_of(container): asyncio.Event() for container in running}
-        async with asyncio.TaskGroup() as tasks:
-            for container in running:
-                name = name_of(container)
-                before = [gates[each] for each in waits[name]]
-                tasks.create_task(self._stop_in_turn(container, grace_seconds, before, gates[name], observed))
+        turns = [
+            self._stop_in_turn(each, grace_seconds, [gates[name] for name in waits[name_of(each)]], gates, observed)
+            for each in running
+        ]
+        # All are waited for: one that will not go keeps no other from its end.
+        for outcome in await asyncio.gather(*turns, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
         for sandbox in observed.sandboxes:
             if sandbox.ready:
                 await self.runtime.stop_sandbox(sandbox.id)
@@ -50,13 +53,13 @@ class Killer:
         container: ContainerStatus,
         grace_seconds: int,
         before: list[asyncio.Event],
-        done: asyncio.Event,
+        gates: dict[str, asyncio.Event],
         observed: PodRuntime,
     ) -> None:
         try:
             await self.stop(container, grace_seconds, f"Stopping container {name_of(container)}", observed, before)
         finally:
-            done.set()
+            gates[name_of(container)].set()
 
     async def stop(
         self,

@@ -22,6 +22,7 @@ from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.cri import RuntimeFailed
 from kybern.kubelet.decide import Actions, StartContainer, StopContainer, crash_key, decide
 from kybern.kubelet.events import PodEvents
+from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import Killer
 from kybern.kubelet.labels import format_pod
 from kybern.kubelet.observed import PodRuntime, observe
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 SETTLE_SECONDS = 1.0
 """How soon to look again after the runtime failed."""
 VOLUME_RETRY_SECONDS = 2.0
+STOPPED_SECONDS = 0.1
+"""After a stop: so soon the runtime shows it."""
 SANDBOX_KEY = ""
 """The retry of the sandbox, beside those of the containers by name."""
 DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
@@ -136,6 +139,11 @@ class PodWorker:
                 self._events.warning("FailedMount", str(error))
                 self._trace(Traced.FAILED, "FailedMount", str(error))
                 delay = VOLUME_RETRY_SECONDS
+            except Exception as error:
+                # One Pod's trouble, a full disk or a broken invariant, must not take the node's other Pods along.
+                log.exception("pod %s", format_pod(self.pod))
+                self._trace(Traced.FAILED, "FailedSync", f"error syncing pod: {error!r}")
+                delay = RETRY_SECONDS
             if delay is None or delay > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), delay)
@@ -154,8 +162,10 @@ class PodWorker:
             return await self._end()
         if await self._act(self._perform(actions, observed)):
             return 0.0
-        if actions.stop_pod or actions.create_sandbox is not None or actions.stops:
-            return self._delay(actions) if self._retries else 0.0
+        if actions.create_sandbox is not None:
+            return self._delay(actions) if SANDBOX_KEY in self._retries else 0.0
+        if actions.stop_pod or actions.stops:
+            return STOPPED_SECONDS
         if any(self._is_due(start) for start in actions.starts):
             return 0.0
         return self._delay(actions)
