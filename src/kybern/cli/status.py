@@ -1,0 +1,59 @@
+"""`kybern status`: which processes run, and which nodes are Ready."""
+
+import argparse
+from typing import Any
+
+NAME = "status"
+HELP = "show what of the cluster runs"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """0: all is well; 1: something is missing; 3: no cluster."""
+    import asyncio
+    import json
+
+    from kybern.supervisor import identity
+
+    record = identity.read_record()
+    if record is None or not any(found.alive for found in record.processes.values()):
+        print("{}" if args.output == "json" else "no cluster runs on this machine; kybern up starts one")
+        return 3
+    processes = {name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()}
+    nodes = asyncio.run(_nodes(str(record.data_directory / "pki" / "admin.kubeconfig")))
+    well = all(each["running"] for each in processes.values()) and bool(nodes) and all(nodes.values())
+    if args.output == "json":
+        print(json.dumps({"dataDirectory": str(record.data_directory), "processes": processes, "nodes": nodes}))
+        return 0 if well else 1
+    print(f"data      {record.data_directory}")
+    for name, each in processes.items():
+        print(f"process   {name:<20} {'running' if each['running'] else 'dead':<8} pid {each['pid']}")
+    for name, ready in nodes.items():
+        print(f"node      {name:<20} {'Ready' if ready else 'NotReady'}")
+    if not nodes:
+        print("the API server does not answer")
+    return 0 if well else 1
+
+
+async def _nodes(kubeconfig: str) -> dict[str, bool]:
+    """Each node and whether it is Ready; {} when the API server does not answer."""
+    from kybern.base.errors import KybernError
+    from kybern.client.kubeconfig import client_from_kubeconfig
+
+    try:
+        client = client_from_kubeconfig(kubeconfig, user_agent="kybern")
+        try:
+            nodes: list[dict[str, Any]] = (await client.get_json("/api/v1/nodes"))["items"]
+        finally:
+            await client.close()
+    except KybernError:
+        return {}
+    return {node["metadata"]["name"]: _is_ready(node) for node in nodes}
+
+
+def _is_ready(node: dict[str, Any]) -> bool:
+    conditions = node.get("status", {}).get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

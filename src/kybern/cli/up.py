@@ -1,0 +1,202 @@
+"""`kybern up`: start a cluster, or join the one that runs, and bring manifests into it."""
+
+import argparse
+from typing import TYPE_CHECKING, NoReturn, cast
+
+if TYPE_CHECKING:
+    from kybern.supervisor.arrival import Arrival
+    from kybern.supervisor.cluster import Composition, Options
+    from kybern.supervisor.identity import Identity
+    from kybern.supervisor.manifests import Manifest
+    from kybern.supervisor.progress import Progress
+
+NAME = "up"
+HELP = "start a cluster on this machine, and apply manifests to it"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest to apply (repeatable)")
+    add("--detach", action="store_true", help="leave the cluster running in the background (the default)")
+    add("--foreground", action="store_true", help="stay, and stop the processes on Ctrl-C; containers go on")
+    add("--data-dir", default="/var/lib/kybern", metavar="DIR", help="where everything is kept (default: %(default)s)")
+    add("--store", default="sqlite", help="sqlite (default), memory, or the URLs of an etcd, separated by commas")
+    add("--nodes", type=int, default=1, metavar="N", help="nodes on this machine (default: 1, the machine itself)")
+    add("--cri-socket", default="", metavar="SOCKET", help="use this container runtime instead of starting containerd")
+    add("--install", action="store_true", help="install what the machine lacks with apt-get")
+
+
+def execute(args: argparse.Namespace) -> int:
+    import sys
+    from pathlib import Path
+
+    from kybern.supervisor.cluster import Options
+    from kybern.supervisor.manifests import BadManifest
+    from kybern.supervisor.progress import Progress
+
+    socket = args.cri_socket.removeprefix("unix://")
+    options = Options(Path(args.data_dir).absolute(), args.nodes, args.store, socket)
+    try:
+        _ = options.layout
+        manifests = read_manifests(args.filename)
+    except (ValueError, BadManifest, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if not _is_equipped(args.install, not options.cri_socket):
+        return 1
+    progress = Progress()
+    progress.say("Kybern is coming up:")
+    return _bring_up(options, cast("Composition", args.composition), manifests, progress, args.foreground)
+
+
+def read_manifests(files: list[str]) -> "list[Manifest]":
+    """All objects of all files; `-` is the standard input. Raises BadManifest, OSError."""
+    import sys
+    from pathlib import Path
+
+    from kybern.supervisor.manifests import parse
+
+    found: list[Manifest] = []
+    for file in files:
+        paths = sorted(Path(file).glob("*.y*ml")) if file != "-" and Path(file).is_dir() else [Path(file)]
+        for path in paths:
+            text = sys.stdin.read() if file == "-" else path.read_text()
+            found += parse(text, str(path))
+    return found
+
+
+def _is_equipped(install: bool, own_containerd: bool) -> bool:
+    """Whether the machine has what is needed, after installing it if that was asked for."""
+    import sys
+
+    from kybern.supervisor import requirements
+
+    missing = requirements.find_missing(own_containerd)
+    if missing and install:
+        try:
+            requirements.install(missing)
+        except requirements.InstallFailed as error:
+            print(f"error: {error}", file=sys.stderr)
+            return False
+        missing = requirements.find_missing(own_containerd)
+    needed = [each for each in missing if not each.optional]
+    if needed:
+        print(requirements.explain(missing), file=sys.stderr)
+        return False
+    conflicts = requirements.find_conflicts()
+    if conflicts:
+        print(f"error: these routes overlap the cluster's networks: {', '.join(conflicts)}", file=sys.stderr)
+        return False
+    return True
+
+
+def _bring_up(
+    options: "Options", composition: "Composition", manifests: "list[Manifest]", progress: "Progress", foreground: bool
+) -> int:
+    import asyncio
+    import os
+    import signal
+    import sys
+
+    from kybern.base.errors import KybernError
+    from kybern.supervisor import identity
+    from kybern.supervisor.arrival import Arrival, NotThere
+
+    record = identity.read_record()
+    running = record.supervisor if record is not None else None
+    if record is not None and running is not None:
+        if (record.data_directory, record.nodes) != (options.data_directory, options.nodes):
+            print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
+            return 1
+        progress.say("  (it runs already)")
+    supervisor = running or _start_supervisor(options, composition)
+    arrival = Arrival(options, progress, lambda: supervisor.alive)
+    try:
+        status = asyncio.run(_arrive(arrival, manifests))
+    except (NotThere, KybernError) as error:
+        progress.failed(str(error))
+        status = 1
+    if foreground:
+        progress.say("Ctrl-C stops the processes; the containers go on.")
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(supervisor.pid, signal.SIGTERM))
+        _stay(supervisor)
+    return status
+
+
+async def _arrive(arrival: "Arrival", manifests: "list[Manifest]") -> int:
+    from kybern.supervisor.kubeconfig import CONTEXT, write_context
+
+    options, progress = arrival.options, arrival.progress
+    client = await arrival.cluster()
+    try:
+        path = write_context(options.layout.admin_kubeconfig, options.data_directory)
+        converged = await arrival.objects(client, manifests)
+    finally:
+        await client.close()
+    progress.say()
+    progress.say(f"The cluster runs in the background. Context {CONTEXT!r} is in {path}:")
+    progress.say(f"  kubectl --context {CONTEXT} get pods --all-namespaces")
+    progress.say("  kybern status          what runs")
+    progress.say("  kybern why pod/NAME    why a Pod is as it is")
+    progress.say("  kybern down            stop it (--purge: and forget its data)")
+    return 0 if converged else 1
+
+
+def _start_supervisor(options: "Options", composition: "Composition") -> "Identity":
+    """Fork the supervisor off: it outlives this command."""
+    import os
+    import sys
+
+    from kybern.supervisor.identity import identify
+
+    options.layout.logs.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        _become_supervisor(options, composition)
+    found = identify(pid)
+    assert found is not None, "the supervisor ended before it began"
+    return found
+
+
+def _become_supervisor(options: "Options", composition: "Composition") -> NoReturn:
+    """The forked child's life: with no terminal, and its words in a log."""
+    import os
+    import sys
+    import traceback
+
+    status = 1
+    try:
+        os.setsid()
+        log = os.open(options.layout.logs / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, nothing), (1, log), (2, log)):
+            os.dup2(source, target)
+        os.chdir("/")
+        from kybern.supervisor.cluster import supervise
+
+        supervise(options, composition)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _stay(supervisor: "Identity") -> None:
+    """Wait for the supervisor's end; Ctrl-C asks it to stop."""
+    import os
+    import select
+    import signal
+
+    try:
+        descriptor = os.pidfd_open(supervisor.pid)
+    except ProcessLookupError:
+        return
+    with os.fdopen(descriptor, "rb", closefd=True):
+        while supervisor.alive:
+            try:
+                select.select([descriptor], [], [])
+            except KeyboardInterrupt:
+                os.kill(supervisor.pid, signal.SIGTERM)

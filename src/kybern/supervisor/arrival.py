@@ -1,0 +1,164 @@
+"""Waits until a cluster that was started is there: containerd, the API, the nodes, then what was applied to it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kybern.base.errors import KybernError
+from kybern.client.client import Client
+from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig
+from kybern.supervisor import containerd
+from kybern.supervisor.addons import addons
+from kybern.supervisor.cluster import Options
+from kybern.supervisor.convergence import look
+from kybern.supervisor.layout import API_PORT
+from kybern.supervisor.manifests import Applied, Applier, Manifest
+from kybern.supervisor.progress import Progress
+
+READY_SECONDS = 60.0
+"""How long the API server and the nodes may take."""
+CONVERGE_SECONDS = 180.0
+POLL_SECONDS = 0.05
+OBJECT_POLL_SECONDS = 0.2
+NAMESPACE_SECONDS = 15.0
+
+
+class NotThere(Exception):
+    """Something did not come up in time; the message says what, and where to look."""
+
+
+@dataclass
+class Arrival:
+    """The way of one `kybern up`, told to a person."""
+
+    options: Options
+    progress: Progress
+    alive: Callable[[], bool]
+    """Whether the supervisor still runs."""
+
+    async def cluster(self) -> Client:
+        """Wait for the control plane and all nodes; a client of the administrator. Raises NotThere."""
+        client = await self._api()
+        await self._addons(client)
+        if not self.options.cri_socket:
+            await self._containerd()
+        await self._nodes(client)
+        return client
+
+    async def _until(self, what: str, holds: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
+        """Ask `holds` (a coroutine function) until it gives something true. Raises NotThere."""
+        deadline = self.progress.seconds + seconds
+        self.progress.now(f"waiting for {what}")
+        while self.progress.seconds < deadline:
+            found = await holds()
+            if found:
+                return found
+            if not self.alive():
+                raise NotThere(f"the supervisor ended; see {self.options.layout.logs}/supervisor.log")
+            await asyncio.sleep(POLL_SECONDS)
+        raise NotThere(f"{what} did not come within {seconds:.0f} s; see {self.options.layout.logs}")
+
+    async def _api(self) -> Client:
+        path = self.options.layout.admin_kubeconfig
+
+        async def connected() -> Client | None:
+            try:
+                client = client_from_kubeconfig(str(path), user_agent="kybern")
+            except KubeconfigError:
+                return None
+            try:
+                answer = await client.transport.request("GET", "/readyz")
+            except KybernError:
+                await client.close()
+                return None
+            if answer.status == 200:
+                return client
+            await client.close()
+            return None
+
+        client: Client = await self._until("the API server", connected)
+        self.progress.done(f"API server at https://127.0.0.1:{API_PORT}")
+        return client
+
+    async def _addons(self, client: Client) -> None:
+        applier = Applier(client, "kube-system")
+
+        async def applied() -> bool:
+            try:
+                for manifest in addons(self.options.layout):
+                    await applier.apply(manifest)
+            except KybernError as error:
+                self.progress.now(f"waiting for the namespace kube-system: {error}")
+                return False
+            return True
+
+        await self._until("the cluster's own objects", applied)
+
+    async def _containerd(self) -> None:
+        for node in self.options.layout.nodes:
+
+            async def listening(path: str = str(node.socket)) -> bool:
+                try:
+                    _, writer = await asyncio.open_unix_connection(path)
+                except OSError:
+                    return False
+                writer.close()
+                return True
+
+            await self._until(f"containerd of {node.name}", listening)
+        version = ".".join(map(str, await asyncio.to_thread(containerd.version)))
+        count = len(self.options.layout.nodes)
+        self.progress.done(f"containerd {version}" + (f" on {count} nodes" if count > 1 else ""))
+
+    async def _nodes(self, client: Client) -> None:
+        for node in self.options.layout.nodes:
+
+            async def ready(path: str = f"/api/v1/nodes/{node.name}") -> bool:
+                try:
+                    conditions = (await client.get_json(path)).get("status", {}).get("conditions") or []
+                except KybernError:
+                    return False
+                return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+            await self._until(f"node {node.name}", ready)
+            self.progress.done(f"node {node.name} is Ready ({node.address}, Pods in {node.pod_network})")
+
+    async def objects(self, client: Client, manifests: Sequence[Manifest]) -> bool:
+        """Apply manifests and wait until their objects have converged; whether all have."""
+        applier = Applier(client)
+        applied = []
+        for manifest in manifests:
+            each = await self._apply(applier, manifest)
+            self.progress.say(f"  + {each.resource} {each.verb}")
+            applied.append(each)
+        waiting = {each.resource: each for each in applied}
+        deadline = self.progress.seconds + CONVERGE_SECONDS
+        while waiting and self.progress.seconds < deadline:
+            lines = []
+            for name, each in list(waiting.items()):
+                there, line = await look(client, each)
+                if there:
+                    del waiting[name]
+                    if line:
+                        self.progress.done(line)
+                else:
+                    lines.append(line)
+            if waiting:
+                self.progress.now(", ".join(lines))
+                await asyncio.sleep(OBJECT_POLL_SECONDS)
+        for each in waiting.values():
+            self.progress.failed(f"{(await look(client, each))[1]}: kybern why {each.resource} tells why")
+        return not waiting
+
+    async def _apply(self, applier: Applier, manifest: Manifest) -> Applied:
+        """Apply one; in a young cluster its namespace's service account may need a moment to be there."""
+        deadline = self.progress.seconds + NAMESPACE_SECONDS
+        while True:
+            try:
+                return await applier.apply(manifest)
+            except KybernError as error:
+                young = "serviceaccount" in str(error) and "not found" in str(error)
+                if not young or self.progress.seconds > deadline:
+                    raise
+                await asyncio.sleep(POLL_SECONDS)
