@@ -111,7 +111,8 @@ def test_cordoned_nodes_are_tainted() -> None:
 
 
 def test_the_first_eviction_taint_uses_the_rate_up() -> None:
-    assert adds_eviction(looked_at(node("Unknown")), node("Unknown"))
+    fresh = node("Unknown")
+    assert adds_eviction(looked_at(fresh), fresh)
     swapped = node("Unknown", (NOT_READY, "NoExecute"))
     assert not adds_eviction(looked_at(swapped), swapped)
 

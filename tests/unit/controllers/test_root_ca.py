@@ -32,8 +32,8 @@ def test_decide(case: str) -> None:
     namespace = Namespace(metadata=ObjectMeta(name="a"), status=NamespaceStatus(phase=phase))
     plan = root_ca.decide(namespace, before, "PEM")
     assert plan.writes == writes
-    for write in (*plan.creates, *plan.updates):
-        assert isinstance(write.obj, ConfigMap)
-        assert write.obj.data == {"ca.crt": "PEM"}
-        assert write.obj.metadata.annotations["kubernetes.io/description"] == root_ca.DESCRIPTION
-        assert ("mine" in write.obj.metadata.annotations) == (before is not None)
+    for made in [*(each.obj for each in plan.creates), *(each.obj for each in plan.updates)]:
+        assert isinstance(made, ConfigMap)
+        assert made.data == {"ca.crt": "PEM"}
+        assert made.metadata.annotations["kubernetes.io/description"] == root_ca.DESCRIPTION
+        assert ("mine" in made.metadata.annotations) == (before is not None)
