@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import os
 import pty
+import signal
 import struct
 import termios
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -56,6 +57,7 @@ class Command:
             )
             return cls(process, streams, None)
         terminal, inner = pty.openpty()
+        os.set_blocking(terminal, False)
         try:
             process = await asyncio.create_subprocess_exec(
                 *arguments, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
@@ -70,7 +72,7 @@ class Command:
     async def write(self, data: bytes) -> None:
         """Input for the command; returns once it takes more. Nothing happens when it no longer listens."""
         if self._terminal is not None:
-            await asyncio.to_thread(_write_all, self._terminal, data)
+            await _write_terminal(self._terminal, data)
         elif self._process.stdin is not None:
             try:
                 self._process.stdin.write(data)
@@ -87,6 +89,9 @@ class Command:
         """Tell the terminal, if there is one."""
         if self._terminal is not None:
             fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size.rows, size.columns, 0, 0))
+            if self._process.returncode is None:
+                # The terminal is not the runtime's controlling one, so that the kernel does not tell it.
+                self._process.send_signal(signal.SIGWINCH)
 
     async def output(self) -> AsyncIterator[Data]:
         """Everything that the command writes, until all its streams have ended."""
@@ -95,14 +100,20 @@ class Command:
         else:
             pipes = ((Channel.STDOUT, self._process.stdout), (Channel.STDERR, self._process.stderr))
             readers = [self._read_pipe(channel, pipe) for channel, pipe in pipes if pipe is not None]
-        async with asyncio.TaskGroup() as group:
-            left = len([group.create_task(reader) for reader in readers])
+        tasks = [asyncio.create_task(reader) for reader in readers]
+        try:
+            left = len(tasks)
             while left:
                 piece = await self._output.get()
                 if piece is None:
                     left -= 1
                 else:
                     yield piece
+        finally:
+            # Whoever listens may stop listening: a process in the container can hold the streams open for ever.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def wait(self) -> int:
         """The exit code, as a shell tells it: 128 + the signal's number where one ended the command."""
@@ -127,9 +138,13 @@ class Command:
         await self._output.put(None)
 
     async def _read_terminal(self, terminal: int) -> None:
+        # Not in a thread: a terminal that is quiet would keep it for hours.
         while True:
             try:
-                data = await asyncio.to_thread(os.read, terminal, READ_BYTES)
+                data = os.read(terminal, READ_BYTES)
+            except BlockingIOError:
+                await _ready(terminal, writing=False)
+                continue
             except OSError:
                 break  # EIO: the last holder of the other end has gone.
             if not data:
@@ -138,6 +153,23 @@ class Command:
         await self._output.put(None)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+async def _write_terminal(terminal: int, data: bytes) -> None:
     while data:
-        data = data[os.write(descriptor, data) :]
+        try:
+            data = data[os.write(terminal, data) :]
+        except BlockingIOError:
+            await _ready(terminal, writing=True)
+        except OSError:
+            return  # EIO: nobody holds the other end any more.
+
+
+async def _ready(descriptor: int, *, writing: bool) -> None:
+    """Return once the descriptor can be read or written."""
+    loop = asyncio.get_running_loop()
+    happened = asyncio.Event()
+    add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
+    add(descriptor, happened.set)
+    try:
+        await happened.wait()
+    finally:
+        remove(descriptor)
