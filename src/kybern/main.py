@@ -122,21 +122,25 @@ class Processes:
         importlib.import_module("kybern.scheduler.loop")
 
     def run_controllers(self, options: "Options") -> None:
-        from kybern.controllers.run import ControllersConfig
+        from kybern.controllers.run import Config
         from kybern.controllers.run import run as run_controllers
         from kybern.scheduler.config import SchedulerConfig
         from kybern.scheduler.loop import run as run_scheduler
 
+        from kybern.supervisor.layout import POD_NETWORK, SERVICE_NETWORK
+
         pki = options.layout.pki
+        config = Config(
+            root_ca_file=str(pki / "ca.crt"),
+            cluster_cidr=str(POD_NETWORK),
+            service_cluster_ip_range=str(SERVICE_NETWORK),
+        )
 
         async def serve() -> None:
             manager = client(pki / "controller-manager.kubeconfig", "kube-controller-manager")
             scheduler = client(pki / "scheduler.kubeconfig", "kube-scheduler")
-            await together(
-                run_controllers(ControllersConfig(), manager),
-                run_scheduler(SchedulerConfig(), scheduler),
-                ship_traces(manager),
-            )
+            # The controllers ship the decisions of their process, the scheduler's with them.
+            await together(run_controllers(config, manager), run_scheduler(SchedulerConfig(), scheduler))
 
         run_until_told(serve())
 

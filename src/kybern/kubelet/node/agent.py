@@ -49,6 +49,8 @@ class Registration:
 
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
+    pod_cidr: str = ""
+    """The range of the node's Pods, where its network is laid out already; "": a controller gives it one."""
 
 
 class NodeAgent:
@@ -110,7 +112,11 @@ class NodeAgent:
                 labels=own_labels,
                 annotations={"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
             ),
-            spec=NodeSpec(taints=list(self._registration.taints)),
+            spec=NodeSpec(
+                taints=list(self._registration.taints),
+                pod_cidr=self._registration.pod_cidr,
+                pod_cidrs=[self._registration.pod_cidr] if self._registration.pod_cidr else [],
+            ),
             status=status,
         )
         try:
