@@ -120,7 +120,9 @@ class Resource:
     validate: Callable[[Object], Sequence[FieldError]] = _no_errors
     """Everything but metadata, which is checked for all alike."""
     validate_update: Callable[[Object, Object], Sequence[FieldError]] = _no_update_errors
-    """Only what an update adds (immutability, …); `validate` runs as well."""
+    """Only what an update adds (immutability, …); `validate` runs as well, unless `validate_on_update` is off."""
+    validate_on_update: bool = True
+    """False where `validate_update` is all that upstream checks of an update."""
     validate_name: Callable[[str, bool], Sequence[str]] | None = None
     """(name, is a generateName prefix) -> messages. None: a DNS subdomain."""
     warnings: Callable[[Object, Object | None], Sequence[str]] = _no_warnings

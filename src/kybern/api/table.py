@@ -31,7 +31,7 @@ def table(
     list_metadata: Mapping[str, Any] | None = None,
     headers: bool = True,
 ) -> Object:
-    """The Table of these objects. `now` in seconds since the epoch; `list_metadata` is the List's (resourceVersion, continue).
+    """The Table of these objects. `now` in seconds since the epoch, `list_metadata` as in the List.
 
     Raises BadRequest when `include` is none of "", None, Metadata, Object.
     """

@@ -46,6 +46,7 @@ class Behaviour:
     """For writes of the status, after all but metadata and status was put back."""
     validate: Validate | None = None
     validate_update: ValidateUpdate | None = None
+    validate_on_update: bool = True
     validate_status: ValidateUpdate | None = None
     validate_name: Callable[[str, bool], Sequence[str]] | None = None
     warnings: Warnings | None = None
@@ -124,6 +125,7 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         prepare_create=_prepare_create(b, has_status),
         prepare_update=_prepare_update(b, has_status),
         validate_name=b.validate_name,
+        validate_on_update=b.validate_on_update,
         stored=names.stored,
         event_like=b.event_like,
         create_on_update=b.create_on_update,

@@ -25,7 +25,8 @@ def validate_update(resource: Resource, new: Object, old: Object) -> list[FieldE
     """A changed object; `new` has the old one's uid, creationTimestamp and deletionTimestamp (rest.BeforeUpdate)."""
     errors = _validate_common(resource, new, old)
     errors += resource.validate_update(new, old)
-    errors += resource.validate(new)
+    if resource.validate_on_update:
+        errors += resource.validate(new)
     return errors
 
 

@@ -1,4 +1,4 @@
-"""Binding."""
+"""Binding: the scheduler's word on where a Pod runs; answered, never stored."""
 
 from kybern.api.groups.behaviour import Behaviour
 

@@ -1,5 +1,89 @@
-"""Node."""
+"""Node: kubelets register it with its status, which later only status writes change."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import AGE, NAME, NONE, UNKNOWN, age, column, condition
+from kybern.api.resource import Change, Column, Object
+from kybern.api.validation.core.node import validate_node, validate_node_update
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+COLUMNS = (
+    NAME,
+    Column("Status", description="The status of the node"),
+    Column("Roles", description="The roles of the node"),
+    AGE,
+    column("Version", "core.v1.NodeSystemInfo.kubeletVersion"),
+    column("Internal-IP", "core.v1.NodeStatus.addresses", priority=1),
+    column("External-IP", "core.v1.NodeStatus.addresses", priority=1),
+    column("OS-Image", "core.v1.NodeSystemInfo.osImage", priority=1),
+    column("Kernel-Version", "core.v1.NodeSystemInfo.kernelVersion", priority=1),
+    column("Container-Runtime", "core.v1.NodeSystemInfo.containerRuntimeVersion", priority=1),
+)
+_ROLE_PREFIX, _ROLE = "node-role.kubernetes.io/", "kubernetes.io/role"
+
+
+def default(obj: Object) -> None:
+    status = obj.get("status") or {}
+    if status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = dict(status["capacity"])
+    spec = obj.get("spec") or {}
+    if spec.get("podCIDR") and not spec.get("podCIDRs"):
+        spec["podCIDRs"] = [spec["podCIDR"]]
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    status = obj.get("status") or {}
+    info = status.get("nodeInfo") or {}
+    return (
+        obj["metadata"]["name"],
+        _words(obj, status),
+        ",".join(_roles(obj["metadata"].get("labels") or {})) or NONE,
+        age(obj, now),
+        info.get("kubeletVersion", ""),
+        _address(status, "InternalIP"),
+        _address(status, "ExternalIP"),
+        info.get("osImage") or UNKNOWN,
+        info.get("kernelVersion") or UNKNOWN,
+        info.get("containerRuntimeVersion") or UNKNOWN,
+    )
+
+
+def _words(obj: Object, status: Object) -> str:
+    ready = condition(status.get("conditions"), "Ready")
+    word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
+    return f"{word},SchedulingDisabled" if (obj.get("spec") or {}).get("unschedulable") else word
+
+
+def _roles(labels: dict[str, str]) -> list[str]:
+    named = {key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)}
+    return sorted(role for role in named | {labels.get(_ROLE, "")} if role)
+
+
+def _address(status: Object, type: str) -> str:
+    return next((one["address"] for one in status.get("addresses") or () if one.get("type") == type), NONE)
+
+
+def _unschedulable(obj: Object) -> str:
+    return "true" if (obj.get("spec") or {}).get("unschedulable") else "false"
+
+
+def prepare_update(new: Object, old: Object, change: Change) -> None:
+    """A Node's configuration source is no more (DynamicKubeletConfig was removed)."""
+    (new.get("spec") or {}).pop("configSource", None)
+
+
+BEHAVIOUR = {
+    "Node": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        selectable_fields={"spec.unschedulable": _unschedulable},
+        empty_status=None,
+        default=default,
+        prepare_update=prepare_update,
+        validate=lambda obj: list(validate_node(obj)),
+        validate_update=lambda new, old: list(validate_node_update(new, old)),
+        validate_on_update=False,
+        validate_status=lambda new, old: list(validate_node_update(new, old)),
+    )
+}

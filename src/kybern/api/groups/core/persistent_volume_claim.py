@@ -1,5 +1,79 @@
 """PersistentVolumeClaim."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
+from typing import Any
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api import quantity
+from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import AGE, NAME, UNSET, age, column
+from kybern.api.groups.core.storage_cells import access_modes, storage_class
+from kybern.api.resource import Change, Column, Object
+from kybern.api.validation.core.persistent_volume import validate_claim, validate_claim_update
+
+COLUMNS = (
+    NAME,
+    column("Status", "core.v1.PersistentVolumeClaimStatus.phase"),
+    column("Volume", "core.v1.PersistentVolumeClaimSpec.volumeName"),
+    column("Capacity", "core.v1.PersistentVolumeClaimStatus.capacity"),
+    column("Access Modes", "core.v1.PersistentVolumeClaimStatus.accessModes"),
+    Column("StorageClass", description="StorageClass of the pvc"),
+    Column("VolumeAttributesClass", description="VolumeAttributesClass of the pvc"),
+    AGE,
+    column("VolumeMode", "core.v1.PersistentVolumeClaimSpec.volumeMode", priority=1),
+)
+_SNAPSHOT_KINDS = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
+
+
+def normalize(spec: Object) -> None:
+    """dataSource and dataSourceRef mirror each other within the namespace; other kinds are dropped from dataSource."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source and not _plain(source):
+        del spec["dataSource"]
+        source = None
+    if source and not reference:
+        spec["dataSourceRef"] = dict(source)
+    elif reference and not source and not reference.get("namespace") and _plain(reference):
+        spec["dataSource"] = {key: value for key, value in reference.items() if key != "namespace"}
+
+
+def _plain(source: Object) -> bool:
+    return (source.get("apiGroup") or "", source.get("kind")) in _SNAPSHOT_KINDS
+
+
+def prepare_create(obj: Object, change: Change) -> None:
+    obj["status"] = {"phase": "Pending"}
+    normalize(obj.setdefault("spec", {}))
+
+
+def prepare_update(new: Object, old: Object, change: Change) -> None:
+    if (old.get("spec") or {}).get("dataSourceRef") is None and (old.get("spec") or {}).get("dataSource") is not None:
+        return
+    normalize(new.setdefault("spec", {}))
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    bound = bool(spec.get("volumeName"))
+    return (
+        obj["metadata"]["name"],
+        "Terminating" if obj["metadata"].get("deletionTimestamp") else status.get("phase", ""),
+        spec.get("volumeName", ""),
+        quantity.canonical((status.get("capacity") or {}).get("storage", "0")) if bound else "",
+        access_modes(status.get("accessModes")) if bound else "",
+        storage_class(obj),
+        spec.get("volumeAttributesClassName") or UNSET,
+        age(obj, now),
+        spec.get("volumeMode") or UNSET,
+    )
+
+
+BEHAVIOUR = {
+    "PersistentVolumeClaim": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        prepare_create=prepare_create,
+        prepare_update=prepare_update,
+        validate=lambda obj: list(validate_claim(obj)),
+        validate_update=lambda new, old: list(validate_claim_update(new, old)),
+    )
+}

@@ -1,5 +1,40 @@
 """PodTemplate."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import NAME, names_and_images
+from kybern.api.groups.core.pod_defaults import default_template
+from kybern.api.resource import Column, FieldError, Object
+from kybern.api.selectors import format_map
+
+COLUMNS = (
+    NAME,
+    Column("Containers", description="Names of each container in the template."),
+    Column("Images", description="Images referenced by each container in the template."),
+    Column("Pod Labels", description="The labels for the pod template."),
+)
+
+
+def cells(obj: Object, now: float) -> Sequence[str]:
+    template = obj.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels")
+    return obj["metadata"]["name"], *names_and_images(template.get("spec") or {}), format_map(labels)
+
+
+def _validate(obj: Object) -> Sequence[FieldError]:
+    from kybern.api.validation.core.pod import validate_template
+
+    return list(validate_template(obj.get("template") or {}, "template"))
+
+
+BEHAVIOUR = {
+    "PodTemplate": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        generation=lambda new, old: new.get("template") != old.get("template"),
+        default=lambda obj: default_template(obj.get("template")),
+        validate=_validate,
+        create_on_update=True,
+    )
+}

@@ -1,5 +1,72 @@
 """ReplicationController."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
+from typing import Any
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api.groups.behaviour import Behaviour, spec_changed
+from kybern.api.groups.columns import (
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    NAME,
+    age,
+    column,
+    names_and_images,
+    status,
+    template_spec,
+)
+from kybern.api.groups.core.pod_defaults import default_template
+from kybern.api.resource import Object
+from kybern.api.selectors import format_map
+from kybern.api.validation.workloads import validate_replicas_status, validate_replication_controller
+
+COLUMNS = (
+    NAME,
+    column("Desired", "core.v1.ReplicationControllerSpec.replicas", "integer"),
+    column("Current", "core.v1.ReplicationControllerStatus.replicas", "integer"),
+    column("Ready", "core.v1.ReplicationControllerStatus.readyReplicas", "integer"),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    column("Selector", "core.v1.ReplicationControllerSpec.selector", priority=1),
+)
+
+
+def default(obj: Object) -> None:
+    """Labels and selector follow from the template's labels."""
+    spec = obj.setdefault("spec", {})
+    template = spec.get("template")
+    labels = ((template or {}).get("metadata") or {}).get("labels")
+    if labels:
+        if not spec.get("selector"):
+            spec["selector"] = dict(labels)
+        if not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+    default_template(template)
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    spec = obj.get("spec") or {}
+    return (
+        obj["metadata"]["name"],
+        spec.get("replicas") or 0,
+        status(obj, "replicas"),
+        status(obj, "readyReplicas"),
+        age(obj, now),
+        *names_and_images(template_spec(obj)),
+        format_map(spec.get("selector")),
+    )
+
+
+BEHAVIOUR = {
+    "ReplicationController": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        selectable_fields={"status.replicas": lambda obj: str(status(obj, "replicas"))},
+        generation=spec_changed,
+        empty_status={"replicas": 0},
+        default=default,
+        validate=lambda obj: list(validate_replication_controller(obj)),
+        validate_status=lambda new, old: list(validate_replicas_status(new, old)),
+    )
+}

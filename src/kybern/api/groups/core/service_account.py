@@ -1,5 +1,21 @@
 """ServiceAccount."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
+from typing import Any
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import AGE, NAME, age, column
+from kybern.api.resource import Object
+
+COLUMNS = (
+    NAME,
+    column("Secrets", "core.v1.ServiceAccount.secrets"),
+    AGE,
+)
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    return obj["metadata"]["name"], len(obj.get("secrets") or ()), age(obj, now)
+
+
+BEHAVIOUR = {"ServiceAccount": Behaviour(columns=COLUMNS, cells=cells)}

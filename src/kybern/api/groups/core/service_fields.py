@@ -1,0 +1,86 @@
+"""Fields of a Service that one type has and another has not. Source: pkg/registry/core/service/strategy.go."""
+
+from kybern.api.resource import Object
+
+
+def patch_allocated(new: Object, old: Object) -> None:
+    """An update that leaves out what was allocated keeps it, as long as the type still needs it."""
+    before, after = old.get("spec") or {}, new.setdefault("spec", {})
+    if _has_cluster_ip(before) and _has_cluster_ip(after):
+        if not after.get("clusterIP"):
+            _keep_given(after, before, "clusterIP")
+        if not after.get("clusterIPs") and after.get("clusterIP") == before.get("clusterIP"):
+            _keep_given(after, before, "clusterIPs")
+    if _has_node_ports(before) and _has_node_ports(after):
+        _keep_node_ports(after, before)
+    if _has_health_check(before) and _has_health_check(after) and not after.get("healthCheckNodePort"):
+        _keep_given(after, before, "healthCheckNodePort")
+
+
+def _keep_given(after: Object, before: Object, key: str) -> None:
+    if before.get(key):
+        after[key] = before[key]
+
+
+def _keep_node_ports(after: Object, before: Object) -> None:
+    """By port and protocol, unless the number is asked for by another port."""
+    known = {(port.get("protocol"), port.get("port")): port.get("nodePort") for port in before.get("ports") or ()}
+    taken = {port.get("nodePort") for port in after.get("ports") or () if port.get("nodePort")}
+    for port in after.get("ports") or ():
+        number = known.get((port.get("protocol"), port.get("port")))
+        if not port.get("nodePort") and number and number not in taken:
+            port["nodePort"] = number
+            taken.add(number)
+
+
+def drop_unused(new: Object, old: Object | None) -> None:
+    """What an update does not touch, though the new type has no use for it, goes."""
+    after = new.setdefault("spec", {})
+    before = ((old or {}).get("spec") or {}) if old else {}
+    if old is None:
+        return
+    if _has_cluster_ip(before) and not _has_cluster_ip(after):
+        _drop_same(after, before, "clusterIP", "clusterIPs")
+        _drop_same(after, before, "ipFamilies", "ipFamilyPolicy")
+    if _has_node_ports(before) and not _has_node_ports(after):
+        _drop_node_ports(after, before)
+    if _has_health_check(before) and not _has_health_check(after):
+        _drop_same(after, before, "healthCheckNodePort")
+    if before.get("type") == "LoadBalancer" and after.get("type") != "LoadBalancer":
+        _drop_same(after, before, "allocateLoadBalancerNodePorts", "loadBalancerClass")
+        new["status"] = {"loadBalancer": {}}
+    if before.get("type") == "ExternalName" and after.get("type") != "ExternalName":
+        _drop_same(after, before, "externalName")
+    if _external(before) and not _external(after):
+        _drop_same(after, before, "externalTrafficPolicy")
+
+
+def _drop_same(after: Object, before: Object, *keys: str) -> None:
+    if all(after.get(key) == before.get(key) for key in keys):
+        for key in keys:
+            after.pop(key, None)
+
+
+def _drop_node_ports(after: Object, before: Object) -> None:
+    numbers = {port.get("nodePort") for port in before.get("ports") or ()}
+    if all(port.get("nodePort") in numbers for port in after.get("ports") or () if port.get("nodePort")):
+        for port in after.get("ports") or ():
+            port.pop("nodePort", None)
+
+
+def _has_cluster_ip(spec: Object) -> bool:
+    return spec.get("type") in ("ClusterIP", "NodePort", "LoadBalancer")
+
+
+def _has_node_ports(spec: Object) -> bool:
+    return spec.get("type") == "NodePort" or (
+        spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
+    )
+
+
+def _has_health_check(spec: Object) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+def _external(spec: Object) -> bool:
+    return spec.get("type") in ("NodePort", "LoadBalancer") or bool(spec.get("externalIPs"))

@@ -1,0 +1,1 @@
+"""Rules of the core group. Source: pkg/apis/core/validation."""

@@ -1,0 +1,95 @@
+"""Event, in both of its groups. Source: pkg/apis/core/validation/events.go."""
+
+from collections.abc import Iterator
+
+from kybern.api.resource import FieldError, Object
+from kybern.api.validation import names
+from kybern.api.validation.field import each_invalid, immutable, invalid, required
+
+_INVOLVED = "involvedObject.namespace"
+_MISMATCH = "does not match event.namespace"
+_IMMUTABLE = (
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "reason",
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingComponent",
+    "reportingInstance",
+)
+_WIRE = {"reportingComponent": "reportingController"}
+_LENGTHS = (("reportingInstance", 128), ("action", 128), ("reason", 128))
+_NOTE_LIMIT = 1024
+
+
+def validate_event(event: Object, controller_field: str = "reportingComponent") -> Iterator[FieldError]:
+    """What core/v1 asks; the stricter rules apply only to Events with an eventTime."""
+    namespace = event["metadata"].get("namespace") or ""
+    involved = (event.get("involvedObject") or {}).get("namespace") or ""
+    if event.get("eventTime"):
+        if not involved and namespace not in ("default", "kube-system"):
+            yield invalid(_INVOLVED, involved, _MISMATCH)
+        yield from _reporting(event, controller_field)
+    elif involved != namespace and (involved or namespace not in ("", "default")):
+        yield invalid(_INVOLVED, involved, _MISMATCH)
+    yield from each_invalid("namespace", namespace, names.dns_subdomain(namespace))
+
+
+def _reporting(event: Object, controller_field: str) -> Iterator[FieldError]:
+    controller = event.get("reportingComponent") or ""
+    if not controller:
+        yield required(controller_field)
+    yield from each_invalid(controller_field, controller, names.qualified_name(controller))
+    for key, limit in _LENGTHS:
+        if not event.get(key):
+            yield required(key)
+        elif names.size(event[key]) > limit:
+            yield invalid(key, "", f"can have at most {limit} characters")
+    if names.size(event.get("message") or "") > _NOTE_LIMIT:
+        yield invalid("message", "", f"can have at most {_NOTE_LIMIT} characters")
+
+
+def validate_event_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """core/v1 lets everything change."""
+    yield from ()
+
+
+def validate_new_event(event: Object) -> Iterator[FieldError]:
+    """events.k8s.io/v1, on the stored form: the deprecated fields must be unset."""
+    yield from validate_event(event, "reportingController")
+    yield from _series(event)
+    if not event.get("eventTime"):
+        yield required("eventTime")
+    if event.get("type") not in ("Normal", "Warning"):
+        yield invalid("type", "", f"has invalid value: {event.get('type') or ''}")
+    for key in ("firstTimestamp", "lastTimestamp", "count"):
+        if event.get(key):
+            yield invalid(key, "", "needs to be unset")
+    if any((event.get("source") or {}).values()):
+        yield invalid("source", "", "needs to be unset")
+
+
+def validate_new_event_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """events.k8s.io/v1, on the stored form: only the series may go on."""
+    yield from validate_event(new, "reportingController")
+    if new.get("series") != old.get("series"):
+        yield from _series(new)
+    for key in _IMMUTABLE:
+        yield from immutable(_WIRE.get(key, key), new.get(key), old.get(key))
+
+
+def _series(event: Object) -> Iterator[FieldError]:
+    series = event.get("series")
+    if series is None:
+        return
+    if (series.get("count") or 0) < 2:
+        yield invalid("series.count", "", "should be at least 2")
+    if not series.get("lastObservedTime"):
+        yield required("series.lastObservedTime")

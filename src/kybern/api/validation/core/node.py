@@ -1,0 +1,74 @@
+"""Node."""
+
+from collections.abc import Iterator, Sequence
+
+from kybern.api.resource import FieldError, Object
+from kybern.api.validation import names
+from kybern.api.validation.addresses import parse_cidr, validate_cidr
+from kybern.api.validation.core.quantities import validate_amount
+from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, required
+
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_FROM_EMPTY = 'node updates may not change {} except from "" to valid'
+
+
+def validate_node(obj: Object) -> Iterator[FieldError]:
+    spec = obj.get("spec") or {}
+    yield from _taints(spec.get("taints") or (), "metadata.taints")
+    yield from _resources(obj)
+    cidrs: Sequence[str] = spec.get("podCIDRs") or ()
+    for index, cidr in enumerate(cidrs):
+        yield from validate_cidr(f"spec.podCIDRs[{index}]", cidr)
+    if len(cidrs) > 1:
+        versions = {network.version for cidr in cidrs if (network := parse_cidr(cidr)) is not None}
+        if len(versions) < 2 or len(cidrs) > 2:
+            yield invalid("spec.podCIDRs", cidrs, "may specify no more than one CIDR for each IP family")
+
+
+def _resources(obj: Object) -> Iterator[FieldError]:
+    for key in ("capacity", "allocatable"):
+        for name, amount in ((obj.get("status") or {}).get(key) or {}).items():
+            yield from validate_amount(name, amount, f"status.{key}.{name}")
+
+
+def _taints(taints: Sequence[Object], path: str) -> Iterator[FieldError]:
+    seen = set()
+    for index, taint in enumerate(taints):
+        at = f"{path}[{index}]"
+        key, value, effect = taint.get("key") or "", taint.get("value") or "", taint.get("effect") or ""
+        yield from each_invalid(f"{at}.key", key, names.qualified_name(key))
+        if messages := names.label_value(value):
+            yield invalid(f"{at}.value", value, ";".join(messages))
+        yield from validate_taint_effect(effect, f"{at}.effect")
+        if (effect, key) in seen:
+            fault = duplicate(at, {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")})
+            detail = "taints must be unique by key and effect pair"
+            yield FieldError(fault.reason, fault.path, f"{fault.message}: {detail}")
+        seen.add((effect, key))
+
+
+def validate_taint_effect(effect: str, path: str, *, optional: bool = False) -> Iterator[FieldError]:
+    if optional and not effect:
+        return
+    if not effect:
+        yield required(path)
+    elif effect not in EFFECTS:
+        yield not_supported(path, effect, EFFECTS)
+
+
+def validate_node_update(new: Object, old: Object) -> Iterator[FieldError]:
+    after, before = new.get("spec") or {}, old.get("spec") or {}
+    yield from _resources(new)
+    seen: list[Object] = []
+    for index, address in enumerate((new.get("status") or {}).get("addresses") or ()):
+        if address in seen:
+            shown = {"Type": address.get("type", ""), "Address": address.get("address", "")}
+            yield duplicate(f"status.addresses[{index}]", shown)
+        seen.append(address)
+    if before.get("podCIDRs") and before["podCIDRs"] != after.get("podCIDRs"):
+        yield forbidden("spec.podCIDRs", _FROM_EMPTY.format("podCIDR"))
+    if before.get("providerID") and before["providerID"] != after.get("providerID"):
+        yield forbidden("spec.providerID", _FROM_EMPTY.format("providerID"))
+    yield from _taints(after.get("taints") or (), "metadata.taints")
+    if (after.get("externalID") or "") != (before.get("externalID") or ""):
+        yield forbidden("spec.externalID", "may not be updated")

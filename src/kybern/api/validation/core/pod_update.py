@@ -1,0 +1,251 @@
+"""What may change of a Pod: a few fields of the spec, and each part through its own subresource."""
+
+from collections.abc import Iterator, Sequence
+
+from kybern.api.groups.core.qos import qos_class
+from kybern.api.resource import FieldError, Object
+from kybern.api.validation import names
+from kybern.api.validation.addresses import parse_ip, validate_ip
+from kybern.api.validation.core.affinity import validate_tolerations
+from kybern.api.validation.core.pod import validate_image_spacing, validate_pod_and_spec
+from kybern.api.validation.field import each_invalid, forbidden, immutable, invalid, required
+from kybern.api.validation.unified_diff import unified_diff
+
+_MIRROR = "kubernetes.io/config.mirror"
+_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+_MAX_INT32 = 2**31 - 1
+_UPDATABLE = (
+    "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+    "`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+
+def validate_pod_update(new: Object, old: Object) -> Iterator[FieldError]:
+    after, before = new.get("spec") or {}, old.get("spec") or {}
+    yield from validate_pod_and_spec(new)
+    yield from _annotations(new, old)
+    for group in ("containers", "initContainers"):
+        if len(after.get(group) or ()) != len(before.get(group) or ()):
+            yield forbidden(f"spec.{group}", "pod updates may not add or remove containers")
+            return
+        for index, container in enumerate(after.get(group) or ()):
+            if not container.get("image"):
+                yield required(f"spec.{group}[{index}].image")
+            yield from validate_image_spacing(container, f"spec.{group}[{index}]")
+    deadline = list(_deadline(after.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds")))
+    yield from deadline
+    if deadline and after.get("activeDeadlineSeconds") is not None:
+        return
+    yield from _tolerations(after.get("tolerations") or (), before.get("tolerations") or ())
+    yield from _scheduling_gates(after.get("schedulingGates") or (), before.get("schedulingGates") or ())
+    yield from _unchanged(after, before)
+
+
+def _annotations(new: Object, old: Object) -> Iterator[FieldError]:
+    after, before = (obj["metadata"].get("annotations") or {} for obj in (new, old))
+    for key in before.keys() | after.keys():
+        if after.get(key) == before.get(key):
+            continue
+        at, verb = f"metadata.annotations[{key}]", "add" if key not in before else "remove or update"
+        if key.startswith(_APPARMOR):
+            yield forbidden(at, f"may not {verb} AppArmor annotations")
+        if key == _MIRROR:
+            yield forbidden(at, f"may not {verb} mirror pod annotation")
+
+
+def _deadline(new: int | None, old: int | None) -> Iterator[FieldError]:
+    path = "spec.activeDeadlineSeconds"
+    if new is None:
+        if old is not None:
+            yield invalid(path, None, "must not update from a positive integer to nil value")
+    elif not 0 <= new <= _MAX_INT32:
+        yield invalid(path, new, names.between(0, _MAX_INT32))
+    elif old is not None and old < new:
+        yield invalid(path, new, "must be less than or equal to previous value")
+
+
+def _tolerations(new: Sequence[Object], old: Sequence[Object]) -> Iterator[FieldError]:
+    """Existing ones stay, but for their seconds."""
+    known = [{key: value for key, value in one.items() if key != "tolerationSeconds"} for one in new]
+    for toleration in old:
+        if {key: value for key, value in toleration.items() if key != "tolerationSeconds"} not in known:
+            yield forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
+            return
+    yield from validate_tolerations(new, "spec.tolerations")
+
+
+def _scheduling_gates(new: Sequence[Object], old: Sequence[Object]) -> Iterator[FieldError]:
+    known = {gate.get("name") for gate in old}
+    for index, gate in enumerate(new):
+        if gate.get("name") not in known:
+            detail = f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'"
+            yield forbidden(f"spec.schedulingGates[{index}].name", detail)
+
+
+def _unchanged(after: Object, before: Object) -> Iterator[FieldError]:
+    if after == before:
+        return
+    wanted = dict(after)
+    for group in ("containers", "initContainers"):
+        if wanted.get(group):
+            pairs = zip(wanted[group], before[group], strict=True)
+            wanted[group] = [{**container, "image": known.get("image", "")} for container, known in pairs]
+    for key in ("activeDeadlineSeconds", "tolerations", "schedulingGates"):
+        wanted.pop(key, None)
+        if key in before:
+            wanted[key] = before[key]
+    if (before.get("terminationGracePeriodSeconds") or 0) < 0 and wanted.get("terminationGracePeriodSeconds") == 1:
+        wanted["terminationGracePeriodSeconds"] = before["terminationGracePeriodSeconds"]
+    if before.get("schedulingGates"):
+        yield from _gated(wanted, before)
+    if wanted != before:
+        detail = f"pod updates may not change fields other than {_UPDATABLE}\n{unified_diff(before, wanted)}"
+        yield forbidden("spec", detail)
+
+
+def _gated(wanted: Object, before: Object) -> Iterator[FieldError]:
+    """A gated Pod's node constraints may still become tighter (KEP-3838); sets them back in `wanted`."""
+    new, old = wanted.get("nodeSelector") or {}, before.get("nodeSelector") or {}
+    if new != old:
+        if any(new.get(key) != value for key, value in old.items()):
+            yield invalid(
+                "spec.nodeSelector", new, "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+            )
+        wanted.pop("nodeSelector", None)
+        if "nodeSelector" in before:
+            wanted["nodeSelector"] = before["nodeSelector"]
+    affinity, known = wanted.get("affinity") or {}, before.get("affinity") or {}
+    if affinity.get("nodeAffinity") != known.get("nodeAffinity"):
+        yield from _node_affinity(affinity.get("nodeAffinity") or {}, known.get("nodeAffinity") or {})
+        rest = {key: value for key, value in affinity.items() if key != "nodeAffinity"}
+        if "nodeAffinity" in known:
+            rest["nodeAffinity"] = known["nodeAffinity"]
+        wanted.pop("affinity", None)
+        if rest or "affinity" in before:
+            wanted["affinity"] = rest
+
+
+def _node_affinity(new: Object, old: Object) -> Iterator[FieldError]:
+    key = "requiredDuringSchedulingIgnoredDuringExecution"
+    path = f"spec.affinity.nodeAffinity.{key}"
+    terms, known = ((one.get(key) or {}).get("nodeSelectorTerms") or [] for one in (new, old))
+    if not known:
+        return
+    if len(terms) != len(known):
+        yield invalid(
+            f"{path}.nodeSelectorTerms", terms, "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        )
+        return
+    for index, (term, before) in enumerate(zip(terms, known, strict=True)):
+        for part in ("matchExpressions", "matchFields"):
+            kept = before.get(part) or []
+            if (term.get(part) or [])[: len(kept)] != kept or not any(before.values()):
+                detail = "only additions are allowed (no mutations or deletions)"
+                yield invalid(f"{path}[{index}]", term, detail)
+                break
+
+
+def validate_pod_status_update(new: Object, old: Object) -> Iterator[FieldError]:
+    status, before = new.get("status") or {}, old.get("status") or {}
+    yield from _annotations(new, old)
+    for index, condition in enumerate(status.get("conditions") or ()):
+        kind = condition.get("type") or ""
+        if kind not in ("PodScheduled", "Ready", "Initialized"):
+            yield from each_invalid(f"status.conditions[{index}].Type", kind, names.qualified_name(kind))
+    nominated = status.get("nominatedNodeName") or ""
+    if nominated and nominated != before.get("nominatedNodeName"):
+        yield from each_invalid("status.nominatedNodeName", nominated, names.dns_subdomain(nominated))
+    if (status.get("observedGeneration") or 0) < 0:
+        yield invalid("status.observedGeneration", status["observedGeneration"], "must be a non-negative integer")
+    yield from immutable("status.qosClass", status.get("qosClass"), before.get("qosClass"))
+    spec = old.get("spec") or {}
+    yield from _transitions(status, before, "containerStatuses", spec)
+    yield from _transitions(status, before, "initContainerStatuses", spec)
+    yield from _addresses(status, before, "podIPs")
+    yield from _addresses(status, before, "hostIPs")
+
+
+def _transitions(status: Object, before: Object, key: str, spec: Object) -> Iterator[FieldError]:
+    """What ended for good does not come back."""
+    policy = spec.get("restartPolicy")
+    group = "initContainers" if key.startswith("init") else "containers"
+    own = {one["name"]: one for one in spec.get(group) or ()}
+    current = {one.get("name"): one for one in status.get(key) or ()}
+    for index, known in enumerate(before.get(key) or ()):
+        ended = (known.get("state") or {}).get("terminated")
+        container = own.get(known.get("name"), {})
+        rule = container.get("restartPolicy") or policy
+        restarts = rule == "Always" or (rule == "OnFailure" and ended is not None and ended.get("exitCode"))
+        if ended is None or restarts or container.get("restartPolicyRules"):
+            continue
+        now = current.get(known.get("name"))
+        if now is not None and (now.get("state") or {}).get("terminated") is None:
+            yield forbidden(f"status.{key}[{index}].state", "may not be transitioned to non-terminated state")
+
+
+def _addresses(status: Object, before: Object, key: str) -> Iterator[FieldError]:
+    addresses = [one.get("ip", "") for one in status.get(key) or ()]
+    known = [one.get("ip", "") for one in before.get(key) or ()]
+    for index, address in enumerate(addresses):
+        yield from validate_ip(f"status.{key}[{index}]", address, known)
+    versions = {parsed.version for one in addresses if (parsed := parse_ip(one)) is not None}
+    if len(addresses) > 1 and (len(versions) < 2 or len(addresses) > 2):
+        shown = [{"IP": address} for address in addresses]
+        yield invalid(f"status.{key}", shown, "may specify no more than one IP for each IP family")
+
+
+def validate_ephemeral_containers_update(new: Object, old: Object) -> Iterator[FieldError]:
+    yield from validate_pod_and_spec(new)
+    if _MIRROR in (old["metadata"].get("annotations") or {}):
+        yield forbidden("", "static pods do not support ephemeral containers")
+        return
+    current = {one.get("name"): one for one in (new.get("spec") or {}).get("ephemeralContainers") or ()}
+    for known in (old.get("spec") or {}).get("ephemeralContainers") or ():
+        name = known.get("name")
+        if name not in current:
+            yield forbidden("spec.ephemeralContainers", f'existing ephemeral containers "{name}" may not be removed\n')
+        elif current[name] != known:
+            diff = unified_diff(known, current[name])
+            detail = f'existing ephemeral containers "{name}" may not be changed\n{diff}'
+            yield forbidden("spec.ephemeralContainers", detail)
+
+
+def validate_resize(new: Object, old: Object) -> Iterator[FieldError]:
+    """Through the resize subresource: cpu and memory of containers and sidecars (KEP-1287)."""
+    yield from validate_pod_and_spec(new)
+    if _MIRROR in (old["metadata"].get("annotations") or {}):
+        yield forbidden("", "static pods cannot be resized")
+        return
+    before = old.get("spec") or {}
+    if (before.get("os") or {}).get("name") == "windows":
+        yield forbidden("", "windows pods cannot be resized")
+        return
+    if qos_class(new["spec"]) != (old.get("status") or {}).get("qosClass", qos_class(before)):
+        detail = "Pod QOS Class may not change as a result of resizing"
+        yield invalid("spec", (new.get("status") or {}).get("qosClass", ""), detail)
+    for group in ("initContainers", "containers"):
+        for index, (container, known) in enumerate(
+            zip(new["spec"].get(group) or (), before.get(group) or (), strict=True)
+        ):
+            yield from _resized(container, known, group, f"spec.{group}[{index}].resources")
+
+
+def _resized(container: Object, known: Object, group: str, path: str) -> Iterator[FieldError]:
+    sides = [
+        ((one.get("resources") or {}).get(side) or {}) for side in ("requests", "limits") for one in (container, known)
+    ]
+    if group == "initContainers" and container.get("restartPolicy") != "Always":
+        if container.get("resources") != known.get("resources"):
+            yield forbidden("spec", "resources for non-sidecar init containers are immutable")
+        return
+    for key, (after, before) in (("requests", sides[:2]), ("limits", sides[2:])):
+        for name in before:
+            if name not in after and name in ("cpu", "memory"):
+                yield forbidden(f"{path}.{key}", f"resource {key} cannot be removed")
+        if any(
+            after.get(name) != before.get(name)
+            for name in after.keys() | before.keys()
+            if name not in ("cpu", "memory")
+        ):
+            yield forbidden("spec", "only cpu and memory resources are mutable")
