@@ -1,0 +1,66 @@
+"""Namespaces, and what each namespace gets, on a real API server."""
+
+from pathlib import Path
+
+from kybern.api.types.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
+from kybern.api.types.meta_v1 import ObjectMeta
+from kybern.base.errors import NotFound
+
+from .machine import Plane, plane
+from .test_controllers_workloads import deployment
+
+
+async def gone(world: Plane, name: str) -> bool:
+    try:
+        await world.client.get(Namespace, name)
+    except NotFound:
+        return True
+    return False
+
+
+async def test_a_namespace_is_furnished_and_emptied(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_text("-----BEGIN CERTIFICATE-----\n")
+    async with plane(root_ca_file=str(authority)) as world:
+        await world.client.create(Namespace(metadata=ObjectMeta(name="shop")))
+
+        async def furnished() -> bool:
+            accounts = (await world.client.list(ServiceAccount, "shop")).items
+            maps = (await world.client.list(ConfigMap, "shop")).items
+            return [each.metadata.name for each in accounts] == ["default"] and [
+                each.data["ca.crt"] for each in maps
+            ] == [authority.read_text()]
+
+        await world.until(furnished)
+        subject = deployment(4)
+        subject.metadata.namespace = "shop"
+        await world.client.create(subject)
+
+        async def running() -> bool:
+            return len((await world.client.list(Pod, "shop")).items) == 4
+
+        await world.until(running)
+        await world.client.delete(Namespace, "shop")
+        await world.until(lambda: gone(world, "shop"))
+        assert (await world.client.list(Pod, "shop")).items == []
+
+
+async def test_a_finalizer_holds_a_namespace_back_and_is_named() -> None:
+    async with plane() as world:
+        await world.client.create(Namespace(metadata=ObjectMeta(name="shop")))
+        meta = ObjectMeta(name="held", namespace="shop", finalizers=["example.org/hold"])
+        await world.client.create(Secret(metadata=meta))
+        await world.client.delete(Namespace, "shop")
+
+        async def told() -> bool:
+            found = await world.client.get(Namespace, "shop")
+            messages = {each.type: each.message for each in found.status.conditions if each.status == "True"}
+            return messages == {
+                "NamespaceContentRemaining": "Some resources are remaining: secrets. has 1 resource instances",
+                "NamespaceFinalizersRemaining": "Some content in the namespace has finalizers remaining: "
+                "example.org/hold in 1 resource instances",
+            }
+
+        await world.until(told)
+        await world.client.patch(Secret, "held", "shop", {"metadata": {"finalizers": None}})
+        await world.until(lambda: gone(world, "shop"))
