@@ -26,7 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--cluster-dns", metavar="IPS", default="", help="name servers of Pods, separated by commas")
     add("--cluster-domain", metavar="DOMAIN", default="cluster.local")
     add("--resolv-conf", metavar="FILE", default="/etc/resolv.conf", help="the node's own name servers")
-    add("--max-pods", metavar="N", type=int, default=110)
+    add("--port", metavar="PORT", type=int, default=10250, help="where the kubelet's server is reached")
+    add("--node-labels", metavar="LABELS", default="", help="labels for a new node: a=b,c=d")
+    add("--register-node", action=argparse.BooleanOptionalAction, default=True, help="make the Node object")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -61,6 +63,7 @@ def config_of(args: argparse.Namespace) -> "KubeletConfig":
 
     from kybern.kubelet.kubelet_config import KubeletConfig
 
+    labels = [each.partition("=") for each in filter(None, args.node_labels.split(","))]
     return KubeletConfig(
         node_name=args.hostname_override or socket.gethostname().lower(),
         node_ips=tuple(filter(None, args.node_ip.split(","))),
@@ -73,5 +76,7 @@ def config_of(args: argparse.Namespace) -> "KubeletConfig":
         cluster_dns=tuple(filter(None, args.cluster_dns.split(","))),
         cluster_domain=args.cluster_domain,
         resolv_conf=args.resolv_conf,
-        max_pods=args.max_pods,
+        port=args.port,
+        node_labels=tuple((name, value) for name, _, value in labels),
+        register_node=args.register_node,
     )

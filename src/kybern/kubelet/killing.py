@@ -92,7 +92,7 @@ class Killer:
         lifecycle = found[1].lifecycle if found else None
         if found is None or lifecycle is None or lifecycle.pre_stop is None or grace_seconds <= 1:
             return
-        ip = observed.ips[0] if observed.ips else ""
+        ip = observed.ips[0] if observed.ips else self.pod.status.pod_ip
         try:
             async with asyncio.timeout(grace_seconds):
                 await run_hook(self.runtime, lifecycle.pre_stop, found[1], container.id, ip)

@@ -11,6 +11,10 @@ class KubeletConfig:
     node_name: str
     node_ips: tuple[str, ...] = ("127.0.0.1",)
     """The node's addresses, the primary one first."""
+    port: int = 10250
+    """Where the kubelet's server is reached."""
+    node_labels: tuple[tuple[str, str], ...] = ()
+    register_node: bool = True
     runtime_socket: str = "/run/containerd/containerd.sock"
     root_directory: Path = Path("/var/lib/kubelet")
     pod_logs_directory: Path = Path("/var/log/pods")
@@ -25,8 +29,6 @@ class KubeletConfig:
     cluster_domain: str = "cluster.local"
     cluster_dns: tuple[str, ...] = ()
     resolv_conf: str = "/etc/resolv.conf"
-    pod_cidr: str = ""
-    max_pods: int = 110
     relist_seconds: float = 10.0
     """How often the runtime is listed although no event came."""
     serialize_image_pulls: bool = False

@@ -204,6 +204,7 @@ class PodWorker:
                 status = dataclasses.replace(status, message=message)
             containers.append(status)
         self._known = {status.id: status for status in containers}
+        self._held &= self._known.keys()
         self.observed = PodRuntime(found.uid, found.sandboxes, tuple(containers), found.homes)
         return self.observed
 

@@ -30,6 +30,7 @@ from kybern.kubelet.pod_worker import WorkerParts
 from kybern.kubelet.pod_workers import PodWorkers
 from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
 from kybern.kubelet.probes.prober import Prober
+from kybern.kubelet.registration import make_agent
 from kybern.kubelet.runtime_watch import relist, watch_runtime
 from kybern.kubelet.starting import Parts
 from kybern.kubelet.static_pods import read_static_pods
@@ -79,7 +80,7 @@ class Kubelet:
             volumes=extensions.volumes or LocalVolumes(config),
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
         )
-        self.prober = Prober(self.runtime, self.clock, sink, extensions.source)
+        self.prober = Prober(self.runtime, self.clock, sink)
         self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
         self.workers: PodWorkers | None = None
 
@@ -107,9 +108,17 @@ class Kubelet:
                     tasks.create_task(self._nodes.run(), name="this node")
                 if self._recorder is not None:
                     tasks.create_task(self._recorder.run(), name="events")
+                    await self._register(tasks, self._recorder)
         finally:
             await self.prober.close()
             await self.runtime.close()
+
+    async def _register(self, tasks: asyncio.TaskGroup, recorder: EventRecorder) -> None:
+        """Introduce the node and keep its Lease and status."""
+        if self.client is None or not self.config.register_node:
+            return
+        agent = await asyncio.to_thread(make_agent, self.config, self.client, self.runtime, recorder, self.clock)
+        tasks.create_task(agent.run(), name="node agent")
 
     def _informer(self, kind: type[T], selector: str, extensions: Extensions) -> Informer[T] | None:
         if self.client is None:

@@ -89,7 +89,7 @@ async def start_container(
     id = await _create(parts, sandbox.id, config, pod_config, events, name)
     await _start(parts, id, events, name)
     link_log(parts.config, pod, name, id, action.restart_count)
-    await _post_start(parts, container, id, observed, events)
+    await _post_start(parts, container, id, observed.ips[0] if observed.ips else pod.status.pod_ip, events)
     return id
 
 
@@ -119,10 +119,9 @@ async def _start(parts: Parts, id: str, events: PodEvents, name: str) -> None:
     events.normal("Started", "Container started", name)
 
 
-async def _post_start(parts: Parts, container: Container, id: str, observed: PodRuntime, events: PodEvents) -> None:
+async def _post_start(parts: Parts, container: Container, id: str, ip: str, events: PodEvents) -> None:
     if container.lifecycle is None or container.lifecycle.post_start is None:
         return
-    ip = observed.ips[0] if observed.ips else ""
     try:
         await run_hook(parts.runtime, container.lifecycle.post_start, container, id, ip)
     except HookFailed as error:

@@ -5,7 +5,6 @@ that a restarted container begins anew.
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,11 +39,10 @@ class ProbeFailed(Exception):
 class Prober:
     """A ProbeResults that is fed by tasks of its own. `start` is called in a running loop."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, sink: EventSink, source: random.Random) -> None:
+    def __init__(self, runtime: Runtime, clock: Clock, sink: EventSink) -> None:
         self._runtime = runtime
         self._clock = clock
         self._sink = sink
-        self._random = source
         self._results: dict[tuple[ProbeKind, str], bool] = {}
         self._tasks: dict[tuple[str, ProbeKind, str], asyncio.Task[None]] = {}
         """By the Pod's uid, kind and container id."""
@@ -56,7 +54,7 @@ class Prober:
     def sync(self, pod: Pod, observed: PodRuntime, wake: Callable[[], None]) -> None:
         """Begin the probes of containers that run, end those of others."""
         wanted: dict[tuple[str, ProbeKind, str], _Target] = {}
-        ip = observed.ips[0] if observed.ips else ("127.0.0.1" if pod.spec.host_network else "")
+        ip = observed.ips[0] if observed.ips else pod.status.pod_ip
         for kind, container in containers_of(pod):
             active = observed.active(container.name)
             if kind in (Kind.INIT, Kind.EPHEMERAL) or active is None or active.state is not ContainerState.RUNNING:
@@ -95,7 +93,7 @@ class Prober:
         probe, key = target.probe, (target.kind, target.id)
         period = probe.period_seconds or 10
         failures = successes = 0
-        await self._clock.sleep(probe.initial_delay_seconds or self._random.random() * min(period, 1.0))
+        await self._clock.sleep(probe.initial_delay_seconds or 0)
         while True:
             if target.kind is not ProbeKind.STARTUP and not self._has_started(target):
                 await self._clock.sleep(min(period, 1.0))

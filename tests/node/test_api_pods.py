@@ -1,0 +1,123 @@
+"""Pods of the API server: bound ones run, deleted ones end and go, static ones have their mirror."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kybern.api.types import convert
+from kybern.api.types.core_v1 import Event, Namespace, Node, Pod
+from kybern.apiserver.config import ApiServerConfig
+from kybern.apiserver.exchange import Request
+from kybern.apiserver.server import build
+from kybern.base.clock import SystemClock
+from kybern.base.errors import KybernError, NotFound
+from kybern.base.ids import RandomIds
+from kybern.client.client import Client
+from kybern.client.inprocess import InProcessTransport
+from kybern.kubelet.kubelet_config import KubeletConfig
+from kybern.storage.memory import MemoryBackend
+
+from .conftest import Containerd
+from .kubelets import NODE, TIMEOUT_SECONDS, configure, container, running, until, write
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def config(containerd: Containerd, tmp_path: Path) -> KubeletConfig:
+    return configure(containerd, tmp_path)
+
+
+@contextlib.asynccontextmanager
+async def api() -> AsyncIterator[Client]:
+    clock = SystemClock()
+    server = build(
+        ApiServerConfig(authorization_mode=("AlwaysAllow",)),
+        MemoryBackend(clock),
+        clock,
+        RandomIds(random.Random(1)),
+    )
+    await server.start()
+    client = Client(InProcessTransport(server, Request))
+    try:
+        for made in (Namespace(), Node()):
+            made.metadata.name = "default" if isinstance(made, Namespace) else NODE
+            with contextlib.suppress(KybernError):
+                await client.create(made)
+        yield client
+    finally:
+        await server.stop()
+
+
+def pod(name: str, **spec: Any) -> Pod:
+    plain = {"metadata": {"name": name, "namespace": "default"}, "spec": {"nodeName": NODE, **spec}}
+    return convert(plain, Pod)
+
+
+async def wait_for(client: Client, name: str, **expected: str) -> Pod:
+    """Until the Pod's status has the expected words."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while True:
+            found = await client.get(Pod, name, "default")
+            conditions = {condition.type: condition.status for condition in found.status.conditions}
+            if all({**conditions, "phase": found.status.phase}.get(key) == value for key, value in expected.items()):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def wait_gone(client: Client, name: str) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        with contextlib.suppress(NotFound):
+            while True:
+                await client.get(Pod, name, "default")
+                await asyncio.sleep(0.05)
+
+
+async def test_a_bound_pod_runs_and_its_deletion_ends_it(config: KubeletConfig) -> None:
+    async with api() as client, running(config, client) as kubelet:
+        script = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+        await client.create(pod("web", containers=[container("main", script)], terminationGracePeriodSeconds=10))
+        found = await wait_for(client, "web", phase="Running", Ready="True")
+        assert found.status.pod_ip.startswith("10.244.77.")
+        assert found.status.container_statuses[0].started is True
+        await client.delete(Pod, "web", "default")
+        await wait_gone(client, "web")
+        uid = found.metadata.uid
+        assert [box for box in await kubelet.runtime.list_sandboxes() if box.uid == uid] == []
+        events = (await client.list(Event, "default")).items
+        reasons = [event.reason for event in events if event.involved_object.name == "web"]
+        assert {"Pulled", "Created", "Started", "Killing"} <= set(reasons)
+
+
+async def test_a_pod_that_completes_stays_for_its_logs(config: KubeletConfig) -> None:
+    async with api() as client, running(config, client) as kubelet:
+        await client.create(pod("job", containers=[container("main", "echo done; exit 4")], restartPolicy="Never"))
+        found = await wait_for(client, "job", phase="Failed", Ready="False")
+        state = found.status.container_statuses[0].state
+        assert state is not None
+        assert state.terminated is not None
+        assert state.terminated.exit_code == 4
+        meta = found.metadata
+        assert "done" in (config.logs_of("default", "job", meta.uid) / "main" / "0.log").read_text()
+        await client.delete(Pod, "job", "default")
+        await wait_gone(client, "job")
+        await until(lambda: kubelet.statuses.get(meta.uid) is None)
+
+
+async def test_a_static_pod_has_a_mirror(config: KubeletConfig) -> None:
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [container("main", "exec sleep 1000")]}
+    path = write(config, "static", spec)
+    async with api() as client, running(config, client):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not (await client.list(Pod, "default")).items:
+                await asyncio.sleep(0.05)
+        mirror = await wait_for(client, f"static-{NODE}", phase="Running", Ready="True")
+        assert mirror.metadata.annotations["kubernetes.io/config.source"] == "file"
+        assert "kubernetes.io/config.mirror" in mirror.metadata.annotations
+        path.unlink()
+        await wait_gone(client, f"static-{NODE}")
