@@ -17,6 +17,7 @@ from kybern.client.reconciler import Controller, Loop, controller_of_module
 from kybern.client.trace_shipper import ship_traces
 from kybern.controllers import (
     cronjob,
+    daemonset,
     deployment,
     endpoints,
     endpointslice,
@@ -76,6 +77,7 @@ def _node_ipam(config: Config) -> Controller:
 
 CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
     "cronjob-controller": lambda config: controller_of_module(cronjob),
+    "daemonset-controller": lambda config: daemonset.controller(),
     "deployment-controller": lambda config: controller_of_module(deployment),
     "endpoints-controller": lambda config: controller_of_module(endpoints),
     "endpointslice-controller": lambda config: controller_of_module(endpointslice),

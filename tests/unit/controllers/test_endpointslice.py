@@ -169,6 +169,14 @@ def test_slices_are_filled_and_left_alone() -> None:
     assert plan.writes == 1, "only the slice that holds the changed one is written"
 
 
+def test_a_slice_that_is_written_anyway_is_not_overfilled() -> None:
+    world = World()
+    pods = [pod(number) for number in range(SLICE_LIMIT)]
+    world.settled(service(), pods)
+    world.settled(service(), [pod(0, ready=False), *pods[1:], pod(400)])
+    assert sorted(len(each.endpoints) for each in world.slices) == [1, SLICE_LIMIT]
+
+
 def test_pods_with_other_ports_have_their_own_slice() -> None:
     slices = World().settled(service(), [pod(0), pod(1, port=9090), pod(2)])
     assert sorted((each.ports[0].port, len(each.endpoints)) for each in slices) == [(8080, 2), (9090, 1)]
