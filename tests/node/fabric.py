@@ -56,6 +56,7 @@ def world() -> Iterator[None]:
             f"addr add {NODE_ADDRESS}/24 dev kbtHv0",
             *(f"link set {link} up" for link in ("br0", "svc0", "kbtHv0")),
             f"route add 10.96.0.0/16 dev svc0 src {NODE_ADDRESS}",
+            f"route add default via {OUTSIDER_ADDRESS}",
         ):
             run(f"ip -n {NODE} {step}")
         for step in (

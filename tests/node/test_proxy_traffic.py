@@ -1,6 +1,7 @@
 """Real packets through the Service table: from Pods, from the node, from outside."""
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,15 +126,15 @@ def test_three_to_two_to_three_while_connecting(proxy: Proxy) -> None:
 
 
 def test_an_open_connection_outlives_its_endpoint_in_the_table(proxy: Proxy) -> None:
-    with servers(8081, socket.SOCK_STREAM, (P1,)):
-        listener = within(P3, lambda: socket.create_server(("0.0.0.0", 9000)))
-        proxy.set(local(P3), ports=[{"port": 80}])
-        # The slice says 8080; this one listens elsewhere, so it is addressed by a Service of its own.
-        listener.close()
     listener = within(P3, lambda: socket.create_server(("10.244.0.13", 8090)))
     listener.settimeout(SECONDS)
-    ledger = {("frontends", f"{VIP} . tcp . 90"): "goto cluster", ("cluster_groups", f"{VIP} . tcp . 90"): "0x4b0000ff"}
-    elements = {**ledger, ("counts", "0x4b0000ff"): "goto n1", ("endpoints", "0x4b0000ff . 0"): "10.244.0.13 . 8090"}
+    mark, key = "0x4b0000ff", f"{VIP} . tcp . 90"
+    elements = {
+        ("frontends", key): "goto cluster",
+        ("cluster_groups", key): mark,
+        ("counts", mark): "goto n1",
+        ("endpoints", f"{mark} . 0"): "10.244.0.13 . 8090",
+    }
     proxy.table.apply(Change(added=elements))
     client = within(P1, lambda: socket.create_connection((VIP, 90), SECONDS))
     server, _ = listener.accept()
@@ -212,7 +213,7 @@ def test_affinity_expires(proxy: Proxy) -> None:
         seen |= answers(P1, count=1)
         if len(seen) > 1:
             return
-        within(P1, lambda: __import__("time").sleep(1.1))
+        time.sleep(1.1)  # The shortest timeout there is, and a little.
     pytest.fail("the client stayed with its endpoint for ever")
 
 

@@ -11,9 +11,12 @@ from threading import Lock
 
 from kybern.proxy.decide import Element, Elements
 from kybern.proxy.ledger import Change
-from kybern.proxy.table import TABLE, base_table, verdict_chain
+from kybern.proxy.table import TABLE, base_table, size_chains, verdict_chain
 
 LIBRARY = "libnftables.so.1"
+FIRST_SIZE = 32
+"""Groups of up to so many endpoints have their chains from the start: nft 1.0.6 cannot add a rule that reads a map with
+`th dport` to a table which the kernel holds already."""
 LOAD_BATCH = 4000
 """Elements of one command: a longer line costs the parser more than it saves."""
 REMEMBERED = re.compile(r"([\d.]+) \. (0x[0-9a-f]{8}) [^:,]*: ([\d.]+ \. [\w-]+)")
@@ -58,18 +61,28 @@ class ServiceTable:
         self._nft = nft
         self._pod_network = pod_network
         self._chains: set[str] = set()
+        self._size = FIRST_SIZE
 
     def replace(self, elements: Elements) -> None:
         """Put a table with these elements in place of whatever is there, in one step. Raises NftError."""
-        chains = _chains(elements)
+        named = _chains(elements)
+        while not named - _affinity_chains(named) <= size_chains(self._size):
+            self._size *= 2
+        chains = size_chains(self._size) | named
         lines = [f"add table ip {TABLE}", f"delete table ip {TABLE}", base_table(self._pod_network)]
         lines += [line for chain in sorted(chains) for line in verdict_chain(chain)]
         self._nft.run("\n".join(lines + _additions(elements)) + "\n")
         self._chains = chains
 
-    def apply(self, change: Change) -> None:
-        """Carry a change out, in one step. Raises NftError: the table then is as before, and `replace` mends it."""
+    def fits(self, change: Change) -> bool:
+        """Whether `apply` can carry a change out; if not, a group has outgrown the chains, and `replace` makes more."""
         missing = _chains(change.added) - self._chains
+        return missing == _affinity_chains(missing)
+
+    def apply(self, change: Change) -> None:
+        """Carry a change that fits out, in one step. Raises NftError: the table is as before, `replace` mends it."""
+        missing = _chains(change.added) - self._chains
+        assert missing == _affinity_chains(missing), "replace the table when a change does not fit"
         lines = [line for chain in sorted(missing) for line in verdict_chain(chain)]
         self._nft.run("\n".join(lines + _removals(change.removed) + _additions(change.added)) + "\n")
         self._chains |= missing
@@ -97,6 +110,10 @@ def _chains(elements: Mapping[Element, str]) -> set[str]:
         for (table, _), value in elements.items()
         if table in ("counts", "remember") and value.startswith("goto ")
     }
+
+
+def _affinity_chains(chains: set[str]) -> set[str]:
+    return {name for name in chains if name.startswith("aff")}
 
 
 def _removals(elements: Iterable[Element]) -> list[str]:

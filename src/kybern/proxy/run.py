@@ -132,7 +132,7 @@ class Proxy:
                 self._plans[key] = plan
             await self._check_health(key, former, plan)
         self._claim_host_ports(full, change)
-        if full:
+        if full or not self._table.fits(change):
             await asyncio.to_thread(self._table.replace, self._ledger.elements())
             self._written = True
         elif change:

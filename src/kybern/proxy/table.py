@@ -105,6 +105,11 @@ def base_table(pod_network: str) -> str:
 """
 
 
+def size_chains(size: int) -> set[str]:
+    """Names of the chains for groups of up to `size` endpoints."""
+    return {f"{kind}{number}" for kind in "na" for number in range(1, size + 1)}
+
+
 def verdict_chain(name: str) -> list[str]:
     """The commands that make a chain which a verdict names: `n3`, `a3` (with affinity) or `aff10800` (remember)."""
     lines = [f"add chain ip {TABLE} {name}"]
