@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kybern.api.registry import RESOURCES
 from kybern.apiserver.admission.chain import Chain
@@ -20,6 +20,7 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.endpoints.route import Router
+from kybern.apiserver.endpoints.special import SPECIAL
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.exchange import Answer, Request
 from kybern.apiserver.health import Health
@@ -29,6 +30,8 @@ from kybern.apiserver.objects.life import Life
 from kybern.apiserver.paths import Paths
 from kybern.apiserver.served import ServedResources, storage_resource
 from kybern.apiserver.stages import Gate, Stages
+from kybern.apiserver.status import refuse
+from kybern.apiserver.transport import Server, Tls, TlsFiles
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 from kybern.storage.backend import Backend
@@ -54,7 +57,7 @@ class ApiServer:
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
         self.life.admission = Chain(plugins(self))
         self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
-        self.router = Router(self.surroundings, {})
+        self.router = Router(self.surroundings, SPECIAL)
         address = f"{config.advertise_address}:{config.secure_port}"
         self.paths = Paths(resources, Health(self._checks()), self.metrics, address, {})
         gate = Gate(self.authenticator, self.authorizer, self.in_flight, self.audit)
@@ -72,11 +75,21 @@ class ApiServer:
         self._tasks = [asyncio.create_task(self.cache.run()), asyncio.create_task(self.cache.run_timers())]
         self.ready = True
 
-    async def stop(self) -> None:
-        """End all watches and tasks; the backend stays open, it is its maker's."""
+    async def run(self) -> None:
+        """Wait until a task fails that the server cannot be without; raises what it raised."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    def end_watches(self) -> None:
+        """Let no watch hold up the end."""
         self.stopping = True
         self.ready = False
         self.cache.end_watches()
+
+    async def stop(self) -> None:
+        """End all watches and tasks; the backend stays open, it is its maker's."""
+        self.end_watches()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -120,3 +133,30 @@ class ApiServer:
 def build(config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> ApiServer:
     """An API server without a socket: start it, call it with Requests, stop it."""
     return ApiServer(config, backend, clock, ids)
+
+
+async def run(
+    config: ApiServerConfig,
+    backend: Backend,
+    clock: Clock,
+    ids: Ids,
+    *,
+    ready: Callable[[Sequence[tuple[str, int]]], None] | None = None,
+) -> None:
+    """Serve until cancelled. `ready` is called with the addresses listened on. Raises OSError, ssl.SSLError."""
+    server = build(config, backend, clock, ids)
+    await server.start()
+    tls = None
+    if config.tls_cert_file is not None and config.tls_private_key_file is not None:
+        tls = Tls(TlsFiles(config.tls_cert_file, config.tls_private_key_file, config.client_ca_file))
+    transport = Server(server, tls=tls, clock=clock, refuse=refuse)
+    try:
+        hosts = (config.bind_address, *config.more_addresses)
+        await transport.start([(host, config.secure_port) for host in hosts])
+        if ready is not None:
+            ready(transport.addresses)
+        await server.run()
+    finally:
+        server.end_watches()
+        await transport.stop()
+        await server.stop()

@@ -87,6 +87,15 @@ def failure(error: StatusError) -> Response:
     return Response(code_of(error), orjson.dumps(status_of(error)), headers=headers)
 
 
+def refuse(code: int, message: str) -> Response:
+    """The answer to what the transport refuses before any stage sees it."""
+    reason = next((kind.reason for kind, known in CODES.items() if known == code), "")
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+    if reason:
+        status["reason"] = reason
+    return Response(code, orjson.dumps({**status, "code": code}))
+
+
 def success(resource: Resource, name: str, uid: str) -> dict[str, Any]:
     """The `Status` that a completed deletion is answered with."""
     details = {**_about(resource, name), "uid": uid}

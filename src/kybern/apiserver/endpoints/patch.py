@@ -10,7 +10,7 @@ import orjson
 
 from kybern.api.openapi.schemas import definition_name
 from kybern.api.patch import json_patch, merge_patch, strategic_merge
-from kybern.api.resource import Object
+from kybern.api.resource import Object, Resource
 from kybern.apiserver import decode
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
@@ -45,8 +45,9 @@ async def patch_object(at: Surroundings, call: Call, served: Served) -> Response
     return written(at, call, served, await update(at.life, served, edit, attributes))
 
 
-def read_patch(call: Call, served: Served) -> tuple[Apply, Any]:
-    """How to patch, and what with. Raises UnsupportedMediaType, BadRequest."""
+def read_patch(call: Call, served: Served, resource: Resource | None = None) -> tuple[Apply, Any]:
+    """How to patch, and what with; `resource` is of the kind that is patched. Raises UnsupportedMediaType, BadRequest."""
+    resource = resource or served.resource
     media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in PATCH_TYPES:
         raise UnsupportedMediaType(
@@ -60,7 +61,7 @@ def read_patch(call: Call, served: Served) -> tuple[Apply, Any]:
         return json_patch, operations
     if media == MERGE_PATCH:
         return merge_patch, operations
-    name = definition_name(served.resource.group, served.resource.version, served.resource.kind)
+    name = definition_name(resource.group, resource.version, resource.kind)
     assert name is not None
 
     def strategic(old: Object, patch: Any) -> Object:

@@ -135,10 +135,6 @@ def _begin_namespace(life: Life, namespace: Object) -> bool:
     if not metadata.get("deletionTimestamp"):
         metadata["deletionTimestamp"] = life.timestamp()
         namespace["status"] = {**(namespace.get("status") or {}), "phase": "Terminating"}
-        held = (namespace.get("spec") or {}).get("finalizers") or metadata.get("finalizers")
-        if held:
-            metadata["deletionGracePeriodSeconds"] = 0
-        return not held
     return not (namespace.get("spec") or {}).get("finalizers") and not metadata.get("finalizers")
 
 

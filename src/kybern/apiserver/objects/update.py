@@ -60,8 +60,13 @@ async def update(
     *,
     preconditions: Preconditions = ANY,
     create_missing: Callable[[], Object] | None = None,
+    rules: str | None = None,
 ) -> Outcome:
-    """Change the object named by `attributes`. Raises StatusError."""
+    """Change the object named by `attributes`. Raises StatusError.
+
+    `rules` names the subresource whose rules hold, where that is not the one of `attributes` ("": the object's own).
+    """
+    rules = attributes.subresource if rules is None else rules
     for _ in range(ATTEMPTS):
         version = served.find(attributes.namespace, attributes.name)
         if version is None:
@@ -73,7 +78,7 @@ async def update(
         preconditions.check(served, attributes.name, version, old)
         new = edit(served.parse(version))
         explicit = _revise(served, new, old, version, attributes)
-        await _settle(life, served, new, old, attributes)
+        await _settle(life, served, new, old, attributes, rules)
         try:
             return await _store(life, served, new, old, version, attributes)
         except Changed:
@@ -117,7 +122,9 @@ def _revise(served: Served, new: Object, old: Object, version: Version, attribut
     return bool(given)
 
 
-async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes) -> None:
+async def _settle(
+    life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str
+) -> None:
     """Put back what no client changes, run the kind's rules and admission. Raises StatusError."""
     metadata, kept = new["metadata"], old["metadata"]
     for key in _KEPT:
@@ -128,7 +135,7 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
     for key in _DROPPED:
         metadata.pop(key, None)
     await life.admission.mutate(attributes, new, old)
-    resource, sub = served.resource, attributes.subresource
+    resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
     faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
@@ -162,4 +169,4 @@ def _is_finished(served: Served, new: Object, old: Object) -> bool:
         return False
     if served.resource.kind == "Namespace" and (new.get("spec") or {}).get("finalizers"):
         return False
-    return old["metadata"].get("deletionGracePeriodSeconds") == 0
+    return not old["metadata"].get("deletionGracePeriodSeconds")

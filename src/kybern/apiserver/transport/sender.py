@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from kybern.apiserver.exchange import Response, Stream
+from kybern.apiserver.exchange import Headers, Response, Stream
 from kybern.apiserver.transport.limits import Limits
 from kybern.apiserver.transport.parser import Received
 from kybern.apiserver.transport.raw import Flow
@@ -32,23 +32,21 @@ class Sender:
 
     def respond(self, received: Received, response: Response, keep_alive: bool) -> bool:
         """Send an answer. False: it is a large one, for `respond_large`. Raises ValueError (a header's fault)."""
-        body = response.body
-        if not isinstance(body, bytes):
-            body = response.body = b"".join(body)
-        size, limits = len(body), self._limits
+        body, limits = response.body, self._limits
+        size = len(body) if isinstance(body, bytes) else sum(map(len, body))
         if size > limits.slice_bytes or (size > limits.gzip_bytes and self._compressible(received, response)):
             return False
-        head = self._head(received, response, keep_alive, size)
+        head = self._head(received, response, response.headers, keep_alive, size)
         if response.status in BODILESS or received.request.method == "HEAD":
             self._transport.write(head)
         else:
-            self._transport.write(head + body)
+            self._transport.write(head + body if isinstance(body, bytes) else b"".join((head, *body)))
         return True
 
     async def respond_large(self, received: Received, response: Response, keep_alive: bool) -> None:
         """The same for a large one: compressed where the client wants that, slice by slice, at the client's pace."""
-        body = response.body
-        assert isinstance(body, bytes), "`respond` has joined it"
+        body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
+        headers = response.headers
         if len(body) > self._limits.gzip_bytes and self._compressible(received, response):
             steps = compress(body, self._limits.slice_bytes)
             try:
@@ -57,8 +55,8 @@ class Sender:
                     await asyncio.sleep(0)
             except StopIteration as ended:
                 body = ended.value
-            response.headers = (*response.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-        head = self._head(received, response, keep_alive, len(body))
+            headers = (*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+        head = self._head(received, response, headers, keep_alive, len(body))
         if received.request.method == "HEAD":
             self._transport.write(head)
             return
@@ -109,8 +107,8 @@ class Sender:
             and not any(name.lower() == "content-encoding" for name, _ in response.headers)
         )
 
-    def _head(self, received: Received, response: Response, keep_alive: bool, size: int) -> bytes:
+    def _head(self, received: Received, response: Response, headers: Headers, keep_alive: bool, size: int) -> bytes:
         framing = connection_line(keep_alive, received.http10)
         if response.status not in BODILESS:
             framing += b"Content-Length: %d\r\n" % size
-        return self._heads.make(response.status, response.content_type, response.headers, framing)
+        return self._heads.make(response.status, response.content_type, headers, framing)

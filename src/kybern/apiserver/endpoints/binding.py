@@ -1,0 +1,93 @@
+"""POST of a Binding: the scheduler's word on where a Pod runs, at `pods/NAME/binding` and at `bindings`.
+
+Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/ and, for the refusals,
+pkg/registry/core/pod/storage.
+"""
+
+from kybern.api.resource import Object, Resource
+from kybern.api.schema import codec
+from kybern.api.validation.field import not_supported, required
+from kybern.apiserver import answer, decode, status
+from kybern.apiserver.call import Call
+from kybern.apiserver.commit import Changed
+from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
+from kybern.apiserver.exchange import Response
+from kybern.apiserver.objects.update import ATTEMPTS
+from kybern.apiserver.served import Served
+from kybern.base.errors import BadRequest
+
+PODS = ("", "v1", "pods")
+BINDING = Resource("", "v1", "Binding", "pods/binding", True)
+SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": status.CREATED}
+
+
+async def bind_pod(at: Surroundings, call: Call, served: Served) -> Response:
+    """201 and a Status."""
+    decode.check_write_options(call)
+    binding = decode.body_object(call, served, codec("v1", "Binding"), BINDING)
+    name = binding["metadata"].get("name") or call.info.name
+    if call.info.name and name != call.info.name:
+        raise BadRequest(f"name in URL does not match name in Binding object ({call.info.name} != {name})")
+    _validate(binding, name)
+    pods = at.served[PODS]
+    attributes = attributes_of(call, pods, "CREATE", "binding")
+    attributes.name = name
+    await at.life.admission.validate(attributes, binding, None)
+    for _ in range(ATTEMPTS):
+        version = pods.find(call.info.namespace, name)
+        if version is None:
+            raise status.not_found(pods.resource, name)
+        pod = pods.parse(version)
+        _check_identity(binding, pod)
+        _assign(pod, binding, at.life.timestamp())
+        if call.dry_run:
+            break
+        try:
+            await at.life.committer.put(pods, pod, expected=version.revision)
+        except Changed:
+            continue
+        break
+    else:
+        raise status.conflict(BINDING, name)
+    return answer.document(call, SUCCESS, status.CREATED)
+
+
+def _validate(binding: Object, name: str) -> None:
+    target = binding.get("target") or {}
+    faults = []
+    if target.get("kind") not in (None, "", "Node"):
+        faults.append(not_supported("target.kind", target["kind"], ("Node", "<empty>")))
+    if not target.get("name"):
+        faults.append(required("target.name"))
+    if faults:
+        raise status.invalid(BINDING, name, faults)
+
+
+def _check_identity(binding: Object, pod: Object) -> None:
+    metadata, wanted = pod["metadata"], binding["metadata"]
+    for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        if wanted.get(key) and wanted[key] != metadata[key]:
+            why = f"Precondition failed: {label} in precondition: {wanted[key]}, {label} in object meta: {metadata[key]}"
+            raise status.conflict(BINDING, metadata["name"], why)
+
+
+def _assign(pod: Object, binding: Object, now: str) -> None:
+    metadata, spec, name = pod["metadata"], pod["spec"], pod["metadata"]["name"]
+    if metadata.get("deletionTimestamp"):
+        raise status.conflict(BINDING, name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise status.conflict(BINDING, name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
+    if spec.get("schedulingGates"):
+        raise status.conflict(BINDING, name, f"pod {name} has non-empty .spec.schedulingGates")
+    spec["nodeName"] = binding["target"]["name"]
+    for key in ("annotations", "labels"):
+        if binding["metadata"].get(key):
+            metadata[key] = {**(metadata.get(key) or {}), **binding["metadata"][key]}
+    _set_scheduled(pod.setdefault("status", {}), now)
+    metadata["generation"] = metadata.get("generation", 0) + 1
+
+
+def _set_scheduled(pod_status: Object, now: str) -> None:
+    conditions = [each for each in pod_status.get("conditions") or [] if each["type"] != "PodScheduled"]
+    scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    pod_status["conditions"] = [*conditions, scheduled]
