@@ -1,6 +1,6 @@
 """Deployments, ReplicaSets, Jobs and CronJobs on a real API server."""
 
-from kybern.api.types import convert
+from kybern.api.types import convert, to_dict
 from kybern.api.types.apps_v1 import Deployment, ReplicaSet
 from kybern.api.types.batch_v1 import CronJob, Job
 from kybern.api.types.core_v1 import Event, Pod
@@ -166,12 +166,10 @@ async def test_a_job_fails_at_its_limit() -> None:
 
 async def test_a_cron_job_makes_jobs_and_forgets_old_ones() -> None:
     async with plane() as world:
-        template = {"spec": job().spec and {"template": {"spec": {"restartPolicy": "Never"}}}}
-        template["spec"]["template"]["spec"]["containers"] = [{"name": "c", "image": "job"}]
+        template = {"spec": to_dict(job())["spec"]}
         spec = {"schedule": "@every 1s", "jobTemplate": template, "successfulJobsHistoryLimit": 2}
-        await world.client.create(
-            convert({"metadata": {"name": "tick", "namespace": "default"}, "spec": spec}, CronJob)
-        )
+        meta = {"name": "tick", "namespace": "default"}
+        await world.client.create(convert({"metadata": meta, "spec": spec}, CronJob))
 
         async def ran() -> bool:
             found = await world.client.get(CronJob, "tick", "default")

@@ -61,7 +61,7 @@ async def running(api: TinyApi):  # type: ignore[no-untyped-def]
 
 async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # Any state of the world may be waited for.
+        while not condition():  # Any state of the world may be waited for.
             await asyncio.sleep(0.005)
 
 
