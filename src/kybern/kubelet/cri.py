@@ -91,6 +91,11 @@ class Runtime:
         """Raises RuntimeFailed with code NOT_FOUND for one that is gone."""
         return Sandbox.of((await self._call("Runtime", "PodSandboxStatus", {"pod_sandbox_id": sandbox})).status)
 
+    async def sandbox_info(self, sandbox: str) -> str:
+        """What the runtime tells of a sandbox beyond the CRI: JSON of its own kind, "" for nothing."""
+        answer = await self._call("Runtime", "PodSandboxStatus", {"pod_sandbox_id": sandbox, "verbose": True})
+        return str(answer.info.get("info", ""))
+
     async def stop_sandbox(self, sandbox: str) -> None:
         await self._call("Runtime", "StopPodSandbox", {"pod_sandbox_id": sandbox})
 

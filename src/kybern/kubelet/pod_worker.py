@@ -8,35 +8,30 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
 
 from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.base.clock import parse_time
-from kybern.kubelet.backoff import Backoff
 from kybern.kubelet.conditions import OWNED
 from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.cri import RuntimeFailed
-from kybern.kubelet.decide import Actions, StartContainer, StopContainer, crash_key, decide
+from kybern.kubelet.decide import Actions, decide
 from kybern.kubelet.events import PodEvents
 from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import Killer
 from kybern.kubelet.labels import format_pod
 from kybern.kubelet.observed import PodRuntime, observe
-from kybern.kubelet.pod_cleanup import clean_pod, prune_containers
-from kybern.kubelet.pod_spec import grace_seconds, is_terminal, restart_policy
+from kybern.kubelet.pod_actions import SANDBOX_KEY, PodActions, WorkerParts, trace_pod
+from kybern.kubelet.pod_cleanup import clean_pod
+from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.ports import VolumesNotReady
-from kybern.kubelet.probes.prober import Prober
 from kybern.kubelet.runtime.views import ContainerState, ContainerStatus
-from kybern.kubelet.starting import Parts, StartFailed, create_sandbox, start_container
 from kybern.kubelet.status import Verdict, make_status, rejected
-from kybern.kubelet.status_manager import StatusManager
 from kybern.kubelet.termination_message import read_termination_message
 from kybern.trace import Verdict as Traced
-from kybern.trace import record
 
 log = logging.getLogger(__name__)
 
@@ -45,20 +40,7 @@ SETTLE_SECONDS = 1.0
 VOLUME_RETRY_SECONDS = 2.0
 STOPPED_SECONDS = 0.1
 """After a stop: so soon the runtime shows it."""
-SANDBOX_KEY = ""
-"""The retry of the sandbox, beside those of the containers by name."""
 DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-
-
-@dataclass(frozen=True)
-class WorkerParts:
-    """What a worker has besides the node's shared parts."""
-
-    parts: Parts
-    statuses: StatusManager
-    prober: Prober
-    crashes: Backoff
-    pulls: Backoff
 
 
 class PodWorker:
@@ -72,13 +54,10 @@ class PodWorker:
         self._shared, self._parts = shared, shared.parts
         self._component = component
         self._woken = asyncio.Event()
-        self._waits: dict[str, Waiting] = {}
-        self._retries: dict[str, float] = {}
-        """When to try again what failed, by container."""
+        self._actions = PodActions(shared, component, self._observe)
         self._held: set[str] = set()
         """Failed containers whose back-off was told already, by id."""
         self._known: dict[str, ContainerStatus] = {}
-        self._volumes: Mapping[str, str] | None = None
         self._verdict: Verdict | None = None
         self._is_rejected = False
         self._over = is_terminal(pod)
@@ -160,13 +139,13 @@ class PodWorker:
         if status.phase in ("Succeeded", "Failed"):
             self._over = True
             return await self._end()
-        if await self._act(self._perform(actions, observed)):
+        if await self._act(self._actions.perform(self.pod, actions, observed)):
             return 0.0
         if actions.create_sandbox is not None:
-            return self._delay(actions) if SANDBOX_KEY in self._retries else 0.0
+            return self._delay(actions) if SANDBOX_KEY in self._actions.retries else 0.0
         if actions.stop_pod or actions.stops:
             return STOPPED_SECONDS
-        if any(self._is_due(start) for start in actions.starts):
+        if any(self._actions.is_due(start) for start in actions.starts):
             return 0.0
         return self._delay(actions)
 
@@ -174,7 +153,7 @@ class PodWorker:
         now = self._parts.clock.now()
         actions = decide(self.pod, observed, self._shared.prober, self._shared.crashes, now)
         for hold in actions.holds:
-            self._waits[hold.name] = Waiting(hold.reason, hold.message)
+            self._actions.waits[hold.name] = Waiting(hold.reason, hold.message)
             latest = observed.latest(hold.name)
             if latest is not None and latest.id not in self._held:
                 self._held.add(latest.id)
@@ -186,7 +165,7 @@ class PodWorker:
     def _delay(self, actions: Actions) -> float | None:
         """Until the nearest back-off, retry or deadline."""
         now = self._parts.clock.now()
-        found = [at - now for at in self._retries.values()]
+        found = [at - now for at in self._actions.retries.values()]
         if actions.requeue_seconds is not None:
             found.append(actions.requeue_seconds)
         deadline = self._deadline()
@@ -217,7 +196,7 @@ class PodWorker:
                 self.pod,
                 self.observed,
                 self._shared.prober,
-                waits=self._waits,
+                waits=self._actions.waits,
                 ended=ended,
                 verdict=self._verdict,
                 host_ips=self._parts.config.node_ips,
@@ -252,64 +231,6 @@ class PodWorker:
         finally:
             self._acting.cancel()
             self._acting = None
-
-    async def _perform(self, actions: Actions, observed: PodRuntime) -> None:
-        if actions.stop_pod:
-            if actions.create_sandbox is not None:
-                self._events.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
-            self._trace(Traced.ACTED, "StopPod", "what runs of the Pod is stopped")
-            await self._killer.stop_pod(observed, self._grace())
-        if actions.create_sandbox is not None:
-            await self._create_sandbox(actions.create_sandbox)
-            return
-        for stop in actions.stops:
-            await self._stop(stop, observed)
-        for start in actions.starts:
-            if self._is_due(start):
-                await self._start(start)
-        await prune_containers(self._parts.runtime, self.observed)
-
-    def _is_due(self, start: StartContainer) -> bool:
-        return self._retries.get(start.container.name, 0.0) <= self._parts.clock.now()
-
-    async def _create_sandbox(self, attempt: int) -> None:
-        if self._retries.get(SANDBOX_KEY, 0.0) > self._parts.clock.now():
-            return
-        self._volumes = await self._parts.volumes.mount(self.pod)
-        try:
-            await create_sandbox(self._parts, self.pod, attempt, self._events)
-        except StartFailed as error:
-            self._fail(SANDBOX_KEY, error)
-            return
-        self._retries.pop(SANDBOX_KEY, None)
-        self._trace(Traced.ACTED, "SandboxCreated", f"sandbox {attempt} of the Pod runs")
-
-    async def _start(self, start: StartContainer) -> None:
-        name, now = start.container.name, self._parts.clock.now()
-        if self._volumes is None:
-            self._volumes = await self._parts.volumes.mount(self.pod)
-        if start.failed_at:
-            self._shared.crashes.next(crash_key(self.pod, start.container), start.failed_at, now)
-        observed = await self._observe()
-        try:
-            await start_container(self._parts, self.pod, observed, start, self._volumes, self._events)
-        except StartFailed as error:
-            self._waits[name] = Waiting(error.reason, error.message)
-            self._fail(name, error)
-            return
-        self._retries.pop(name, None)
-        self._waits.pop(name, None)
-        self._trace(Traced.ACTED, "Started", f"container {name} was started, restart {start.restart_count}")
-
-    def _fail(self, key: str, error: StartFailed) -> None:
-        self._retries[key] = self._parts.clock.now() + error.retry_seconds
-        self._trace(Traced.FAILED, error.reason, error.message)
-
-    async def _stop(self, stop: StopContainer, observed: PodRuntime) -> None:
-        container = next(each for each in observed.containers if each.id == stop.id)
-        grace = self._grace() if stop.grace_seconds is None else stop.grace_seconds
-        self._trace(Traced.ACTED, "Killing", stop.message)
-        await self._killer.stop(container, grace, stop.message, observed)
 
     # The end
 
@@ -388,24 +309,14 @@ class PodWorker:
 
     @property
     def _events(self) -> PodEvents:
-        return PodEvents(self._parts.sink, self.pod)
+        return self._actions.events(self.pod)
 
     @property
     def _killer(self) -> Killer:
-        return Killer(self._parts.runtime, self._parts.clock, self._events, self.pod)
+        return self._actions.killer(self.pod)
 
     def _trace(self, verdict: Traced, reason: str, message: str) -> None:
-        meta = self.pod.metadata
-        record(
-            f"Pod/{meta.namespace}/{meta.name}",
-            verdict,
-            reason,
-            message,
-            component=self._component,
-            revision=meta.resource_version,
-            uid=meta.uid,
-            seen={"restartPolicy": restart_policy(self.pod), "containers": len(self.observed.containers)},
-        )
+        trace_pod(self._component, self.pod, verdict, reason, message)
 
 
 def _with_own(theirs: PodStatus, own: PodStatus) -> PodStatus:

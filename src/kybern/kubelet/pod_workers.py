@@ -15,8 +15,9 @@ from kybern.kubelet.labels import (
     is_static,
 )
 from kybern.kubelet.node_admission import Refusal
+from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_spec import is_terminal
-from kybern.kubelet.pod_worker import PodWorker, WorkerParts
+from kybern.kubelet.pod_worker import PodWorker
 from kybern.kubelet.runtime.views import Sandbox
 from kybern.trace import Verdict, record
 

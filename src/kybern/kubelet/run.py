@@ -26,7 +26,7 @@ from kybern.kubelet.labels import POD_UID, is_mirror
 from kybern.kubelet.log_rotation import rotate_logs
 from kybern.kubelet.mirror_pods import MirrorPods
 from kybern.kubelet.node_admission import Refusal, decide_admission
-from kybern.kubelet.pod_worker import WorkerParts
+from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_workers import PodWorkers
 from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
 from kybern.kubelet.probes.prober import Prober
