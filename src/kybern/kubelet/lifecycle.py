@@ -1,6 +1,7 @@
 """Lifecycle hooks: what runs after a container's start and before its end. Also the HTTP and TCP that probes use."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Mapping, Sequence
 
@@ -77,7 +78,7 @@ async def connect(host: str, port: int, timeout_seconds: float) -> None:
     except TimeoutError as error:
         raise ConnectFailed(f"dial tcp {host}:{port}: i/o timeout") from error
     except OSError as error:
-        raise ConnectFailed(f"dial tcp {host}:{port}: connect: {(error.strerror or str(error)).lower()}") from error
+        raise ConnectFailed(f"dial tcp {host}:{port}: connect: {_reason(error)}") from error
     writer.close()
 
 
@@ -106,8 +107,13 @@ async def http_get(
         text = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         raise ConnectFailed(f'Get "{url}": {text}') from error
     except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise ConnectFailed(f'Get "{url}": dial tcp {host}:{port}: connect: {reason}') from error
+        raise ConnectFailed(f'Get "{url}": dial tcp {host}:{port}: connect: {_reason(error)}') from error
+
+
+def _reason(error: Exception) -> str:
+    """In the kernel's words, without asyncio's."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number).lower() if number else str(error).lower()
 
 
 async def _exchange(

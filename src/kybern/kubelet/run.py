@@ -7,7 +7,9 @@ the kubelet stands alone. Cancelling it ends no container: the next kubelet pick
 import asyncio
 import logging
 import random
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from kybern.api.types.core_v1 import Node, Pod
 from kybern.base.clock import Clock, SystemClock
@@ -42,6 +44,9 @@ log = logging.getLogger(__name__)
 COMPONENT = "kubelet"
 
 
+Service = Callable[["Kubelet"], Coroutine[Any, Any, None]]
+
+
 @dataclass
 class Extensions:
     """Parts that may be replaced; None: the plain one."""
@@ -49,6 +54,8 @@ class Extensions:
     environment: Environment | None = None
     volumes: VolumeManager | None = None
     secrets: PullSecrets | None = None
+    services: tuple[Service, ...] = ()
+    """What else lives as long as the kubelet: the node's HTTPS server."""
     clock: Clock = field(default_factory=SystemClock)
     source: random.Random = field(default_factory=random.SystemRandom)
 
@@ -59,6 +66,7 @@ class Kubelet:
     def __init__(self, config: KubeletConfig, client: Client | None, extensions: Extensions) -> None:
         self.config, self.client, self.clock = config, client, extensions.clock
         self.runtime = Runtime(config.runtime_socket)
+        self._services = extensions.services
         self._recorder = EventRecorder(client, COMPONENT, config.node_name, clock=self.clock) if client else None
         sink: EventSink = self._recorder or NoEvents()
         self._pods = self._informer(Pod, f"spec.nodeName={config.node_name}", extensions)
@@ -106,6 +114,8 @@ class Kubelet:
                 if self._pods is not None and self._nodes is not None:
                     tasks.create_task(self._pods.run(), name="pods of this node")
                     tasks.create_task(self._nodes.run(), name="this node")
+                for service in self._services:
+                    tasks.create_task(service(self), name="service of the node")
                 if self._recorder is not None:
                     tasks.create_task(self._recorder.run(), name="events")
                     await self._register(tasks, self._recorder)

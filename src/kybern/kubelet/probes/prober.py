@@ -16,6 +16,7 @@ from kybern.kubelet.lifecycle import ConnectFailed, connect, http_get, port_of
 from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.pod_spec import Kind, containers_of
 from kybern.kubelet.ports import EventSink, ProbeKind
+from kybern.kubelet.probes.grpc_health import NotServing, check_health
 from kybern.kubelet.runtime.views import ContainerState
 
 OUTPUT_LIMIT = 10 * 1024
@@ -141,10 +142,12 @@ async def run_probe(runtime: Runtime, probe: Probe, container: Container, id: st
                 raise ProbeFailed(f"HTTP probe failed with statuscode: {status}")
         elif probe.tcp_socket is not None:
             await connect(probe.tcp_socket.host or pod_ip, port_of(probe.tcp_socket.port, container), timeout)
+        elif probe.grpc is not None:
+            await check_health(pod_ip, probe.grpc.port, probe.grpc.service, timeout)
     except RuntimeFailed as error:
         if error.code == "DEADLINE_EXCEEDED":
             words = " ".join(probe.exec.command) if probe.exec else ""
             raise ProbeFailed(f'command timed out: "{words}" timed out after {timeout}s') from error
         raise ProbeFailed(error.rpc_text) from error
-    except ConnectFailed as error:
+    except (ConnectFailed, NotServing) as error:
         raise ProbeFailed(str(error)) from error
