@@ -23,7 +23,8 @@ def execute(args: argparse.Namespace) -> int:
         print("{}" if args.output == "json" else "no cluster runs on this machine; kybern up starts one")
         return 3
     processes = {name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()}
-    nodes = asyncio.run(_nodes(str(record.data_directory / "pki" / "admin.kubeconfig")))
+    found = asyncio.run(_nodes(str(record.data_directory / "pki" / "admin.kubeconfig")))
+    nodes = found or {}
     well = all(each["running"] for each in processes.values()) and bool(nodes) and all(nodes.values())
     if args.output == "json":
         print(json.dumps({"dataDirectory": str(record.data_directory), "processes": processes, "nodes": nodes}))
@@ -33,13 +34,13 @@ def execute(args: argparse.Namespace) -> int:
         print(f"process   {name:<20} {'running' if each['running'] else 'dead':<8} pid {each['pid']}")
     for name, ready in nodes.items():
         print(f"node      {name:<20} {'Ready' if ready else 'NotReady'}")
-    if not nodes:
+    if found is None:
         print("the API server does not answer")
     return 0 if well else 1
 
 
-async def _nodes(kubeconfig: str) -> dict[str, bool]:
-    """Each node and whether it is Ready; {} when the API server does not answer."""
+async def _nodes(kubeconfig: str) -> dict[str, bool] | None:
+    """Each node and whether it is Ready; None when the API server does not answer."""
     from kybern.base.errors import KybernError
     from kybern.client.kubeconfig import client_from_kubeconfig
 
@@ -50,7 +51,7 @@ async def _nodes(kubeconfig: str) -> dict[str, bool]:
         finally:
             await client.close()
     except KybernError:
-        return {}
+        return None
     return {node["metadata"]["name"]: _is_ready(node) for node in nodes}
 
 

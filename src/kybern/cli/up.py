@@ -42,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     except (ValueError, BadManifest, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not _is_equipped(args.install, not options.cri_socket):
+    if not _is_equipped(options, args.install):
         return 1
     progress = Progress()
     progress.say("Kybern is coming up:")
@@ -65,12 +65,13 @@ def read_manifests(files: list[str]) -> "list[Manifest]":
     return found
 
 
-def _is_equipped(install: bool, own_containerd: bool) -> bool:
+def _is_equipped(options: "Options", install: bool) -> bool:
     """Whether the machine has what is needed, after installing it if that was asked for."""
     import sys
 
     from kybern.supervisor import requirements
 
+    own_containerd = not options.cri_socket
     missing = requirements.find_missing(own_containerd)
     if missing and install:
         try:
@@ -83,7 +84,7 @@ def _is_equipped(install: bool, own_containerd: bool) -> bool:
     if needed:
         print(requirements.explain(missing), file=sys.stderr)
         return False
-    conflicts = requirements.find_conflicts()
+    conflicts = requirements.find_conflicts(options.layout)
     if conflicts:
         print(f"error: these routes overlap the cluster's networks: {', '.join(conflicts)}", file=sys.stderr)
         return False

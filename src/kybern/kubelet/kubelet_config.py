@@ -15,6 +15,8 @@ class KubeletConfig:
     """Where the kubelet's server is reached."""
     node_labels: tuple[tuple[str, str], ...] = ()
     register_node: bool = True
+    pod_cidr: str = ""
+    """The range of this node's Pods, where its network is laid out already; told when the node registers."""
     runtime_socket: str = "/run/containerd/containerd.sock"
     root_directory: Path = Path("/var/lib/kubelet")
     pod_logs_directory: Path = Path("/var/log/pods")

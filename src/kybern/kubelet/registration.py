@@ -33,7 +33,7 @@ def make_agent(
         Observed(health, images),
         events,
         clock,
-        Registration(dict(config.node_labels)),
+        Registration(dict(config.node_labels), pod_cidr=config.pod_cidr),
     )
 
 

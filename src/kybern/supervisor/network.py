@@ -44,8 +44,12 @@ table ip {TABLE} {{
 """What leaves the cluster takes the machine's address; what stays inside keeps its own."""
 
 
-def conflicting_routes(routes: Iterable[Mapping[str, str]]) -> list[str]:
-    """Routes (as `ip -json route` tells them) of this machine that overlap the cluster's ranges and are not its own."""
+def conflicting_routes(routes: Iterable[Mapping[str, str]], layout: ClusterLayout) -> list[str]:
+    """Routes (as `ip -json route` tells them) of this machine that overlap the cluster's ranges and are not its own.
+
+    Of the Pods' range only what this cluster's nodes use counts.
+    """
+    ranges = (FABRIC_NETWORK, SERVICE_NETWORK, *(node.pod_network for node in layout.nodes))
     ours = {FABRIC_BRIDGE, SERVICE_BRIDGE, POD_BRIDGE}
     found = []
     for route in routes:
@@ -53,7 +57,7 @@ def conflicting_routes(routes: Iterable[Mapping[str, str]]) -> list[str]:
         if destination == "default" or route.get("type") == "unreachable" or route.get("dev") in ours:
             continue
         network = ipaddress.IPv4Network(destination, strict=False)
-        if any(network.overlaps(range_) for range_ in (FABRIC_NETWORK, POD_NETWORK, SERVICE_NETWORK)):
+        if any(network.overlaps(range_) for range_ in ranges):
             found.append(f"{destination} dev {route.get('dev', '?')}")
     return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kybern.supervisor.containerd import CNI_DIRECTORIES, find_cni
 from kybern.supervisor.images import BUSYBOX_PROGRAM
+from kybern.supervisor.layout import ClusterLayout
 from kybern.supervisor.namespaces import run
 from kybern.supervisor.network import conflicting_routes
 
@@ -109,6 +110,6 @@ def install(missing: Sequence[Missing]) -> None:
             policy.unlink(missing_ok=True)
 
 
-def find_conflicts() -> list[str]:
+def find_conflicts(layout: ClusterLayout) -> list[str]:
     """Routes of this machine that the cluster's ranges would cover."""
-    return conflicting_routes(json.loads(run("ip", "-json", "-4", "route") or "[]"))
+    return conflicting_routes(json.loads(run("ip", "-json", "-4", "route") or "[]"), layout)
