@@ -121,3 +121,38 @@ async def test_a_static_pod_has_a_mirror(config: KubeletConfig) -> None:
         assert "kubernetes.io/config.mirror" in mirror.metadata.annotations
         path.unlink()
         await wait_gone(client, f"static-{NODE}")
+
+
+async def test_a_second_deletion_shortens_the_grace(config: KubeletConfig) -> None:
+    async with api() as client, running(config, client):
+        stubborn = container("main", "trap '' TERM; while :; do sleep 0.1; done")
+        await client.create(pod("slow", containers=[stubborn], terminationGracePeriodSeconds=600))
+        await wait_for(client, "slow", Ready="True")
+        await client.delete(Pod, "slow", "default")
+        assert (await client.get(Pod, "slow", "default")).metadata.deletion_grace_period_seconds == 600
+        await client.delete(Pod, "slow", "default", grace_period_seconds=1)
+        await wait_gone(client, "slow")
+
+
+async def test_too_much_memory_is_told(config: KubeletConfig) -> None:
+    async with api() as client, running(config, client):
+        hog = container("main", "tail /dev/zero", resources={"limits": {"memory": "16Mi"}})
+        await client.create(pod("hog", containers=[hog], restartPolicy="Never"))
+        found = await wait_for(client, "hog", phase="Failed")
+        state = found.status.container_statuses[0].state
+        assert state is not None
+        assert state.terminated is not None
+        assert (state.terminated.reason, state.terminated.exit_code) == ("OOMKilled", 137)
+        assert found.status.qos_class == "Burstable"
+
+
+async def test_a_pod_that_does_not_fit_is_refused(config: KubeletConfig) -> None:
+    async with api() as client, running(config, client) as kubelet:
+        await until(lambda: (node := kubelet.node()) and node.status.allocatable)
+        greedy = container("main", "true", resources={"requests": {"cpu": "1000"}})
+        await client.create(pod("greedy", containers=[greedy]))
+        found = await wait_for(client, "greedy", phase="Failed")
+        assert found.status.reason == "OutOfcpu"
+        assert found.status.container_statuses == []
+        await client.delete(Pod, "greedy", "default")
+        await wait_gone(client, "greedy")
