@@ -6,6 +6,7 @@ from email.utils import format_datetime
 
 import msgspec
 
+from kybern.api import cron
 from kybern.api.types.batch_v1 import CronJob, CronJobStatus, Job
 from kybern.api.types.core_v1 import ObjectReference
 from kybern.api.types.meta_v1 import ObjectMeta
@@ -14,7 +15,6 @@ from kybern.client.cluster import Cluster
 from kybern.client.objects import Key, controller_reference
 from kybern.client.plan import Create, Delete, Done, Outcome, Plan
 from kybern.client.watches import watch
-from kybern.controllers import cron
 from kybern.trace import Verdict
 
 NAME = "cronjob-controller"

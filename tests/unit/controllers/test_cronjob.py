@@ -1,10 +1,10 @@
 """The CronJob's decisions."""
 
+from kybern.api.cron import parse
 from kybern.api.types.batch_v1 import CronJob, CronJobSpec, CronJobStatus, Job, JobCondition, JobStatus
 from kybern.api.types.core_v1 import ObjectReference
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.base.clock import format_time, parse_time
-from kybern.controllers.cron import parse
 from kybern.controllers.cronjob import SCHEDULED_AT, decide, latest, make_job
 
 CREATED = "2026-01-01T10:00:00Z"

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kybern.controllers.cron import CronError, parse
+from kybern.api.cron import CronError, parse
 
 
 def at(text: str, zone: str = "UTC") -> float:
