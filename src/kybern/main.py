@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from kybern import __version__
 
 if TYPE_CHECKING:
+    from kybern.apiserver.config import ApiServerConfig
     from kybern.client.client import Client
     from kybern.storage.backend import Backend
     from kybern.supervisor.cluster import Options
@@ -101,21 +102,11 @@ class Processes:
             shared_store=options.store not in ("sqlite", "memory"),
         )
 
-        async def serve() -> None:
-            import random
+        self.serve_apiserver(config, options.store, options.data_directory)
 
-            from kybern.apiserver.server import run
-            from kybern.base.clock import SystemClock
-            from kybern.base.ids import RandomIds
-
-            clock = SystemClock()
-            backend = await open_backend(options.store, options.data_directory)
-            try:
-                await run(config, backend, clock, RandomIds(random.SystemRandom()))
-            finally:
-                await backend.close()
-
-        run_until_told(serve())
+    def serve_apiserver(self, config: "ApiServerConfig", store: str, data_directory: Path) -> None:
+        """The API server over the store that was asked for, until told to stop."""
+        run_until_told(serve_apiserver(config, store, data_directory))
 
     def import_controllers(self) -> None:
         importlib.import_module("kybern.controllers.run")
@@ -183,6 +174,21 @@ class Processes:
             )
 
         run_until_told(serve())
+
+
+async def serve_apiserver(config: "ApiServerConfig", store: str, data_directory: Path) -> None:
+    """The API server with its store; ends when cancelled."""
+    import random
+
+    from kybern.apiserver.server import run
+    from kybern.base.clock import SystemClock
+    from kybern.base.ids import RandomIds
+
+    backend = await open_backend(store, data_directory)
+    try:
+        await run(config, backend, SystemClock(), RandomIds(random.SystemRandom()))
+    finally:
+        await backend.close()
 
 
 async def open_backend(store: str, data_directory: Path) -> "Backend":

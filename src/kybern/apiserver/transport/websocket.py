@@ -136,6 +136,18 @@ class WebSocket:
                     await self._connection.write(data)
 
 
+def names_in(headers: Headers) -> list[Subprotocol]:
+    """The subprotocols of a handshake. Kubernetes' `SPDY/3.1+portforward.k8s.io` is no token of RFC 6455 (KEP-4006),
+    so that the core's own reader refuses it."""
+    values = ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    return [cast(Subprotocol, value.strip()) for value in values if value.strip()]
+
+
+class _ServerProtocol(ServerProtocol):
+    def process_subprotocol(self, headers: Headers) -> Subprotocol | None:
+        return self.select_subprotocol(names_in(headers))
+
+
 def accept(
     request: Request,
     subprotocols: Sequence[str],
@@ -153,7 +165,7 @@ def accept(
     def select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         return next((cast(Subprotocol, name) for name in subprotocols if name in offered), None)
 
-    protocol = ServerProtocol(select_subprotocol=select, max_size=message_bytes)
+    protocol = _ServerProtocol(select_subprotocol=select, max_size=message_bytes)
     wire = WireRequest(request.raw_path or request.path, Headers(list(request.headers.items())), method=request.method)
     answer = protocol.accept(wire)
     if answer.status_code != 101:

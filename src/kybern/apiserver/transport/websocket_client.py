@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus
+from websockets.datastructures import Headers as WireHeaders
+from websockets.exceptions import InvalidStatus, NegotiationError
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from kybern.apiserver.exchange import Headers
-from kybern.apiserver.transport.websocket import MESSAGE_BYTES, WebSocket
+from kybern.apiserver.transport.websocket import MESSAGE_BYTES, WebSocket, names_in
 from kybern.base.errors import KybernError, Unreachable
 
 CONNECT_SECONDS: Final = 10.0
@@ -53,6 +54,16 @@ class StreamConnection:
         self._writer.close()
 
 
+class _ClientProtocol(ClientProtocol):
+    def process_subprotocol(self, headers: WireHeaders) -> Subprotocol | None:
+        agreed = names_in(headers)
+        if not agreed:
+            return None
+        if len(agreed) > 1 or agreed[0] not in (self.available_subprotocols or ()):
+            raise NegotiationError(f"unsupported subprotocol: {', '.join(agreed)}")
+        return agreed[0]
+
+
 async def connect(
     url: str,
     *,
@@ -71,7 +82,7 @@ async def connect(
     if uri.secure and tls is None:
         raise ValueError("wss:// needs a TLS context")
     offered = [cast(Subprotocol, name) for name in subprotocols] or None
-    protocol = ClientProtocol(uri, subprotocols=offered, max_size=message_bytes)
+    protocol = _ClientProtocol(uri, subprotocols=offered, max_size=message_bytes)
     try:
         async with asyncio.timeout(timeout_seconds):
             reader, writer = await asyncio.open_connection(

@@ -1,0 +1,162 @@
+"""`kybern apiserver`: the API server alone, with upstream's names for its flags."""
+
+import argparse
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kybern.apiserver.config import ApiServerConfig
+
+NAME = "apiserver"
+HELP = "run the API server alone"
+
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Upstream's names and defaults; what Kybern alone has says so."""
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where Kybern keeps its store and makes missing keys (Kybern's own)"
+    )
+    parser.add_argument(
+        "--store", choices=("sqlite", "memory"), help="which store (Kybern's own); default: sqlite with --data-dir"
+    )
+    parser.add_argument("--etcd-servers", default="", metavar="URL,…", help="an etcd as the store")
+    _add_serving(parser)
+    _add_identity(parser)
+    _add_cluster(parser)
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("serving")
+    group.add_argument("--bind-address", default="0.0.0.0", metavar="IP", help="default: 0.0.0.0")
+    group.add_argument("--secure-port", type=int, default=6443, metavar="PORT", help="default: 6443")
+    group.add_argument("--advertise-address", default="", metavar="IP", help="the endpoint of the Service kubernetes")
+    group.add_argument("--tls-cert-file", type=Path, metavar="FILE", help="default: made in --data-dir")
+    group.add_argument("--tls-private-key-file", type=Path, metavar="FILE")
+    group.add_argument("--max-requests-inflight", type=int, default=400, metavar="N", help="default: 400")
+    group.add_argument("--max-mutating-requests-inflight", type=int, default=200, metavar="N", help="default: 200")
+    group.add_argument("--min-request-timeout", type=int, default=1800, metavar="SECONDS", help="default: 1800")
+    group.add_argument("--audit-log-path", type=Path, metavar="FILE", help="write an audit event for each answer")
+
+
+def _add_identity(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("who may do what")
+    group.add_argument("--client-ca-file", type=Path, metavar="FILE", help="who signs clients' certificates")
+    group.add_argument("--token-auth-file", type=Path, metavar="FILE", help='CSV: token,user,uid,"group1,group2"')
+    group.add_argument(
+        "--anonymous-auth", type=_boolean, default=True, metavar="BOOL", help="let in who shows nothing; default: true"
+    )
+    group.add_argument(
+        "--authorization-mode", default="Node,RBAC", metavar="MODE,…", help="Node, RBAC, AlwaysAllow; default: Node,RBAC"
+    )
+    group.add_argument("--service-account-issuer", default=ISSUER, metavar="URL", help=f"default: {ISSUER}")
+    group.add_argument("--service-account-signing-key-file", type=Path, metavar="FILE")
+    group.add_argument("--service-account-key-file", type=Path, action="append", default=[], metavar="FILE")
+    group.add_argument("--api-audiences", default="", metavar="AUDIENCE,…", help="default: the issuer")
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the cluster")
+    group.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="default: 10.96.0.0/16")
+    group.add_argument(
+        "--service-node-port-range", type=_ports, default=(30000, 32767), metavar="FROM-TO", help="default: 30000-32767"
+    )
+    group.add_argument("--kubelet-client-certificate", type=Path, metavar="FILE")
+    group.add_argument("--kubelet-client-key", type=Path, metavar="FILE")
+    group.add_argument("--kubelet-certificate-authority", type=Path, metavar="FILE")
+    group.add_argument("--event-ttl", type=_seconds, default=3600, metavar="DURATION", help="default: 1h")
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _ports(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    try:
+        ports = int(first), int(last)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of ports like 30000-32767") from None
+    if not 0 < ports[0] <= ports[1] < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of ports")
+    return ports
+
+
+def _seconds(text: str) -> int:
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration like 1h, 30m or 90s")
+    return int(number) * units[unit]
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    if args.etcd_servers:
+        print("kybern apiserver: --etcd-servers: this build has no etcd store; use --data-dir", file=sys.stderr)
+        return 2
+    if args.data_dir is None and (args.store != "memory" or args.tls_cert_file is None):
+        print("kybern apiserver: give --data-dir (or --store=memory with --tls-cert-file)", file=sys.stderr)
+        return 2
+    args.composition.serve_apiserver(_config(args), args.store or "sqlite", args.data_dir)
+    return 0
+
+
+def _config(args: argparse.Namespace) -> "ApiServerConfig":
+    from kybern.apiserver.config import ApiServerConfig
+    from kybern.apiserver.pki import ensure_pki
+
+    advertised = args.advertise_address or (args.bind_address if args.bind_address != "0.0.0.0" else "127.0.0.1")
+    tls_cert, tls_key, client_ca = args.tls_cert_file, args.tls_private_key_file, args.client_ca_file
+    signing, verifying = args.service_account_signing_key_file, tuple(args.service_account_key_file)
+    kubelet = (args.kubelet_client_certificate, args.kubelet_client_key, args.kubelet_certificate_authority)
+    if args.data_dir is not None:
+        url = f"https://{'127.0.0.1' if args.bind_address == '0.0.0.0' else args.bind_address}:{args.secure_port}"
+        pki = ensure_pki(args.data_dir / "pki", _hosts(args, advertised), url)
+        if tls_cert is None:
+            tls_cert, tls_key = pki.certificate("apiserver"), pki.key("apiserver")
+        client_ca = client_ca or pki.authority
+        if signing is None:
+            signing, verifying = pki.key("sa"), (*verifying, pki.directory / "sa.pub")
+        if kubelet[0] is None:
+            name = "apiserver-kubelet-client"
+            kubelet = (pki.certificate(name), pki.key(name), kubelet[2] or pki.authority)
+    return ApiServerConfig(
+        bind_address=args.bind_address,
+        secure_port=args.secure_port,
+        advertise_address=advertised,
+        tls_cert_file=tls_cert,
+        tls_private_key_file=tls_key,
+        client_ca_file=client_ca,
+        token_auth_file=args.token_auth_file,
+        anonymous_auth=args.anonymous_auth,
+        authorization_mode=tuple(args.authorization_mode.split(",")),
+        service_cluster_ip_range=args.service_cluster_ip_range,
+        service_node_port_range=args.service_node_port_range,
+        service_account_issuer=args.service_account_issuer,
+        service_account_signing_key_file=signing,
+        service_account_key_files=verifying,
+        api_audiences=tuple(filter(None, args.api_audiences.split(","))),
+        kubelet_client_certificate=kubelet[0],
+        kubelet_client_key=kubelet[1],
+        kubelet_certificate_authority=kubelet[2],
+        audit_log_path=args.audit_log_path,
+        max_requests_inflight=args.max_requests_inflight,
+        max_mutating_requests_inflight=args.max_mutating_requests_inflight,
+        event_ttl_seconds=args.event_ttl,
+        min_request_timeout_seconds=float(args.min_request_timeout),
+    )
+
+
+def _hosts(args: argparse.Namespace, advertised: str) -> list[str]:
+    """Every name under which clients know the server."""
+    service = str(ipaddress.ip_network(args.service_cluster_ip_range)[1])
+    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    bound = [] if args.bind_address == "0.0.0.0" else [args.bind_address]
+    return ["localhost", *names, os.uname().nodename, "127.0.0.1", service, advertised, *bound]
