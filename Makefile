@@ -11,6 +11,24 @@ $(VENV)/.dev: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+$(VENV)/.run: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -e $(VENV)/.dev || $(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+IMAGES := build/images
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+up: $(VENV)/.run  ## a cluster that runs examples/api-server.yaml, on this machine
+	$(SUDO) scripts/install-debian-packages
+	$(BIN)/python examples/images.py $(IMAGES)
+	$(SUDO) $(BIN)/kybern up
+	$(SUDO) $(BIN)/kybern image import $(IMAGES)/*.tar
+	$(SUDO) $(BIN)/kybern up -f examples/api-server.yaml
+
+down:  ## stop it and leave nothing behind but its data
+	$(SUDO) $(BIN)/kybern down
+
 check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
