@@ -1,11 +1,10 @@
-"""What the runtime has of one Pod, as a value: sandboxes and containers, the newest first. Pure, but for `observe`."""
+"""What the runtime has of one Pod, as a value: sandboxes and containers, the newest first. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kybern.api.types.core_v1 import Pod
-from kybern.kubelet.cri import Runtime, RuntimeFailed
-from kybern.kubelet.labels import CONTAINER_HASH, CONTAINER_NAME, POD_UID, restart_count_of
+from kybern.kubelet.labels import CONTAINER_HASH, CONTAINER_NAME, restart_count_of
 from kybern.kubelet.runtime.views import ContainerState, ContainerStatus, Sandbox
 
 NANOSECONDS = 1_000_000_000
@@ -83,32 +82,3 @@ def sandbox_needed(pod: Pod, observed: PodRuntime) -> tuple[bool, int]:
         len(ready) > 1 or not newest.ready or newest.host_network != host_network or not (host_network or newest.ips)
     )
     return broken, newest.attempt + 1
-
-
-async def observe(runtime: Runtime, uid: str, known: Mapping[str, ContainerStatus]) -> PodRuntime:
-    """Ask the runtime. `known` are statuses of before: what has exited does not change and is not asked for again."""
-    selector = {POD_UID: uid}
-    listed = await runtime.list_sandboxes(selector)
-    sandboxes = sorted(listed, key=lambda sandbox: (sandbox.created_at_ns, sandbox.attempt), reverse=True)
-    if sandboxes:
-        try:
-            sandboxes[0] = await runtime.sandbox_status(sandboxes[0].id)
-        except RuntimeFailed as error:
-            if error.code != "NOT_FOUND":
-                raise
-            del sandboxes[0]  # It went between the two calls.
-    containers = []
-    homes = {}
-    for record in await runtime.list_containers(selector):
-        before = known.get(record.id)
-        homes[record.id] = record.sandbox
-        if before is not None and before.state is ContainerState.EXITED:
-            containers.append(before)
-            continue
-        try:
-            containers.append(await runtime.container_status(record.id))
-        except RuntimeFailed as error:
-            if error.code != "NOT_FOUND":
-                raise
-    containers.sort(key=lambda container: (container.created_at_ns, container.attempt), reverse=True)
-    return PodRuntime(uid, tuple(sandboxes), tuple(containers), homes)

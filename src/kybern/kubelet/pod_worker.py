@@ -23,7 +23,8 @@ from kybern.kubelet.events import PodEvents
 from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import Killer
 from kybern.kubelet.labels import format_pod
-from kybern.kubelet.observed import PodRuntime, observe
+from kybern.kubelet.observe import observe
+from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.pod_actions import SANDBOX_KEY, PodActions, WorkerParts, trace_pod
 from kybern.kubelet.pod_cleanup import clean_pod
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
