@@ -54,6 +54,8 @@ def seconds(text: str) -> float:
 
 def execute(args: argparse.Namespace) -> int:
     """Until interrupted, or until leadership is lost."""
+    import asyncio
+    import signal
     import sys
 
     import uvloop
@@ -74,6 +76,9 @@ def execute(args: argparse.Namespace) -> int:
     )
 
     async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # The lease is let go on the way.
         agent = "kube-controller-manager"
         if args.kubeconfig:
             client = client_from_kubeconfig(args.kubeconfig, user_agent=agent)
@@ -88,6 +93,8 @@ def execute(args: argparse.Namespace) -> int:
     try:
         chosen(config.controllers)
         uvloop.run(main())
+    except* asyncio.CancelledError:
+        status = 0
     except* (KubeconfigError, LeadershipLost, ValueError) as group:
         print(f"kybern controller-manager: {group.exceptions[0]}", file=sys.stderr)
         status = 1

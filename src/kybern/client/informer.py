@@ -115,7 +115,8 @@ class Informer(Generic[T]):
                 if not self._listed:
                     await self._list()
                 await self._watch()
-            except (Expired, Gone) as error:
+            except (Expired, Gone, Timeout) as error:
+                # Timeout: the server knows no revision as new as ours, for its store was restored from a backup.
                 log.info("%s: history is gone, listing anew: %s", self._name, error)
                 self._listed = False
             except Unreachable as error:

@@ -130,3 +130,17 @@ async def test_pages() -> None:
     task.cancel()
     assert len(world.informer.list()) == PAGE_SIZE * 2 + 1
     assert len([path for method, path in world.api.requests]) >= 3
+
+
+async def test_a_store_that_was_restored_from_a_backup_counts(world: World) -> None:
+    for _ in range(10):
+        await world.put("a", "9")
+    await world.sees({"a": "9", "b": "1"})
+    world.api.objects.clear()
+    world.api.history.clear()
+    world.api.revision = 5
+    await world.put("a", "old")
+    await world.api.end_watches()
+    await world.sees({"a": "old"})
+    await world.put("a", "new")
+    await world.sees({"a": "new"})

@@ -100,6 +100,8 @@ class TinyApi:
     def _read(self, request: Request) -> Response:
         if request.path in self.objects:
             return Response(200, orjson.dumps(self.objects[request.path]))
+        if int(request.parameter("resourceVersion") or "0") > self.revision:
+            return status(504, "Timeout", "Too large resource version")
         if request.path.rpartition("/")[2].endswith("s"):
             found = [obj for path, obj in sorted(self.objects.items()) if below(path, request.path)]
             start = int(request.parameter("continue", "0"))
@@ -113,6 +115,8 @@ class TinyApi:
 
     def _watch(self, request: Request) -> Answer:
         after = int(request.parameter("resourceVersion", "0"))
+        if after > self.revision:
+            return status(504, "Timeout", f"Too large resource version: {after}, current: {self.revision}")
         return Stream(self._events(request.path, after))
 
     async def _events(self, collection: str, after: int) -> AsyncIterator[bytes]:
