@@ -4,7 +4,7 @@ Pings are answered and fragments joined here; compression is not offered.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Final, cast
 
 from websockets.datastructures import Headers
@@ -144,6 +144,10 @@ def names_in(headers: Headers) -> list[Subprotocol]:
 
 
 class _ServerProtocol(ServerProtocol):
+    def parse(self) -> Generator[None, None, None]:
+        # The core would wait for the handshake's request, which the transport has read already.
+        return Protocol.parse(self)
+
     def process_subprotocol(self, headers: Headers) -> Subprotocol | None:
         return self.select_subprotocol(names_in(headers))
 

@@ -1,0 +1,140 @@
+"""The node's HTTP API: which path leads where, with upstream's status codes and texts.
+
+Nobody gets past `refusal` who is not the API server or a master of the cluster; this holds for every path.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from kybern.api.types import to_dict
+from kybern.api.types.core_v1 import Pod
+from kybern.base.clock import Clock
+from kybern.kubelet.cri import Runtime, RuntimeFailed
+from kybern.kubelet.pod_spec import find_container
+from kybern.kubelet.server.caller import refusal
+from kybern.kubelet.server.channels import PROTOCOLS
+from kybern.kubelet.server.container_logs import container_logs
+from kybern.kubelet.server.containers import Containers
+from kybern.kubelet.server.exec import Executor, prepare_attach, streams_of
+from kybern.kubelet.server.http import Answer, Request, Response, accept, plain
+from kybern.kubelet.server.metrics import kubelet_metrics
+from kybern.kubelet.server.network import connect_to_pod
+from kybern.kubelet.server.portforward import port_forward
+from kybern.kubelet.server.usage import Rates, read_node_usage, resource_metrics, summary
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+HEALTH = ("healthz", "healthz/ping", "healthz/log", "healthz/syncloop")
+RPC_STATUS = {"NOT_FOUND": 404, "RESOURCE_EXHAUSTED": 429}
+STREAMING = ("GET", "POST")
+
+
+@dataclass
+class Routes:
+    """The handler of the node's server."""
+
+    node_name: str
+    containers: Containers
+    runtime: Runtime
+    executor: Executor
+    clock: Clock
+    directory: Path
+    """On the file system that Pods' data uses."""
+    refuse: Callable[[Request], Response | None] = refusal
+    rates: Rates = field(default_factory=Rates)
+
+    def __post_init__(self) -> None:
+        self._started_at = self.clock.now()
+
+    async def handle(self, request: Request) -> Answer:
+        """Answer any request. Raises nothing but defects."""
+        refused = self.refuse(request)
+        if refused is not None:
+            return refused
+        try:
+            return await self._route(request)
+        except RuntimeFailed as error:
+            return plain(RPC_STATUS.get(error.code, 500), error.rpc_text)
+
+    async def _route(self, request: Request) -> Answer:
+        path = request.path.strip("/")
+        streaming = path.split("/")
+        match streaming:
+            case ["exec" | "attach" as verb, namespace, pod, container]:
+                return await self._stream(request, verb, namespace, pod, "", container)
+            case ["exec" | "attach" as verb, namespace, pod, uid, container]:
+                return await self._stream(request, verb, namespace, pod, uid, container)
+            case ["portForward", namespace, pod]:
+                return await self._port_forward(request, namespace, pod, "")
+            case ["portForward", namespace, pod, uid]:
+                return await self._port_forward(request, namespace, pod, uid)
+        if request.method != "GET":
+            return Response(405, b"405: Method Not Allowed", "text/plain; charset=utf-8", (("Allow", "GET"),))
+        match streaming:
+            case ["containerLogs", namespace, pod, container]:
+                return await container_logs(self.containers, self.clock, request, namespace, pod, container)
+            case ["pods"]:
+                return _pod_list(list(self.containers.pods()))
+            case ["runningpods"]:
+                return _pod_list(await self.containers.running_pods())
+            case ["metrics"]:
+                text = kubelet_metrics(self.node_name, self.containers.pods(), self._started_at)
+                return Response(200, text.encode(), METRICS_TYPE)
+            case ["metrics", "resource"]:
+                node = await asyncio.to_thread(read_node_usage, self.directory, self.clock.now())
+                text = resource_metrics(node, self.containers.pods(), await self.containers.stats())
+                return Response(200, text.encode(), METRICS_TYPE)
+            case ["stats", "summary"] | ["stats"]:
+                node = await asyncio.to_thread(read_node_usage, self.directory, self.clock.now())
+                stats = await self.containers.stats()
+                told = summary(self.node_name, node, self.containers.pods(), stats, self.rates)
+                return Response(200, orjson.dumps(told))
+        return plain(200, "ok") if path in HEALTH else plain(404, "404: Page Not Found")
+
+    async def _stream(self, request: Request, verb: str, namespace: str, name: str, uid: str, container: str) -> Answer:
+        if request.method not in STREAMING:
+            return plain(405, "405: Method Not Allowed")
+        try:
+            streams = streams_of(request)
+        except ValueError as error:
+            return plain(400, str(error))
+        pod = self.containers.find(namespace, name)
+        if pod is None:
+            return plain(404, "pod does not exist")
+        right = find_container(pod, container) is not None and uid in ("", pod.metadata.uid)
+        id = self.containers.running(pod, container) if right else None
+        if id is None:
+            return plain(500, f'container not found ("{container}")')
+        if verb == "attach":
+            serve = await prepare_attach(self.runtime, id, streams)
+        else:
+            serve = await self.executor.prepare(id, request.query.get("command", ()), streams)
+        return accept(request, PROTOCOLS, serve, required=True)
+
+    async def _port_forward(self, request: Request, namespace: str, name: str, uid: str) -> Answer:
+        if request.method not in STREAMING:
+            return plain(405, "405: Method Not Allowed")
+        pod = self.containers.find(namespace, name)
+        if pod is None:
+            return plain(404, "pod does not exist")
+        if uid not in ("", pod.metadata.uid):
+            return plain(404, "pod not found")
+        network = await self.containers.network(pod)
+        if network is None:
+            return plain(500, f"failed to find sandboxID for pod {name}_{namespace}({pod.metadata.uid})")
+        sandbox, space = network.sandbox, network.namespace
+        return port_forward(request, lambda port: connect_to_pod(space, port), sandbox, "")
+
+
+def _pod_list(pods: list[Pod]) -> Response:
+    told = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [_bare(pod) for pod in pods]}
+    return Response(200, orjson.dumps(told))
+
+
+def _bare(pod: Pod) -> dict[str, object]:
+    """Items of a list carry neither kind nor version."""
+    plain = to_dict(pod)
+    return {name: value for name, value in plain.items() if name not in ("kind", "apiVersion")}
