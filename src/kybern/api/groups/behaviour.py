@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from kybern.api.resource import Change, Column, FieldError, Object, Resource, Subresource
+from kybern.api.schema import codec
 
 if TYPE_CHECKING:
     from kybern.api.registry import Names, SubresourceNames
@@ -37,9 +41,8 @@ class Behaviour:
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     generation: Callable[[Object, Object], bool] | None = None
     """(new, old) -> the desired state changed; None: the kind has no generation."""
-    empty_status: Mapping[str, Any] | None = field(default_factory=dict)
-    """What creation leaves of the status where there is a status subresource; None: what the client sent."""
-    default: Callable[[Object], None] | None = None
+    keeps_status: bool = False
+    """Creation takes the status that the client sent (Nodes register so); otherwise it starts empty."""
     prepare_create: Prepare | None = None
     prepare_update: PrepareUpdate | None = None
     prepare_status: PrepareUpdate | None = None
@@ -120,9 +123,8 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         row_conditions=b.row_conditions,
         selectable_fields=b.selectable_fields,
         has_generation=b.generation is not None,
-        has_status=has_status and b.empty_status is not None,
-        default=b.default,
-        prepare_create=_prepare_create(b, has_status),
+        has_status=has_status and not b.keeps_status,
+        prepare_create=_prepare_create(b, _empty_status(names) if has_status and not b.keeps_status else None),
         prepare_update=_prepare_update(b, has_status),
         validate_name=b.validate_name,
         validate_on_update=b.validate_on_update,
@@ -135,10 +137,26 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
     )
 
 
-def _prepare_create(b: Behaviour, has_status: bool) -> Prepare:
+def _empty_status(names: "Names") -> Callable[[], Object]:
+    """Makes what upstream's encoding shows of a status that nothing was written to yet (`{"replicas": 0}`)."""
+
+    @cache
+    def encoded() -> bytes:
+        api_version = f"{names.group}/{names.version}" if names.group else names.version
+        blank = {"apiVersion": api_version, "kind": names.kind, "metadata": {}}
+        return orjson.dumps(codec(api_version, names.kind).default(blank).get("status", {}))
+
+    def make() -> Object:
+        status: Object = orjson.loads(encoded())
+        return status
+
+    return make
+
+
+def _prepare_create(b: Behaviour, empty_status: Callable[[], Object] | None) -> Prepare:
     def prepare_create(obj: Object, change: Change) -> None:
-        if has_status and b.empty_status is not None:
-            obj["status"] = dict(b.empty_status)
+        if empty_status is not None:
+            obj["status"] = empty_status()
         if b.generation is not None:
             obj["metadata"]["generation"] = 1
         if b.prepare_create is not None:

@@ -3,14 +3,14 @@
 from functools import cache
 from typing import Any
 
-from kybern.api.openapi.schemas import structure
+from kybern.api.schema.structure import definitions
 from kybern.api.patch.strategic import Field
 
 
 @cache
 def field(type_name: str, name: str) -> Field:
     """Field() for what the structure does not know (members of maps, unknown types)."""
-    described = (structure().get(type_name) or {}).get("f", {}).get(name)
+    described = (definitions().get(type_name) or {}).get("f", {}).get(name)
     if described is None:
         return Field()
     hints = described.get("x") or {}

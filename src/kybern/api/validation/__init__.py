@@ -2,10 +2,13 @@
 
 One module per part of the API; each offers generators of FieldErrors with upstream's words, paths and reasons."""
 
+from collections.abc import Iterator
+
+from kybern.api import registry
 from kybern.api.resource import FieldError, Object, Resource
 from kybern.api.validation import names
 from kybern.api.validation.field import causes, invalid_message
-from kybern.api.validation.metadata import validate_metadata, validate_metadata_update
+from kybern.api.validation.metadata import validate_kube_finalizers, validate_metadata, validate_metadata_update
 
 __all__ = ["causes", "invalid_message", "validate_create", "validate_subresource_update", "validate_update"]
 
@@ -17,6 +20,7 @@ def validate_create(resource: Resource, obj: Object) -> list[FieldError]:
     """
     check_name = resource.validate_name or names.subdomain_name
     errors = list(validate_metadata(obj["metadata"], resource.namespaced, check_name))
+    errors += _finalizers(resource, obj)
     errors += resource.validate(obj)
     return errors or list(validate_metadata(obj["metadata"], resource.namespaced, names.path_segment_name))
 
@@ -40,4 +44,17 @@ def _validate_common(resource: Resource, new: Object, old: Object) -> list[Field
     errors = list(validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name))
     changes = list(validate_metadata_update(new["metadata"], old["metadata"]))
     # Upstream's registry and each kind check the change: clients see such a cause twice.
-    return [*errors, *changes, *changes]
+    return [*errors, *changes, *changes, *_finalizers(resource, new)]
+
+
+_COMMON_ONLY = frozenset(("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"))
+
+
+def _finalizers(resource: Resource, obj: Object) -> Iterator[FieldError]:
+    """Custom resources and a few groups ask no more of metadata than what is common to all."""
+    if resource.group not in _COMMON_ONLY and is_builtin(resource):
+        yield from validate_kube_finalizers(obj["metadata"].get("finalizers"), "metadata.finalizers")
+
+
+def is_builtin(resource: Resource) -> bool:
+    return registry.find(resource.group, resource.version, resource.plural) is resource

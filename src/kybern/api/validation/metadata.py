@@ -111,6 +111,20 @@ def validate_finalizers(finalizers: Sequence[str] | None, path: str) -> Iterator
         yield invalid(path, finalizers, f"finalizer {_ORPHAN} and {_FOREGROUND} cannot be both set")
 
 
+STANDARD_FINALIZERS = ("kubernetes", _ORPHAN, _FOREGROUND)
+
+
+def validate_kube_finalizers(finalizers: Sequence[str] | None, path: str) -> Iterator[FieldError]:
+    """What most built-in kinds ask beyond the common rule: Kubernetes' own finalizers, or ones with a domain."""
+    for index, finalizer in enumerate(finalizers or ()):
+        yield from validate_kube_finalizer(finalizer, f"{path}[{index}]")
+
+
+def validate_kube_finalizer(finalizer: str, path: str) -> Iterator[FieldError]:
+    if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+        yield invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+
+
 def _managed_fields(entries: Sequence[Object] | None, path: str) -> Iterator[FieldError]:
     for index, entry in enumerate(entries or ()):
         at = f"{path}[{index}]"

@@ -149,7 +149,14 @@ def _deployment_strategy(strategy: Object) -> Iterator[FieldError]:
         else:
             yield from _rolling_deployment(rolling, f"{path}.rollingUpdate")
     else:
-        yield not_supported(path, strategy, ("Recreate", "RollingUpdate"))
+        yield not_supported(path, _shown(kind, rolling), ("Recreate", "RollingUpdate"))
+
+
+def _shown(kind: str, rolling: Object | None) -> Object:
+    """Upstream shows its internal strategy, which has no JSON names."""
+    keys = ("maxUnavailable", "maxSurge")
+    shown = None if rolling is None else {key[0].upper() + key[1:]: rolling.get(key) for key in keys}
+    return {"Type": kind, "RollingUpdate": shown}
 
 
 def _rolling_deployment(rolling: Object, path: str) -> Iterator[FieldError]:
@@ -232,7 +239,8 @@ def _daemon_strategy(strategy: Object) -> Iterator[FieldError]:
                 return
             yield from _rolling_daemon(rolling, f"{path}.rollingUpdate")
         case _:
-            yield not_supported(path, strategy, ("OnDelete", "RollingUpdate"))
+            shown = _shown(strategy.get("type") or "", strategy.get("rollingUpdate"))
+            yield not_supported(path, shown, ("RollingUpdate", "OnDelete"))
 
 
 def _rolling_daemon(rolling: Object, path: str) -> Iterator[FieldError]:

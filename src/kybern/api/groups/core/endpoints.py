@@ -16,13 +16,6 @@ COLUMNS = (
 _SHOWN = 3
 
 
-def default(obj: Object) -> None:
-    for subset in obj.get("subsets") or ():
-        for port in subset.get("ports") or ():
-            if not port.get("protocol"):
-                port["protocol"] = "TCP"
-
-
 def cells(obj: Object, now: float) -> Sequence[Any]:
     return obj["metadata"]["name"], _addresses(obj.get("subsets") or ()), age(obj, now)
 
@@ -54,7 +47,6 @@ BEHAVIOUR = {
     "Endpoints": Behaviour(
         columns=COLUMNS,
         cells=cells,
-        default=default,
         validate=lambda obj: list(validate_endpoints(obj)),
         warnings=_warnings,
         create_on_update=True,

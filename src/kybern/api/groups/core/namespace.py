@@ -22,12 +22,6 @@ _NAME_LABEL = "kubernetes.io/metadata.name"
 _FINALIZER = "kubernetes"
 
 
-def default(obj: Object) -> None:
-    name = obj["metadata"].get("name")
-    if name:
-        obj["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), _NAME_LABEL: name}
-
-
 def prepare_create(obj: Object, change: Change) -> None:
     obj["status"] = {"phase": "Active"}
     obj["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), _NAME_LABEL: obj["metadata"].get("name", "")}
@@ -56,7 +50,6 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         selectable_fields={"status.phase": lambda obj: (obj.get("status") or {}).get("phase") or ""},
-        default=default,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
         validate=lambda obj: list(validate_namespace(obj)),

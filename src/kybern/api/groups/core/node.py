@@ -23,15 +23,6 @@ COLUMNS = (
 _ROLE_PREFIX, _ROLE = "node-role.kubernetes.io/", "kubernetes.io/role"
 
 
-def default(obj: Object) -> None:
-    status = obj.get("status") or {}
-    if status.get("capacity") and not status.get("allocatable"):
-        status["allocatable"] = dict(status["capacity"])
-    spec = obj.get("spec") or {}
-    if spec.get("podCIDR") and not spec.get("podCIDRs"):
-        spec["podCIDRs"] = [spec["podCIDR"]]
-
-
 def cells(obj: Object, now: float) -> Sequence[Any]:
     status = obj.get("status") or {}
     info = status.get("nodeInfo") or {}
@@ -78,8 +69,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         selectable_fields={"spec.unschedulable": _unschedulable},
-        empty_status=None,
-        default=default,
+        keeps_status=True,
         prepare_update=prepare_update,
         validate=lambda obj: list(validate_node(obj)),
         validate_update=lambda new, old: list(validate_node_update(new, old)),

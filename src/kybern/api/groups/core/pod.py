@@ -5,7 +5,6 @@ from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, SubresourceBehaviour, keep, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column, seconds, since
-from kybern.api.groups.core.pod_defaults import default_pod
 from kybern.api.groups.core.qos import qos_class
 from kybern.api.resource import Change, Column, FieldError, Object
 
@@ -300,7 +299,6 @@ BEHAVIOUR = {
             "status.nominatedNodeName": _status("nominatedNodeName"),
         },
         generation=spec_changed,
-        default=default_pod,
         prepare_create=prepare_create,
         prepare_status=prepare_status,
         validate=_validate,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from kybern.api.groups.behaviour import Behaviour
 from kybern.api.groups.columns import NAME, names_and_images
-from kybern.api.groups.core.pod_defaults import default_template
 from kybern.api.resource import Column, FieldError, Object
 from kybern.api.selectors import format_map
 
@@ -33,7 +32,6 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         generation=lambda new, old: new.get("template") != old.get("template"),
-        default=lambda obj: default_template(obj.get("template")),
         validate=_validate,
         create_on_update=True,
     )

@@ -15,7 +15,6 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
-from kybern.api.groups.core.pod_defaults import default_template
 from kybern.api.resource import Object
 from kybern.api.selectors import format_map
 from kybern.api.validation.workloads import validate_replicas_status, validate_replication_controller
@@ -30,19 +29,6 @@ COLUMNS = (
     IMAGES,
     column("Selector", "core.v1.ReplicationControllerSpec.selector", priority=1),
 )
-
-
-def default(obj: Object) -> None:
-    """Labels and selector follow from the template's labels."""
-    spec = obj.setdefault("spec", {})
-    template = spec.get("template")
-    labels = ((template or {}).get("metadata") or {}).get("labels")
-    if labels:
-        if not spec.get("selector"):
-            spec["selector"] = dict(labels)
-        if not obj["metadata"].get("labels"):
-            obj["metadata"]["labels"] = dict(labels)
-    default_template(template)
 
 
 def cells(obj: Object, now: float) -> Sequence[Any]:
@@ -64,8 +50,6 @@ BEHAVIOUR = {
         cells=cells,
         selectable_fields={"status.replicas": lambda obj: str(status(obj, "replicas"))},
         generation=spec_changed,
-        empty_status={"replicas": 0},
-        default=default,
         validate=lambda obj: list(validate_replication_controller(obj)),
         validate_status=lambda new, old: list(validate_replicas_status(new, old)),
     )

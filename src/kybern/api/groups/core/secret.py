@@ -1,6 +1,5 @@
-"""Secret: stringData is folded into data, the type is for ever."""
+"""Secret."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,15 +16,6 @@ COLUMNS = (
 )
 
 
-def default(obj: Object) -> None:
-    strings = obj.pop("stringData", None)
-    if strings:
-        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in strings.items()}
-        obj["data"] = {**(obj.get("data") or {}), **encoded}
-    if not obj.get("type"):
-        obj["type"] = "Opaque"
-
-
 def cells(obj: Object, now: float) -> Sequence[Any]:
     return obj["metadata"]["name"], obj.get("type", ""), len(obj.get("data") or ()), age(obj, now)
 
@@ -35,7 +25,6 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         selectable_fields={"type": lambda obj: obj.get("type") or ""},
-        default=default,
         validate=lambda obj: list(validate_secret(obj)),
         validate_update=lambda new, old: list(validate_secret_update(new, old)),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, keep
 from kybern.api.groups.columns import AGE, NAME, NONE, UNKNOWN, age, column
-from kybern.api.groups.core.service_fields import drop_unused, patch_allocated
+from kybern.api.groups.core.service_fields import drop_unused, normalize_cluster_ips, patch_allocated
 from kybern.api.resource import Change, Object
 from kybern.api.selectors import format_map
 from kybern.api.validation.core.service import validate_service, validate_service_status, validate_service_update
@@ -21,44 +21,14 @@ COLUMNS = (
     column("Selector", "core.v1.ServiceSpec.selector", priority=1),
 )
 
-_AFFINITY_SECONDS = 10800
-
-
-def default(obj: Object) -> None:
-    spec = obj.setdefault("spec", {})
-    kind = spec.setdefault("type", "ClusterIP") or "ClusterIP"
-    spec["type"] = kind
-    if not spec.get("sessionAffinity"):
-        spec["sessionAffinity"] = "None"
-    if spec["sessionAffinity"] == "None":
-        spec.pop("sessionAffinityConfig", None)
-    elif spec["sessionAffinity"] == "ClientIP":
-        config = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
-        if config.get("timeoutSeconds") is None:
-            spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": _AFFINITY_SECONDS}}
-    for port in spec.get("ports") or ():
-        if not port.get("protocol"):
-            port["protocol"] = "TCP"
-        if port.get("targetPort") in (None, 0, ""):
-            port["targetPort"] = port.get("port", 0)
-    if kind in ("NodePort", "LoadBalancer") and not spec.get("externalTrafficPolicy"):
-        spec["externalTrafficPolicy"] = "Cluster"
-    if kind in ("NodePort", "LoadBalancer", "ClusterIP") and not spec.get("internalTrafficPolicy"):
-        spec["internalTrafficPolicy"] = "Cluster"
-    if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
-        spec["allocateLoadBalancerNodePorts"] = True
-    for ingress in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
-        if kind == "LoadBalancer" and ingress.get("ip") and ingress.get("ipMode") is None:
-            ingress["ipMode"] = "VIP"
-
 
 def prepare_create(obj: Object, change: Change) -> None:
-    obj["status"] = {"loadBalancer": {}}
-    drop_unused(obj, None)
+    normalize_cluster_ips(obj, None)
 
 
 def prepare_update(new: Object, old: Object, change: Change) -> None:
     patch_allocated(new, old)
+    normalize_cluster_ips(new, old)
     drop_unused(new, old)
 
 
@@ -120,7 +90,6 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         selectable_fields={"spec.clusterIP": _spec("clusterIP"), "spec.type": _spec("type")},
-        default=default,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
         prepare_status=prepare_status,

@@ -3,6 +3,24 @@
 from kybern.api.resource import Object
 
 
+def normalize_cluster_ips(new: Object, old: Object | None) -> None:
+    """clusterIP is the first of clusterIPs: clients that know only one of them need not set the other."""
+    after = new.setdefault("spec", {})
+    address, addresses = after.get("clusterIP") or "", after.get("clusterIPs") or []
+    if old is None:
+        if address and not addresses:
+            after["clusterIPs"] = [address]
+        return
+    before = old.get("spec") or {}
+    known, known_all = before.get("clusterIP") or "", before.get("clusterIPs") or []
+    if address != known and addresses == known_all:
+        after["clusterIPs"] = [address] if address else []
+    elif address == known and addresses != known_all and not addresses:
+        after["clusterIP"] = ""
+    if not after.get("clusterIPs"):
+        after.pop("clusterIPs", None)
+
+
 def patch_allocated(new: Object, old: Object) -> None:
     """An update that leaves out what was allocated keeps it, as long as the type still needs it."""
     before, after = old.get("spec") or {}, new.setdefault("spec", {})
@@ -33,12 +51,10 @@ def _keep_node_ports(after: Object, before: Object) -> None:
             taken.add(number)
 
 
-def drop_unused(new: Object, old: Object | None) -> None:
+def drop_unused(new: Object, old: Object) -> None:
     """What an update does not touch, though the new type has no use for it, goes."""
     after = new.setdefault("spec", {})
-    before = ((old or {}).get("spec") or {}) if old else {}
-    if old is None:
-        return
+    before = old.get("spec") or {}
     if _has_cluster_ip(before) and not _has_cluster_ip(after):
         _drop_same(after, before, "clusterIP", "clusterIPs")
         _drop_same(after, before, "ipFamilies", "ipFamilyPolicy")

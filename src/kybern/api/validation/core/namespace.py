@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.field import each_invalid, invalid
-
-_STANDARD = ("kubernetes", "orphan", "foregroundDeletion")
+from kybern.api.validation.metadata import validate_kube_finalizer
 
 
 def validate_finalizer_name(name: str, path: str) -> Iterator[FieldError]:
     """A Namespace's finalizer: one of Kubernetes' own, or one with a domain."""
     yield from each_invalid(path, name, names.qualified_name(name))
-    if "/" not in name and name not in _STANDARD:
-        yield invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")
+    yield from validate_kube_finalizer(name, path)
 
 
 def validate_namespace(obj: Object) -> Iterator[FieldError]:

@@ -263,9 +263,7 @@ def _health_check(spec: Object) -> Iterator[FieldError]:
         if port:
             detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
             yield invalid(path, port, detail)
-    elif not port:
-        yield required(path)
-    else:
+    elif port:  # An absent one is still to be allocated.
         yield from each_invalid(path, port, names.port_number(port))
 
 

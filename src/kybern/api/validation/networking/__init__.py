@@ -1,0 +1,1 @@
+"""Rules of networking.k8s.io. Source: pkg/apis/networking/validation."""
