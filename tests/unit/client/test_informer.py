@@ -101,6 +101,7 @@ async def test_never_steps_back(world: World) -> None:
     await world.put("a", "2")
     await world.sees({"a": "2", "b": "1"})
     old = {"metadata": {"name": "a", "namespace": "default", "uid": "u", "resourceVersion": "11"}, "data": {"v": "1"}}
+    world.api.revision += 1
     await world.api._tell("MODIFIED", f"{BASE}/a", old)
     await world.put("b", "2")
     await world.sees({"a": "2", "b": "2"})

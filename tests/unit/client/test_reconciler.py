@@ -77,8 +77,12 @@ async def set_count(api: TinyApi, count: int) -> None:
 
 async def test_converges_and_acts_once() -> None:
     api = TinyApi()
+    api.lag_seconds["secrets"] = 0.1
     await set_count(api, 20)
     async with running(api):
+        await until(lambda: len(paths(api, SECRETS)) == 20)
+        await set_count(api, 20)  # Wakes the key while the cache does not show the Secrets yet.
+        await asyncio.sleep(0.05)
         await until(lambda: len(paths(api, SECRETS)) == 20)
         await set_count(api, 3)
         await until(lambda: len(paths(api, SECRETS)) == 3)

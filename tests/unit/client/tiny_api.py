@@ -19,6 +19,8 @@ class TinyApi:
         self.oldest = 0
         self.faults: list[Response] = []
         self.requests: list[tuple[str, str]] = []
+        self.lag_seconds: dict[str, float] = {}
+        """How late the watches of a resource are."""
         self._changed = asyncio.Condition()
         self._generation = 0
 
@@ -126,6 +128,7 @@ class TinyApi:
             return
         generation = self._generation
         while generation == self._generation:
+            await asyncio.sleep(self.lag_seconds.get(collection.rpartition("/")[2], 0))
             for revision, event, path, obj in self.history:
                 if revision > after and below(path, collection):
                     yield orjson.dumps({"type": event, "object": obj}) + b"\n"
