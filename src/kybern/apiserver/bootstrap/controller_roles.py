@@ -5,7 +5,7 @@ Source: kubernetes/kubernetes plugin/pkg/auth/authorizer/rbac/bootstrappolicy/co
 """
 
 from kybern.api.resource import Object
-from kybern.apiserver.bootstrap.rules import EVENTS, READ, account, cluster_binding, cluster_role, rule
+from kybern.apiserver.bootstrap.rules import EVENTS, READ, account, cluster_binding, cluster_role, rule, user
 
 PREFIX = "system:controller:"
 
@@ -245,3 +245,10 @@ def controller_roles() -> list[Object]:
 
 def controller_bindings() -> list[Object]:
     return [cluster_binding(PREFIX + name, [account(name)]) for name in CONTROLLERS]
+
+
+def manager_bindings() -> list[Object]:
+    """Kybern's controllers act as the manager itself, so it has the roles of all of them. Upstream asks the same of a
+    manager without --use-service-account-credentials."""
+    manager = [user("system:kube-controller-manager")]
+    return [cluster_binding(PREFIX + name, manager, name=f"kybern:controller:{name}") for name in CONTROLLERS]
