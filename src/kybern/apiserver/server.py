@@ -15,6 +15,10 @@ from kybern.apiserver.authentication.authenticator import Authenticator, TokenAu
 from kybern.apiserver.authentication.certificate import Certificates
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.authorization.authorizer import AlwaysAllow, Authorizer, Decider, Superusers
+from kybern.apiserver.authorization.node import NodeAuthorizer
+from kybern.apiserver.authorization.rbac import Rbac
+from kybern.apiserver.bootstrap.aggregation import Aggregation
+from kybern.apiserver.bootstrap.cluster import Bootstrap
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
@@ -53,6 +57,7 @@ class ApiServer:
         self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
         self.in_flight = InFlight(config.max_requests_inflight, config.max_mutating_requests_inflight)
         self.metrics = Metrics(self._object_counts, lambda: self.in_flight.counts, self._watch_counts)
+        self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
         self.authorizer = Authorizer(self._deciders())
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
         self.life.admission = Chain(plugins(self))
@@ -73,6 +78,10 @@ class ApiServer:
         """Load the store, then follow it."""
         await self.cache.load()
         self._tasks = [asyncio.create_task(self.cache.run()), asyncio.create_task(self.cache.run_timers())]
+        await Bootstrap(self.life, self.served).run()
+        aggregation = Aggregation(self.life, self.served)
+        await aggregation.settle()
+        self._tasks.append(asyncio.create_task(aggregation.run()))
         self.ready = True
 
     async def run(self) -> None:
@@ -102,7 +111,15 @@ class ApiServer:
         return self.paths.answer(call)
 
     def _deciders(self) -> list[Decider]:
-        return [AlwaysAllow()] if "AlwaysAllow" in self.config.authorization_mode else [Superusers()]
+        modes = self.config.authorization_mode
+        if "AlwaysAllow" in modes:
+            return [AlwaysAllow()]
+        deciders: list[Decider] = [Superusers()]
+        if "Node" in modes:
+            deciders.append(NodeAuthorizer(self.cache))
+        if "RBAC" in modes:
+            deciders.append(self.rbac)
+        return deciders
 
     def _tokens(self) -> list[TokenAuthenticator]:
         tokens: list[TokenAuthenticator] = []

@@ -19,6 +19,10 @@ class Decider(Protocol):
         """Why it was not allowed, "" for nothing to say."""
         ...
 
+    def remembers(self, user: User, info: RequestInfo) -> bool:
+        """Whether the decision holds until `Authorizer.forget`."""
+        ...
+
 
 class Superusers:
     """The group that may do everything, so that no mistake in roles locks everyone out."""
@@ -29,6 +33,9 @@ class Superusers:
     def reason(self, user: User, info: RequestInfo) -> str:
         return ""
 
+    def remembers(self, user: User, info: RequestInfo) -> bool:
+        return True
+
 
 class AlwaysAllow:
     """`--authorization-mode=AlwaysAllow`."""
@@ -38,6 +45,9 @@ class AlwaysAllow:
 
     def reason(self, user: User, info: RequestInfo) -> str:
         return ""
+
+    def remembers(self, user: User, info: RequestInfo) -> bool:
+        return True
 
 
 class Authorizer:
@@ -55,9 +65,10 @@ class Authorizer:
         known = self._remembered.get(key)
         if known is None:
             known = any(decider.allows(user, info) for decider in self._deciders)
-            if len(self._remembered) >= REMEMBERED_LIMIT:
-                self._remembered.clear()
-            self._remembered[key] = known
+            if all(decider.remembers(user, info) for decider in self._deciders):
+                if len(self._remembered) >= REMEMBERED_LIMIT:
+                    self._remembered.clear()
+                self._remembered[key] = known
         return known
 
     def forget(self) -> None:

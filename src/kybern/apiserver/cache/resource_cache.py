@@ -98,7 +98,7 @@ class ResourceCache:
                 return [version] if version is not None and selection.takes(version) else []
         node = selection.exact(NODE_FIELD)
         if node:
-            keys: Sequence[str] = sorted(self._by_node.get(node, ()))
+            keys: Sequence[str] = self.keys_on_node(node)
         else:
             keys = self.keys_in(selection.namespace)
         objects = self.objects
@@ -112,6 +112,10 @@ class ResourceCache:
             return self.keys
         low = bisect_left(self.keys, namespace + "/")
         return self.keys[low : bisect_left(self.keys, namespace + "0", low)]
+
+    def keys_on_node(self, node: str) -> list[str]:
+        """Sorted keys of what `spec.nodeName` places there."""
+        return sorted(self._by_node.get(node, ()))
 
     def since(self, revision: int) -> Iterator[Change]:
         """Changes after a revision, oldest first. Raises Expired when the window does not reach back that far."""

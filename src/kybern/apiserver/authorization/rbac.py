@@ -1,0 +1,119 @@
+"""RBAC: who is bound to which roles, read from the caches and compiled when first asked.
+
+Invariant: what is compiled here follows from the caches as they are now; a change of a role or binding drops it all.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kybern.api.resource import Object
+from kybern.apiserver.authorization.rules import Rule, compile_rules
+from kybern.apiserver.cache.cache import Cache
+from kybern.apiserver.cache.change import Change
+from kybern.apiserver.cache.resource_cache import ResourceCache
+from kybern.apiserver.request_info import RequestInfo
+from kybern.apiserver.user import SERVICE_ACCOUNT_PREFIX, User
+
+GROUP = "rbac.authorization.k8s.io"
+_SUBJECT_USER, _SUBJECT_GROUP = "u", "g"
+
+Subject = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One binding's role for one subject."""
+
+    rules: tuple[Rule, ...]
+    raw: tuple[Object, ...]
+    missing: str
+    """The name of the role where it does not exist."""
+
+
+class Rbac:
+    """`changed` is called whenever decisions may have changed."""
+
+    def __init__(self, cache: Cache, changed: Callable[[], None]) -> None:
+        self._cluster_roles = cache[f"clusterroles.{GROUP}"]
+        self._roles = cache[f"roles.{GROUP}"]
+        self._cluster_bindings = cache[f"clusterrolebindings.{GROUP}"]
+        self._bindings = cache[f"rolebindings.{GROUP}"]
+        self._changed = changed
+        self._index: dict[str, dict[Subject, list[Grant]]] | None = None
+        for each in (self._cluster_roles, self._roles, self._cluster_bindings, self._bindings):
+            each.listen(self._forget)
+
+    def allows(self, user: User, info: RequestInfo) -> bool:
+        namespace = info.namespace if info.is_resource else ""
+        return any(rule.allows(info) for rule in self.rules_for(user, namespace))
+
+    def reason(self, user: User, info: RequestInfo) -> str:
+        missing = sorted({f'"{grant.missing}"' for grant in self._grants(user, info.namespace) if grant.missing})
+        return f"RBAC: clusterrole.rbac.authorization.k8s.io {' '.join(missing)} not found" if missing else ""
+
+    def remembers(self, user: User, info: RequestInfo) -> bool:
+        return True
+
+    def rules_for(self, user: User, namespace: str) -> Iterator[Rule]:
+        """All rules that hold for a user in a namespace ("": cluster-wide ones only)."""
+        for grant in self._grants(user, namespace):
+            yield from grant.rules
+
+    def raw_rules_for(self, user: User, namespace: str) -> Iterator[Object]:
+        """The same in JSON form."""
+        for grant in self._grants(user, namespace):
+            yield from grant.raw
+
+    def rules_of(self, kind: str, name: str, namespace: str) -> list[Object] | None:
+        """The rules of a Role or ClusterRole in JSON form; None where there is no such role."""
+        cache = self._cluster_roles if kind == "ClusterRole" else self._roles
+        version = cache.objects.get(name if kind == "ClusterRole" else f"{namespace}/{name}")
+        return None if version is None else version.parse(cache.head).get("rules") or []
+
+    def _grants(self, user: User, namespace: str) -> Iterator[Grant]:
+        index = self._index if self._index is not None else self._build()
+        subjects = [(_SUBJECT_USER, user.name), *((_SUBJECT_GROUP, group) for group in user.groups)]
+        for scope in ("", namespace) if namespace else ("",):
+            of_scope = index.get(scope)
+            if of_scope:
+                for subject in subjects:
+                    yield from of_scope.get(subject, ())
+
+    def _forget(self, change: Change) -> None:
+        self._index = None
+        self._changed()
+
+    def _build(self) -> dict[str, dict[Subject, list[Grant]]]:
+        index: dict[str, dict[Subject, list[Grant]]] = {}
+        compiled: dict[tuple[str, str, str], Grant] = {}
+        for cache in (self._cluster_bindings, self._bindings):
+            for version in cache.objects.values():
+                self._add(index, compiled, cache, version.parse(cache.head))
+        self._index = index
+        return index
+
+    def _add(
+        self,
+        index: dict[str, dict[Subject, list[Grant]]],
+        compiled: dict[tuple[str, str, str], Grant],
+        cache: ResourceCache,
+        binding: Object,
+    ) -> None:
+        namespace = binding["metadata"].get("namespace", "")
+        ref = binding["roleRef"]
+        key = (ref["kind"], ref["name"], namespace if ref["kind"] == "Role" else "")
+        grant = compiled.get(key)
+        if grant is None:
+            rules = self.rules_of(*key)
+            grant = Grant(compile_rules(rules), tuple(rules or ()), ref["name"] if rules is None else "")
+            compiled[key] = grant
+        for subject in binding.get("subjects") or ():
+            of_scope = index.setdefault(namespace, {})
+            of_scope.setdefault(_subject(subject, namespace), []).append(grant)
+
+
+def _subject(subject: Object, namespace: str) -> Subject:
+    kind, name = subject["kind"], subject["name"]
+    if kind == "ServiceAccount":
+        return _SUBJECT_USER, f"{SERVICE_ACCOUNT_PREFIX}{subject.get('namespace') or namespace}:{name}"
+    return (_SUBJECT_GROUP if kind == "Group" else _SUBJECT_USER), name
