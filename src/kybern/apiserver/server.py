@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kybern.api.registry import RESOURCES
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.plugins import plugins
 from kybern.apiserver.audit import Audit, LogFile
 from kybern.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
@@ -60,7 +61,9 @@ class ApiServer:
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
         self.authorizer = Authorizer(self._deciders())
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
-        self.life.admission = Chain(plugins(self))
+        self.life.admission = Chain(
+            plugins(Lookup(self.cache), ids, self.authorizer, self.rbac, config.authorization_mode)
+        )
         self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
         self.router = Router(self.surroundings, SPECIAL)
         address = f"{config.advertise_address}:{config.secure_port}"
