@@ -9,7 +9,8 @@ import pytest
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Container, Probe
 from kybern.kubelet.cri import Runtime
-from kybern.kubelet.probes.prober import ProbeFailed, run_probe
+from kybern.kubelet.probes.outcome import Verdict
+from kybern.kubelet.probes.runners import run_probe
 
 HOST = "127.0.0.1"
 
@@ -20,19 +21,17 @@ async def probe(fields: dict[str, Any]) -> str:
     container = convert({"name": "c", "ports": [{"name": "web", "containerPort": 1}]}, Container)
     runtime = Runtime("/nowhere")
     try:
-        await run_probe(runtime, subject, container, "id", HOST)
-    except ProbeFailed as error:
-        return str(error)
+        outcome = await run_probe(runtime, subject, container, "id", HOST)
     finally:
         await runtime.close()
-    return ""
+    return "" if outcome.verdict is Verdict.SUCCESS else outcome.output
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
         (200, ""),
-        (302, ""),
+        (302, "Probe terminated redirects, Response body: "),
         (404, "HTTP probe failed with statuscode: 404"),
         (503, "HTTP probe failed with statuscode: 503"),
     ],
@@ -59,7 +58,7 @@ async def test_tcp() -> None:
         port = server.sockets[0].getsockname()[1]
         assert await probe({"tcpSocket": {"port": port}}) == ""
     assert await probe({"tcpSocket": {"port": port}}) == f"dial tcp {HOST}:{port}: connect: connection refused"
-    assert await probe({"tcpSocket": {"port": "nope"}}) == "couldn't find port: nope in container c"
+    assert await probe({"tcpSocket": {"port": "nope"}}) == 'strconv.Atoi: parsing "nope": invalid syntax'
 
 
 @pytest.mark.parametrize(
