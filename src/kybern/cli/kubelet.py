@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kybern.kubelet.kubelet_config import KubeletConfig
+    from kybern.kubelet.server.service import NodeServer
 
 NAME = "kubelet"
 HELP = "run the node agent alone, against the API server of a kubeconfig or with static Pods only"
@@ -27,6 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--cluster-domain", metavar="DOMAIN", default="cluster.local")
     add("--resolv-conf", metavar="FILE", default="/etc/resolv.conf", help="the node's own name servers")
     add("--port", metavar="PORT", type=int, default=10250, help="where the kubelet's server is reached")
+    add("--address", metavar="IP", default="0.0.0.0", help="on which address the kubelet's server listens")
+    add("--tls-cert-file", metavar="FILE", help="the server's certificate; without one nothing is served")
+    add("--tls-private-key-file", metavar="FILE", help="its key")
+    add("--client-ca-file", metavar="FILE", help="whose client certificates may call the server")
+    add("--oci-runtime", metavar="PROGRAM", default="", help="runs exec in containers; without it the CRI does")
+    add("--oci-runtime-root", metavar="DIR", default="/run/containerd/runc/k8s.io", help="where that keeps its state")
     add("--node-labels", metavar="LABELS", default="", help="labels for a new node: a=b,c=d")
     add("--register-node", action=argparse.BooleanOptionalAction, default=True, help="make the Node object")
 
@@ -38,13 +45,16 @@ def execute(args: argparse.Namespace) -> int:
     from kybern.base.clock import SystemClock
     from kybern.client.kubeconfig import client_from_kubeconfig
     from kybern.client.trace_shipper import ship_traces
-    from kybern.kubelet.run import run
+    from kybern.kubelet.run import Extensions, run
+
+    server = server_of(args)
+    extensions = Extensions(services=(server.service(),) if server is not None else ())
 
     async def serve() -> None:
         client = client_from_kubeconfig(args.kubeconfig, user_agent="kubelet") if args.kubeconfig else None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(run(config_of(args), client))
+                tasks.create_task(run(config_of(args), client, extensions))
                 if client is not None:
                     tasks.create_task(ship_traces(client, clock=SystemClock()))
         finally:
@@ -56,6 +66,21 @@ def execute(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def server_of(args: argparse.Namespace) -> "NodeServer | None":
+    """None without a certificate, a key and a CA: nobody could be let in."""
+    from kybern.kubelet.server.exec import OciExecutor
+    from kybern.kubelet.server.http import TlsFiles
+    from kybern.kubelet.server.service import NodeServer
+
+    if not (args.tls_cert_file and args.tls_private_key_file and args.client_ca_file):
+        return None
+    return NodeServer(
+        addresses=[(args.address, args.port)],
+        tls=TlsFiles(Path(args.tls_cert_file), Path(args.tls_private_key_file), Path(args.client_ca_file)),
+        oci=OciExecutor(args.oci_runtime, args.oci_runtime_root) if args.oci_runtime else None,
+    )
 
 
 def config_of(args: argparse.Namespace) -> "KubeletConfig":
