@@ -1,39 +1,38 @@
-"""A container's `ContainerConfig`: command, plain environment, mounts, resources, the termination log."""
+"""A container's `ContainerConfig`: command, environment, mounts, resources, the termination log."""
 
-import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from kybern.api.quantity import milli_value, value
-from kybern.api.types.core_v1 import Container, Pod
+from kybern.api.types.core_v1 import Container, Pod, PodIP
+from kybern.base.errors import StatusError, Unreachable
+from kybern.kubelet.config.downward import Node
+from kybern.kubelet.config.environment import ConfigError, Sources, container_environment
+from kybern.kubelet.config.expansion import expand
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import container_annotations, container_labels
-from kybern.kubelet.ports import ConfigNotReady, ContainerPlace
+from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, EventSink
 from kybern.kubelet.qos import PERIOD_MICROSECONDS, cpu_quota, cpu_shares, oom_score_adj
+from kybern.kubelet.references import References
 from kybern.kubelet.sandbox_config import make_sandbox_config, namespace_options
 
 PROPAGATION = {"": 0, "None": 0, "HostToContainer": 1, "Bidirectional": 2}
-_REFERENCE = re.compile(r"\$(\$|\(([^()]*)\))")
 
 
-def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Replace `$(NAME)`; an unknown name stays as it is, and `$$` is a dollar."""
+class PodEnvironment:
+    """The kubelet's Environment. `node` says what containers may know of the node."""
 
-    def found(match: re.Match[str]) -> str:
-        if match[1] == "$":
-            return "$"
-        return variables.get(match[2], match[0])
-
-    return _REFERENCE.sub(found, text)
-
-
-class PlainEnvironment:
-    """An Environment of plain values."""
-
-    def __init__(self, config: KubeletConfig) -> None:
+    def __init__(
+        self, config: KubeletConfig, references: References, node: Callable[[], Node], sink: EventSink
+    ) -> None:
         self._config = config
+        self._references = references
+        self._node = node
+        self._sink = sink
         self._memory_bytes = memory_capacity()
 
     async def sandbox(self, pod: Pod, attempt: int, cgroup_parent: str) -> Mapping[str, Any]:
@@ -42,7 +41,7 @@ class PlainEnvironment:
 
     async def build(self, pod: Pod, container: Container, place: ContainerPlace) -> Mapping[str, Any]:
         """See Environment.build."""
-        variables = self._variables(container)
+        variables = await self._variables(pod, container, place)
         return {
             "metadata": {"name": container.name, "attempt": place.restart_count},
             "image": {"image": place.image.id, "user_specified_image": container.image},
@@ -63,13 +62,20 @@ class PlainEnvironment:
             },
         }
 
-    def _variables(self, container: Container) -> dict[str, str]:
-        variables: dict[str, str] = {}
-        for variable in container.env:
-            if variable.value_from is not None:
-                raise ConfigNotReady(f"environment variable {variable.name}: no source for it on this node")
-            variables[variable.name] = expand(variable.value, variables)
-        return variables
+    async def _variables(self, pod: Pod, container: Container, place: ContainerPlace) -> Mapping[str, str]:
+        try:
+            objects = await self._references.objects(pod, tokens=False)
+            sources = Sources(objects.config_maps, objects.secrets, self._references.service_variables(pod))
+            # The status in the API may not have the address yet that the sandbox has already.
+            known = replace(pod, status=replace(pod.status, **_addresses(place)))
+            made = container_environment(known, container, sources, self._node())
+        except (ConfigError, StatusError, Unreachable) as error:
+            raise ConfigNotReady(str(error)) from error
+        if made.skipped:
+            names = ", ".join(made.skipped)
+            message = f"Keys [{names}] from the EnvFrom source were skipped since they are considered invalid"
+            self._sink.event(pod, "Warning", "InvalidEnvironmentVariableNames", message)
+        return made.variables
 
     def _mounts(
         self, container: Container, place: ContainerPlace, variables: Mapping[str, str]
@@ -120,6 +126,11 @@ class PlainEnvironment:
             made["privileged"] = bool(own.privileged)
             made["readonly_rootfs"] = bool(own.read_only_root_filesystem)
         return made
+
+
+def _addresses(place: ContainerPlace) -> dict[str, Any]:
+    ips = place.sandbox.ips
+    return {"pod_ip": ips[0], "pod_ips": [PodIP(ip=ip) for ip in ips]} if ips else {}
 
 
 def linux_resources(config: KubeletConfig, pod: Pod, container: Container, memory_bytes: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from kybern.api.types.core_v1 import Node, Pod
+from kybern.api.types.core_v1 import Node, Pod, Service
 from kybern.base.clock import Clock, SystemClock
 from kybern.client.client import Client
 from kybern.client.events import EventRecorder
@@ -19,7 +19,8 @@ from kybern.client.informer import Informer
 from kybern.client.objects import Key, T
 from kybern.kubelet.backoff import Backoff
 from kybern.kubelet.cgroups import Cgroups
-from kybern.kubelet.container_config import PlainEnvironment
+from kybern.kubelet.config import downward
+from kybern.kubelet.container_config import PodEnvironment
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.events import NoEvents
 from kybern.kubelet.images import Images, NoPullSecrets
@@ -30,8 +31,9 @@ from kybern.kubelet.mirror_pods import MirrorPods
 from kybern.kubelet.node_admission import Refusal, decide_admission
 from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_workers import PodWorkers
-from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
+from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager, VolumesNotReady
 from kybern.kubelet.probes.prober import Prober
+from kybern.kubelet.references import References
 from kybern.kubelet.registration import make_agent
 from kybern.kubelet.runtime_watch import relist, watch_runtime
 from kybern.kubelet.starting import Parts
@@ -44,7 +46,7 @@ log = logging.getLogger(__name__)
 COMPONENT = "kubelet"
 
 
-Service = Callable[["Kubelet"], Coroutine[Any, Any, None]]
+NodeService = Callable[["Kubelet"], Coroutine[Any, Any, None]]
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Extensions:
     environment: Environment | None = None
     volumes: VolumeManager | None = None
     secrets: PullSecrets | None = None
-    services: tuple[Service, ...] = ()
+    services: tuple[NodeService, ...] = ()
     """What else lives as long as the kubelet: the node's HTTPS server."""
     clock: Clock = field(default_factory=SystemClock)
     source: random.Random = field(default_factory=random.SystemRandom)
@@ -71,10 +73,13 @@ class Kubelet:
         sink: EventSink = self._recorder or NoEvents()
         self._pods = self._informer(Pod, f"spec.nodeName={config.node_name}", extensions)
         self._nodes = self._informer(Node, f"metadata.name={config.node_name}", extensions)
+        self._around = self._informer(Service, "", extensions)
         self._static: list[Pod] = []
         self._static_read = asyncio.Event()
         self.mirrors = MirrorPods(client, self.node)
         self.statuses = StatusManager(client, self.clock, self.mirrors.of)
+        references = References(client, self._around, self.clock)
+        self._volumes = LocalVolumes(config, references, self._told)
         pulls = Backoff()
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
         secrets = extensions.secrets or NoPullSecrets()
@@ -84,8 +89,8 @@ class Kubelet:
             clock=self.clock,
             sink=sink,
             images=Images(self.runtime, pulls, secrets, self.clock, parallel),
-            environment=extensions.environment or PlainEnvironment(config),
-            volumes=extensions.volumes or LocalVolumes(config),
+            environment=extensions.environment or PodEnvironment(config, references, self._told, sink),
+            volumes=extensions.volumes or self._volumes,
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
         )
         self.prober = Prober(self.runtime, self.clock, sink)
@@ -95,6 +100,12 @@ class Kubelet:
     def node(self) -> Node | None:
         """This node's object, as the API server has it."""
         return self._nodes.get(Key("", self.config.node_name)) if self._nodes else None
+
+    def _told(self) -> downward.Node:
+        """What containers may know of their node."""
+        node = self.node()
+        allocatable = node.status.allocatable if node else {}
+        return downward.Node(self.config.node_name, tuple(self.config.node_ips), allocatable)
 
     async def run(self) -> None:
         """Until cancelled. Raises an ExceptionGroup when one of its tasks breaks."""
@@ -111,7 +122,9 @@ class Kubelet:
                 )
                 tasks.create_task(self._relist(workers), name="relist")
                 tasks.create_task(rotate_logs(self.config, self.runtime, self.clock), name="log rotation")
-                if self._pods is not None and self._nodes is not None:
+                tasks.create_task(self._refresh_volumes(workers), name="volumes")
+                if self._pods is not None and self._nodes is not None and self._around is not None:
+                    tasks.create_task(self._around.run(), name="services")
                     tasks.create_task(self._pods.run(), name="pods of this node")
                     tasks.create_task(self._nodes.run(), name="this node")
                 for service in self._services:
@@ -181,6 +194,16 @@ class Kubelet:
             if pod.metadata.uid not in known:
                 workers.update(pod)
         self._static = [known.get(pod.metadata.uid, pod) for pod in found]
+
+    async def _refresh_volumes(self, workers: PodWorkers) -> None:
+        """Files made of ConfigMaps, Secrets and tokens follow them."""
+        while True:
+            await self.clock.sleep(self.config.volume_refresh_seconds)
+            for worker in workers.all():
+                try:
+                    await self._volumes.refresh(worker.pod)
+                except VolumesNotReady as error:
+                    log.info("pod %s: %s", worker.pod.metadata.name, error)
 
     async def _relist(self, workers: PodWorkers) -> None:
         """Look at the whole runtime now and then; end what no source knows, once all sources have spoken."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kybern.api.types.core_v1 import Pod
-from kybern.kubelet.container_config import expand
+from kybern.kubelet.config.expansion import expand
 from kybern.kubelet.images import with_default_tag
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import CONFIG_HASH, CONFIG_SOURCE, TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from kybern.api.types import convert
-from kybern.api.types.core_v1 import ConfigMap, Pod, Secret, Volume
+from kybern.api.types.core_v1 import ConfigMap, HostPathVolumeSource, Pod, Secret, Volume
 from kybern.kubelet.config.downward import Node
-from kybern.kubelet.volumes import atomic_writer, host_path
+from kybern.kubelet.ports import VolumesNotReady
+from kybern.kubelet.volumes import atomic_writer
+from kybern.kubelet.volumes.local import check_host_path
 from kybern.kubelet.volumes.payload import File, Objects, VolumeError, tokens_of, volume_payload
-from kybern.kubelet.volumes.sub_path import open_sub_path
 
 OBJECTS = Objects(
     config_maps={"cm": convert({"data": {"a": "1", "b": "2"}, "binaryData": {"c": "AP8="}}, ConfigMap)},
@@ -104,23 +105,6 @@ def test_no_file_leaves_the_volume(tmp_path: Path, path: str) -> None:
         atomic_writer.write(tmp_path / "v", {path: File(b"", 0o644)})
 
 
-def test_sub_paths_are_made_and_opened(tmp_path: Path) -> None:
-    descriptor = open_sub_path(tmp_path, "a/b")
-    try:
-        assert os.readlink(f"/proc/self/fd/{descriptor}") == str(tmp_path / "a" / "b")
-    finally:
-        os.close(descriptor)
-
-
-@pytest.mark.parametrize("path", ["link", "link/passwd", "../x", "/etc", "a/../../x"])
-def test_no_sub_path_leaves_the_volume(tmp_path: Path, path: str) -> None:
-    volume = tmp_path / "v"
-    volume.mkdir()
-    (volume / "link").symlink_to("/etc")
-    with pytest.raises(VolumeError):
-        open_sub_path(volume, path)
-
-
 @pytest.mark.parametrize(
     ("kind", "name", "fits"),
     [
@@ -140,8 +124,9 @@ def test_no_sub_path_leaves_the_volume(tmp_path: Path, path: str) -> None:
 def test_host_paths_are_what_they_are_said_to_be(tmp_path: Path, kind: str, name: str, fits: bool) -> None:
     (tmp_path / "dir").mkdir()
     (tmp_path / "file").touch()
+    source = HostPathVolumeSource(path=str(tmp_path / name), type=kind)
     if fits:
-        assert host_path.prepare(tmp_path / name, kind) == tmp_path / name
+        assert check_host_path("v", source) == source.path
     else:
-        with pytest.raises(VolumeError):
-            host_path.prepare(tmp_path / name, kind)
+        with pytest.raises(VolumesNotReady):
+            check_host_path("v", source)
