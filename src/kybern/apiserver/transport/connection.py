@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
         if self._raw is None:
             return False
         self._raw.end()
+        self._abandon()
         return self._transport.get_extra_info("sslcontext") is None  # TLS cannot stay half open.
 
     def pause_writing(self) -> None:
@@ -126,9 +127,14 @@ class Connection(asyncio.Protocol):
             self._host.closed(self)
         elif self._raw is not None:
             self._raw.end()
-            self._host.loop.call_later(self._limits.abandon_seconds, self._task.cancel)
+            self._abandon()
         else:
             self._task.cancel()
+
+    def _abandon(self) -> None:
+        """The client of an upgraded connection sends no more: its task may finish, for a while."""
+        if self._task is not None:
+            self._host.loop.call_later(self._limits.abandon_seconds, self._task.cancel)
 
     def drain(self) -> None:
         """Answer what has been asked, end streams and upgraded connections, then close."""

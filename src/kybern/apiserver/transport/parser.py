@@ -178,8 +178,6 @@ class RequestParser:
         hosts = sum(name.lower() == b"host" for name, _ in self._fields) if "," in headers.get("host", "") else 1
         if hosts > 1:
             return Refused(400, "too many Host headers")
-        if self._parser.get_method() == b"CONNECT":
-            return Refused(405, "Method Not Allowed")
         coding, length = headers.get("transfer-encoding"), headers.get("content-length")
         if coding is None and length is None:
             return None

@@ -4,6 +4,7 @@ Pings are answered and fragments joined here; compression is not offered.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Final, cast
 
@@ -37,41 +38,38 @@ class WebSocket:
         self._protocol = protocol
         self.subprotocol = subprotocol
         """What was agreed on; "" for none."""
-        self._messages: list[bytes | str] = []
+        self._messages: deque[bytes | str] = deque()
         self._fragments: list[bytes] = []
         self._text = False
         self._sending = asyncio.Lock()
-        self._ended = False
+        self._receiving = False
+        self._over = asyncio.Event()
+        """Nothing more will come."""
 
     @property
     def close_code(self) -> int | None:
         """The code with which it was closed (1006: with none); None while it is open."""
-        return self._protocol.close_code if self._ended or self._protocol.state is State.CLOSED else None
+        if not self._over.is_set():
+            return None
+        close = self._protocol.close_rcvd or self._protocol.close_sent
+        return close.code if close is not None else 1006
 
     @property
     def close_reason(self) -> str:
         """The words that came with the code."""
-        return (self._protocol.close_reason or "") if self.close_code is not None else ""
+        close = self._protocol.close_rcvd or self._protocol.close_sent
+        return close.reason if close is not None and self._over.is_set() else ""
 
     async def receive(self) -> bytes | str | None:
         """The next message: `str` for a text, `bytes` for a binary one; None: closed."""
-        while not self._messages:
-            if self._ended:
-                return None
-            data = await self._connection.read()
-            if data:
-                self._protocol.receive_data(data)
-            else:
-                self._ended = True
-                self._protocol.receive_eof()
-            self._collect()
-            try:
-                await self._flush()
-            except ConnectionError:
-                self._ended = True
-            if self._protocol.close_expected() and not self._messages and self._protocol.state is not State.OPEN:
-                self._ended = True
-        return self._messages.pop(0)
+        assert not self._receiving, "one task receives"
+        self._receiving = True
+        try:
+            while not self._messages and not self._over.is_set():
+                await self._read()
+        finally:
+            self._receiving = False
+        return self._messages.popleft() if self._messages else None
 
     async def send(self, message: bytes | str) -> None:
         """Send one message; returns once the other side keeps up. Raises WebSocketClosed."""
@@ -103,13 +101,31 @@ class WebSocket:
                 self._protocol.send_close(code, reason)
                 await self._flush()
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    while not self._ended and await self.receive() is not None:
-                        pass
+                    if self._receiving:
+                        await self._over.wait()
+                    while not self._over.is_set():
+                        await self._read()
         except (ConnectionError, TimeoutError):
             pass  # It is gone already, or does not answer: closed all the same.
         finally:
-            self._ended = True
+            self._over.set()
             await self._connection.close()
+
+    async def _read(self) -> None:
+        """Take in what comes next."""
+        data = await self._connection.read()
+        if data:
+            self._protocol.receive_data(data)
+        else:
+            self._protocol.receive_eof()
+        self._collect()
+        try:
+            await self._flush()
+        except ConnectionError:
+            self._over.set()
+        protocol = self._protocol
+        if not data or protocol.close_rcvd is not None or protocol.parser_exc is not None:
+            self._over.set()
 
     def _collect(self) -> None:
         for event in self._protocol.events_received():
@@ -125,7 +141,7 @@ class WebSocket:
                     self._messages.append(data.decode() if self._text else data)
                 except UnicodeDecodeError:
                     self._protocol.fail(1007, "invalid UTF-8")
-                    self._ended = True
+                    self._over.set()
                     return
 
     async def _flush(self) -> None:
