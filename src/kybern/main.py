@@ -15,6 +15,7 @@ from kybern import __version__
 if TYPE_CHECKING:
     from kybern.apiserver.config import ApiServerConfig
     from kybern.client.client import Client
+    from kybern.kubelet.server.service import NodeServer
     from kybern.storage.backend import Backend
     from kybern.supervisor.cluster import Options
     from kybern.supervisor.layout import NodeLayout
@@ -117,7 +118,6 @@ class Processes:
         from kybern.controllers.run import run as run_controllers
         from kybern.scheduler.config import SchedulerConfig
         from kybern.scheduler.loop import run as run_scheduler
-
         from kybern.supervisor.layout import POD_NETWORK, SERVICE_NETWORK
 
         pki = options.layout.pki
@@ -143,6 +143,7 @@ class Processes:
         from kybern.dns.run import DnsConfig
         from kybern.dns.run import run as run_dns
         from kybern.kubelet.kubelet_config import KubeletConfig
+        from kybern.kubelet.run import Extensions
         from kybern.kubelet.run import run as run_kubelet
         from kybern.proxy.run import ProxyConfig
         from kybern.proxy.run import run as run_proxy
@@ -167,13 +168,32 @@ class Processes:
             proxy = client(pki / "kube-proxy.kubeconfig", "kube-proxy")
             dns = DnsConfig(node.address, DNS_PORT, CLUSTER_DOMAIN, DNS_ADDRESS, metrics_port=DNS_METRICS_PORT)
             await together(
-                run_kubelet(kubelet_config, kubelet),
+                run_kubelet(kubelet_config, kubelet, Extensions(services=(node_server(options, node).service(),))),
                 run_proxy(ProxyConfig(node.name, str(POD_NETWORK)), proxy, kubelet),
                 run_dns(dns, proxy),
                 ship_traces(kubelet),
             )
 
         run_until_told(serve())
+
+
+def node_server(options: "Options", node: "NodeLayout") -> "NodeServer":
+    """The kubelet's HTTPS server; exec goes straight to the OCI runtime where containerd is ours."""
+    from kybern.kubelet.server.exec import OciExecutor
+    from kybern.kubelet.server.http import TlsFiles
+    from kybern.kubelet.server.serve import PORT
+    from kybern.kubelet.server.service import NodeServer
+    from kybern.supervisor.cgroups import hybrid_mounts
+    from kybern.supervisor.containerd import find_runtime
+
+    pki = options.layout.pki
+    program = None if options.cri_socket else find_runtime(bool(node.index), bool(hybrid_mounts()))
+    return NodeServer(
+        addresses=[(str(node.address), PORT)],
+        tls=TlsFiles(pki / f"kubelet-{node.name}.crt", pki / f"kubelet-{node.name}.key", pki / "ca.crt"),
+        # containerd's shim keeps the containers of the CRI below the name of their namespace.
+        oci=OciExecutor(program, str(node.volatile / "runtime" / "k8s.io")) if program else None,
+    )
 
 
 async def serve_apiserver(config: "ApiServerConfig", store: str, data_directory: Path) -> None:

@@ -20,8 +20,6 @@ from kybern.kubelet.server.http import Request, UpgradeRefused, WebSocket, WebSo
 Serve = Callable[[WebSocket], Awaitable[None]]
 
 TRUE = ("1", "true")
-RUNTIME_FAILED = 255
-"""The OCI runtime's exit code when it is its own failure; a command may have it too."""
 
 
 class Executor(Protocol):
@@ -50,7 +48,7 @@ class OciExecutor:
                     await websocket.send(internal_error(f"error executing command in container: {error}"))
                     return
                 code = await converse(websocket, running)
-                reason = runtime_error(log.read()) if code == RUNTIME_FAILED else ""
+                reason = runtime_error(log.read()) if code else ""
                 if code is None:
                     return
             if reason:
