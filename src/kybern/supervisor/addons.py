@@ -47,7 +47,7 @@ def dns_slice(layout: ClusterLayout) -> dict[str, Any]:
             "labels": {
                 **LABELS,
                 "kubernetes.io/service-name": "kube-dns",
-                "endpointslice.kubernetes.io/managed-by": "kybern.dev/supervisor",
+                "endpointslice.kubernetes.io/managed-by": "supervisor.kybern.dev",
             },
         },
         "addressType": "IPv4",
