@@ -1,5 +1,38 @@
 """ControllerRevision."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
+from typing import Any
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import AGE, NAME, NONE, age
+from kybern.api.resource import Column, Object
+from kybern.api.validation.workloads import validate_controller_revision, validate_controller_revision_update
+
+COLUMNS = (
+    NAME,
+    Column("Controller", description="Controller of the object"),
+    Column("Revision", description="revision indicates the revision of the state represented by Data."),
+    AGE,
+)
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    owners = obj["metadata"].get("ownerReferences") or ()
+    controller = next((_resource_name(owner) for owner in owners if owner.get("controller")), NONE)
+    return obj["metadata"]["name"], controller, obj.get("revision") or 0, age(obj, now)
+
+
+def _resource_name(owner: Object) -> str:
+    group = owner["apiVersion"].rpartition("/")[0]
+    kind = f"{owner['kind']}.{group}" if group else owner["kind"]
+    return f"{kind.lower()}/{owner['name']}"
+
+
+BEHAVIOUR = {
+    "ControllerRevision": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        validate=lambda obj: list(validate_controller_revision(obj)),
+        validate_update=lambda new, old: list(validate_controller_revision_update(new, old)),
+    )
+}

@@ -1,5 +1,73 @@
 """Deployment."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
+from typing import Any
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api.groups.behaviour import Behaviour, keep_labels, spec_or_annotations_changed
+from kybern.api.groups.columns import (
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    NAME,
+    age,
+    column,
+    names_and_images,
+    status,
+    template_spec,
+)
+from kybern.api.groups.workload_warnings import of_template
+from kybern.api.resource import Column, Object
+from kybern.api.selectors import SelectorError, labels_from_struct
+from kybern.api.validation.workloads import validate_deployment, validate_deployment_status, validate_selector_update
+
+COLUMNS = (
+    NAME,
+    Column("Ready", description="Number of the pod with ready state"),
+    column("Up-to-date", "apps.v1.DeploymentStatus.updatedReplicas"),
+    column("Available", "apps.v1.DeploymentStatus.availableReplicas"),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    Column(
+        "Selector",
+        priority=1,
+        description=(
+            "Label selector for pods. Existing ReplicaSets whose pods are selected by this will be "
+            "the ones affected by this deployment."
+        ),
+    ),
+)
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    spec = obj.get("spec") or {}
+    return (
+        obj["metadata"]["name"],
+        f"{status(obj, 'readyReplicas')}/{spec.get('replicas') or 0}",
+        status(obj, "updatedReplicas"),
+        status(obj, "availableReplicas"),
+        age(obj, now),
+        *names_and_images(template_spec(obj)),
+        _selector(spec.get("selector")),
+    )
+
+
+def _selector(selector: Object | None) -> str:
+    try:
+        return str(labels_from_struct(selector))
+    except SelectorError:
+        return "<invalid>"
+
+
+BEHAVIOUR = {
+    "Deployment": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        generation=spec_or_annotations_changed,
+        prepare_status=keep_labels,
+        validate=lambda obj: list(validate_deployment(obj)),
+        validate_update=lambda new, old: list(validate_selector_update(new, old)),
+        validate_status=lambda new, old: list(validate_deployment_status(new, old)),
+        warnings=of_template("spec", "template"),
+    )
+}

@@ -15,6 +15,7 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
+from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Object
 from kybern.api.selectors import format_map
 from kybern.api.validation.workloads import validate_replicas_status, validate_replication_controller
@@ -52,5 +53,6 @@ BEHAVIOUR = {
         generation=spec_changed,
         validate=lambda obj: list(validate_replication_controller(obj)),
         validate_status=lambda new, old: list(validate_replicas_status(new, old)),
+        warnings=of_template("spec", "template"),
     )
 }
