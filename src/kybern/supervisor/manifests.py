@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from kybern.base.errors import KybernError, NotFound
 from kybern.client.client import Client
@@ -92,7 +91,7 @@ class Applier:
             return Applied(manifest["kind"], name, namespace, verb, qualified)
 
         wanted = annotated(manifest, namespace if resource["namespaced"] else "")
-        live = await self._get(f"{collection}/{quote(name)}") if name else None
+        live = await self._get(f"{collection}/{name}") if name else None
         if live is None:
             body = json.dumps(wanted).encode()
             created = json.loads(await self._client.call("POST", collection, body=body, headers=JSON))
@@ -101,7 +100,7 @@ class Applier:
         if not patch:
             return result("unchanged", name)
         body = json.dumps(patch).encode()
-        await self._client.call("PATCH", f"{collection}/{quote(name)}", body=body, headers=MERGE_PATCH)
+        await self._client.call("PATCH", f"{collection}/{name}", body=body, headers=MERGE_PATCH)
         return result("configured", name)
 
     async def _get(self, path: str) -> dict[str, Any] | None:
@@ -125,7 +124,7 @@ class Applier:
                 namespace = manifest["metadata"].get("namespace") or self._namespace
                 if not resource["namespaced"]:
                     return f"{root}/{resource['name']}", resource, ""
-                return f"{root}/namespaces/{quote(namespace)}/{resource['name']}", resource, namespace
+                return f"{root}/namespaces/{namespace}/{resource['name']}", resource, namespace
         del self._resources[version]
         raise NotFound(f'no matches for kind "{manifest["kind"]}" in version "{version}"')
 
