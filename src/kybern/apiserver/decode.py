@@ -1,16 +1,17 @@
-"""Bodies and query options become checked values. Raises BadRequest, UnsupportedMediaType, Invalid in upstream's words."""
+"""Bodies and query options become checked values, or BadRequest, UnsupportedMediaType, Invalid in upstream's words."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from kybern.api import protobuf
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import Codec
 from kybern.api.validation.field import not_supported
 from kybern.apiserver import yaml
 from kybern.apiserver.call import Call
-from kybern.apiserver.negotiate import YAML, body_media
+from kybern.apiserver.negotiate import PROTOBUF, YAML, body_media, unsupported
 from kybern.apiserver.objects.delete import DeleteOptions
 from kybern.apiserver.objects.update import Preconditions
 from kybern.apiserver.served import Served
@@ -29,8 +30,10 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
     resource = resource or served.resource
     validation = field_validation(call)
     body = call.request.body
-    if body_media(call.request) == YAML:
-        obj, messages = codec.convert(_mapping(resource, body), validation)
+    media = body_media(call.request)
+    if media in (YAML, PROTOBUF):
+        given = _mapping(resource, body) if media == YAML else _from_protobuf(resource, body)
+        obj, messages = codec.convert(given, validation)
         codec.default(obj)
     else:
         obj, messages = codec.admit(body, validation)
@@ -56,6 +59,14 @@ def _mapping(resource: Resource, body: bytes) -> Object:
     if not isinstance(loaded, dict):
         raise unrecognized(resource, "couldn't get version/kind; json parse error: not an object", body)
     return loaded
+
+
+def _from_protobuf(resource: Resource, body: bytes) -> Object:
+    """A protobuf body. Raises BadRequest, and UnsupportedMediaType for kinds that have no protobuf."""
+    if not protobuf.is_known(resource.api_version, resource.kind):
+        raise unsupported()
+    _, _, obj = protobuf.decode(body, resource.api_version, resource.kind)
+    return obj
 
 
 def unrecognized(resource: Resource, words: str, body: bytes) -> BadRequest:
@@ -90,9 +101,8 @@ def _bad_option(call: Call, name: str, given: Any, supported: tuple[str, ...]) -
 def delete_options(call: Call) -> DeleteOptions:
     """From the body, where there is one, else from the query."""
     raw = _delete_body(call) if call.request.body else _delete_query(call)
-    if raw.get("dryRun"):
-        if list(raw["dryRun"]) != ["All"]:
-            raise _bad_option(call, "dryRun", raw["dryRun"], ("All",))
+    if raw.get("dryRun") and list(raw["dryRun"]) != ["All"]:
+        raise _bad_option(call, "dryRun", raw["dryRun"], ("All",))
     policy = raw.get("propagationPolicy") or ""
     if policy and policy not in PROPAGATION_POLICIES:
         raise _bad_option(call, "propagationPolicy", policy, (*PROPAGATION_POLICIES, "nil"))
@@ -106,13 +116,18 @@ def delete_options(call: Call) -> DeleteOptions:
 
 def _delete_body(call: Call) -> dict[str, Any]:
     options = Resource("", "v1", "DeleteOptions", "", False)
-    if body_media(call.request) == YAML:
+    media = body_media(call.request)
+    if media == YAML:
         raw = _mapping(options, call.request.body)
+    elif media == PROTOBUF:
+        raw = _from_protobuf(options, call.request.body)
     else:
         try:
             raw = orjson.loads(call.request.body)
         except ValueError as error:
-            raise unrecognized(options, f"couldn't get version/kind; json parse error: {error}", call.request.body) from None
+            raise unrecognized(
+                options, f"couldn't get version/kind; json parse error: {error}", call.request.body
+            ) from None
     if not isinstance(raw, dict):
         raise unrecognized(options, "json parse error: not an object", call.request.body)
     seconds = raw.get("gracePeriodSeconds")

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from kybern.api.protobuf import MEDIA_TYPE
 from kybern.apiserver.exchange import Request
 from kybern.base.errors import NotAcceptable, UnsupportedMediaType
 
-JSON, YAML = "application/json", "application/yaml"
+JSON, YAML, PROTOBUF = "application/json", "application/yaml", MEDIA_TYPE
 ACCEPTED = f"{JSON}, {YAML}"
 _WRITABLE = {"application/json": JSON, "application/yaml": YAML, "application/x-yaml": YAML, "": JSON}
+_WRITABLE[PROTOBUF] = PROTOBUF
 _READABLE = {JSON: JSON, YAML: YAML, "*/*": JSON, "application/*": JSON}
 _META = "meta.k8s.io"
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
@@ -78,14 +80,19 @@ def _quality(parameters: dict[str, str]) -> float:
 
 
 def body_media(request: Request) -> str:
-    """JSON or YAML, as the Content-Type says. Raises UnsupportedMediaType."""
+    """JSON, YAML or PROTOBUF, as the Content-Type says. Raises UnsupportedMediaType."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     known = _WRITABLE.get(media)
     if known is None:
-        raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {ACCEPTED}"
-        )
+        raise unsupported(f"{ACCEPTED}, {PROTOBUF}")
     return known
+
+
+def unsupported(accepted: str = ACCEPTED) -> UnsupportedMediaType:
+    """The refusal of a body's encoding; custom resources take JSON and YAML only."""
+    return UnsupportedMediaType(
+        f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+    )
 
 
 def wants_pretty(request: Request) -> bool:

@@ -34,6 +34,10 @@ from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.paths import Paths
 from kybern.apiserver.served import ServedResources, storage_resource
+from kybern.apiserver.services.addresses import Addresses
+from kybern.apiserver.services.allocation import Allocation
+from kybern.apiserver.services.kubernetes import KubernetesService
+from kybern.apiserver.services.ports import Ports
 from kybern.apiserver.stages import Gate, Stages
 from kybern.apiserver.status import refuse
 from kybern.apiserver.transport import Server, Tls, TlsFiles
@@ -64,6 +68,21 @@ class ApiServer:
         self.life.admission = Chain(
             plugins(Lookup(self.cache), ids, self.authorizer, self.rbac, config.authorization_mode)
         )
+        addresses = Addresses(
+            self.life, self.served["networking.k8s.io", "v1", "ipaddresses"], ids, config.service_cluster_ip_range
+        )
+        services = self.served["", "v1", "services"]
+        self._allocation = Allocation(services, addresses, Ports(*config.service_node_port_range, ids))
+        self.life.effects = {"services": self._allocation}
+        self._kubernetes = KubernetesService(
+            self.life,
+            self.served,
+            clock,
+            config.advertise_address,
+            config.secure_port,
+            addresses.first,
+            config.service_cluster_ip_range,
+        )
         self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
         self.router = Router(self.surroundings, SPECIAL)
         address = f"{config.advertise_address}:{config.secure_port}"
@@ -84,7 +103,9 @@ class ApiServer:
         await Bootstrap(self.life, self.served).run()
         aggregation = Aggregation(self.life, self.served)
         await aggregation.settle()
-        self._tasks.append(asyncio.create_task(aggregation.run()))
+        await self._allocation.repair()
+        await self._kubernetes.settle()
+        self._tasks += [asyncio.create_task(aggregation.run()), asyncio.create_task(self._kubernetes.run())]
         self.ready = True
 
     async def run(self) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import ipaddress
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +113,7 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
     from kybern.apiserver.config import ApiServerConfig
     from kybern.apiserver.pki import ensure_pki
 
-    advertised = args.advertise_address or (args.bind_address if args.bind_address != "0.0.0.0" else "127.0.0.1")
+    advertised = args.advertise_address or (args.bind_address if args.bind_address != "0.0.0.0" else _host_address())
     tls_cert, tls_key, client_ca = args.tls_cert_file, args.tls_private_key_file, args.client_ca_file
     signing, verifying = args.service_account_signing_key_file, tuple(args.service_account_key_file)
     kubelet = (args.kubelet_client_certificate, args.kubelet_client_key, args.kubelet_certificate_authority)
@@ -160,3 +161,14 @@ def _hosts(args: argparse.Namespace, advertised: str) -> list[str]:
     names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
     bound = [] if args.bind_address == "0.0.0.0" else [args.bind_address]
     return ["localhost", *names, os.uname().nodename, "127.0.0.1", service, advertised, *bound]
+
+
+def _host_address() -> str:
+    """The address by which this machine reaches others; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        address: str = probe.getsockname()[0]
+        return address

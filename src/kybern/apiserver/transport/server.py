@@ -1,7 +1,9 @@
 """Listens, counts connections, and ends gracefully."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from typing import Final
 
 from kybern.apiserver.exchange import Handler
 from kybern.apiserver.transport.connection import Connection
@@ -10,7 +12,12 @@ from kybern.apiserver.transport.response import Heads, Refuse, plain_refusal
 from kybern.apiserver.transport.tls import Tls
 from kybern.base.clock import Clock, SystemClock
 
-BACKLOG = 1024
+BACKLOG: Final = 1024
+
+ABORT_SECONDS: Final = 2.0
+"""How long `stop` waits for tasks that it has cancelled."""
+
+_log = logging.getLogger(__name__)
 
 
 class Server:
@@ -83,7 +90,11 @@ class Server:
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort()
-            await self._empty.wait()
+            try:
+                async with asyncio.timeout(ABORT_SECONDS):
+                    await self._empty.wait()
+            except TimeoutError:
+                _log.error("%d connections have not ended: a handler ignores its cancellation", self.connections)
 
     def opened(self, connection: Connection) -> bool:
         self._connections.add(connection)
