@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up down test check bench clean
+.PHONY: packages up down test check bench clean
 
 $(VENV)/.dev: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,8 +19,10 @@ $(VENV)/.run: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
 IMAGES := build/images
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-up: $(VENV)/.run  ## a cluster that runs examples/api-server.yaml, on this machine
+packages:
 	$(SUDO) scripts/install-debian-packages
+
+up: packages $(VENV)/.run  ## a cluster that runs examples/api-server.yaml, on this machine
 	$(BIN)/python examples/images.py $(IMAGES)
 	$(SUDO) $(BIN)/kybern up
 	$(SUDO) $(BIN)/kybern image import $(IMAGES)/*.tar
