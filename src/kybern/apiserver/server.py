@@ -6,6 +6,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from kybern.api.registry import RESOURCES
 from kybern.apiserver.admission.chain import Chain
@@ -14,6 +15,8 @@ from kybern.apiserver.admission.plugins import plugins
 from kybern.apiserver.audit import Audit, LogFile
 from kybern.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
 from kybern.apiserver.authentication.certificate import Certificates
+from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey, read_key
+from kybern.apiserver.authentication.service_account_token import ServiceAccountTokens, TokenIssuer
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.authorization.authorizer import AlwaysAllow, Authorizer, Decider, Superusers
 from kybern.apiserver.authorization.node import NodeAuthorizer
@@ -24,9 +27,11 @@ from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.endpoints.route import Router
+from kybern.apiserver.endpoints.reviews import Reviews
+from kybern.apiserver.endpoints.route import Endpoint, Router
 from kybern.apiserver.endpoints.special import SPECIAL
 from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.endpoints.token import TokenEndpoint
 from kybern.apiserver.exchange import Answer, Request
 from kybern.apiserver.health import Health
 from kybern.apiserver.limit import InFlight
@@ -64,9 +69,11 @@ class ApiServer:
         self.metrics = Metrics(self._object_counts, lambda: self.in_flight.counts, self._watch_counts)
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
         self.authorizer = Authorizer(self._deciders())
+        self._lookup = Lookup(self.cache)
+        self._keys = self._read_keys()
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
         self.life.admission = Chain(
-            plugins(Lookup(self.cache), ids, self.authorizer, self.rbac, config.authorization_mode)
+            plugins(self._lookup, ids, self.authorizer, self.rbac, config.authorization_mode)
         )
         addresses = Addresses(
             self.life, self.served["networking.k8s.io", "v1", "ipaddresses"], ids, config.service_cluster_ip_range
@@ -84,9 +91,9 @@ class ApiServer:
             config.service_cluster_ip_range,
         )
         self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
-        self.router = Router(self.surroundings, SPECIAL)
+        self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
-        self.paths = Paths(resources, Health(self._checks()), self.metrics, address, {})
+        self.paths = Paths(resources, Health(self._checks()), self.metrics, address, self._documents())
         gate = Gate(self.authenticator, self.authorizer, self.in_flight, self.audit)
         self._stages = Stages(clock, gate, self._answer, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
@@ -149,7 +156,33 @@ class ApiServer:
         tokens: list[TokenAuthenticator] = []
         if self.config.token_auth_file is not None:
             tokens.append(read_token_file(self.config.token_auth_file))
+        if self._keys:
+            issuer = self.config.service_account_issuer
+            keys = KeySet(self._keys, issuer)
+            tokens.append(ServiceAccountTokens(keys, issuer, self._audiences, self._clock, self._lookup))
         return tokens
+
+    @property
+    def _audiences(self) -> Sequence[str]:
+        return self.config.api_audiences or (self.config.service_account_issuer,)
+
+    def _read_keys(self) -> list[NamedKey]:
+        """The signing key first, then those that only verify."""
+        signing = self.config.service_account_signing_key_file
+        files = [*([signing] if signing is not None else []), *self.config.service_account_key_files]
+        return list({key.kid: key for key in reversed([read_key(file) for file in files])}.values())[::-1]
+
+    def _special(self, ids: Ids) -> Mapping[tuple[str, str], Mapping[str, Endpoint]]:
+        special = {**SPECIAL, **Reviews(self.authenticator, self.authorizer, self.rbac).endpoints()}
+        if self.config.service_account_signing_key_file is not None:
+            issuer = TokenIssuer(self._keys[0], self.config.service_account_issuer, self._clock, ids)
+            tokens = TokenEndpoint(issuer, self._audiences, self.config.service_account_max_token_seconds)
+            special["serviceaccounts", "token"] = {"create": tokens.create}
+        return special
+
+    def _documents(self) -> Mapping[str, Callable[[], Any]]:
+        keys = KeySet(self._keys, self.config.service_account_issuer)
+        return {"/openid/v1/jwks": keys.jwks, "/.well-known/openid-configuration": keys.discovery}
 
     def _checks(self) -> Mapping[str, Mapping[str, Callable[[], str]]]:
         def loaded() -> str:

@@ -3,13 +3,17 @@
 A request that shows credentials which are wrong is refused (401); one that shows none is anonymous, if that is allowed.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from kybern.apiserver.authentication.service_account_token import ServiceAccountTokens
 from kybern.apiserver.exchange import Request
 from kybern.apiserver.user import ANONYMOUS_USER, User, authenticated
 from kybern.base.clock import Clock
 from kybern.base.errors import Unauthorized
+
+log = logging.getLogger(__name__)
 
 REMEMBERED_LIMIT = 4096
 REMEMBERED_SECONDS = 10.0
@@ -69,6 +73,19 @@ class Authenticator:
                 return user
         return None
 
+    def review(self, token: str, audiences: Sequence[str]) -> tuple[User, Sequence[str]] | None:
+        """For others: whose token it is, and for which of `audiences` it holds. Raises Unauthorized."""
+        for each in self._tokens:
+            if isinstance(each, ServiceAccountTokens):
+                found = each.verify(token, audiences)
+                if found is not None:
+                    return found
+            else:
+                user = each.authenticate(token)
+                if user is not None:
+                    return user, tuple(audiences)
+        return None
+
     def _from_certificate(self, der: bytes) -> User | None:
         if der in self._by_certificate:
             return self._by_certificate[der]
@@ -84,7 +101,11 @@ class Authenticator:
         if known is not None and known[1] > now:
             return known[0]
         scheme, _, token = header.partition(" ")
-        user = self.verify(token.strip()) if scheme.lower() == "bearer" else None
+        try:
+            user = self.verify(token.strip()) if scheme.lower() == "bearer" else None
+        except Unauthorized as error:
+            log.info("a bearer token was refused: %s", error)
+            user = None  # Why is told to nobody who cannot prove who they are.
         if user is None:
             raise Unauthorized("Unauthorized")
         if len(self._by_header) >= REMEMBERED_LIMIT:

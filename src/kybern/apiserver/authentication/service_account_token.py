@@ -1,0 +1,143 @@
+"""Service-account tokens: JSON web tokens, bound to what they were issued for.
+
+A token holds only while its ServiceAccount, and the Pod, Secret or Node that it is bound to, are there.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from kybern.api.resource import Object
+from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey
+from kybern.apiserver.user import User, service_account_user
+from kybern.base.clock import Clock, parse_time
+from kybern.base.errors import Unauthorized
+from kybern.base.ids import Ids
+
+CLAIM = "kubernetes.io"
+LEEWAY_SECONDS = 10.0
+GONE_SECONDS = 60.0
+"""How long tokens of something that is being deleted still hold, so that it can end in order."""
+_EXTRA = "authentication.kubernetes.io/"
+
+
+class TokenIssuer:
+    """Signs."""
+
+    def __init__(self, key: NamedKey, issuer: str, clock: Clock, ids: Ids) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._clock = clock
+        self._ids = ids
+
+    def issue(
+        self, account: Object, bound: Sequence[Object], audiences: Sequence[str], seconds: int, warn_after: int = 0
+    ) -> str:
+        """A token for a ServiceAccount, bound to objects (a Pod and its node, a Secret), valid for `seconds`.
+
+        `warn_after`: seconds after which a client that still uses it is behind the times.
+        """
+        now = int(self._clock.now())
+        metadata = account["metadata"]
+        private: dict[str, Any] = {"namespace": metadata["namespace"]}
+        for obj in bound:
+            private[obj["kind"].lower()] = {"name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]}
+        private["serviceaccount"] = {"name": metadata["name"], "uid": metadata["uid"]}
+        if warn_after:
+            private["warnafter"] = now + warn_after
+        claims = {
+            "aud": list(audiences),
+            "exp": now + seconds,
+            "iat": now,
+            "iss": self._issuer,
+            "jti": self._ids.uid(),
+            CLAIM: private,
+            "nbf": now,
+            "sub": f"system:serviceaccount:{metadata['namespace']}:{metadata['name']}",
+        }
+        header = {"alg": self._key.algorithm, "kid": self._key.kid}
+        return jws.serialize_compact(header, orjson.dumps(claims), self._key.key, algorithms=[self._key.algorithm])
+
+
+class ServiceAccountTokens:
+    """Verifies."""
+
+    def __init__(
+        self, keys: KeySet, issuer: str, audiences: Sequence[str], clock: Clock, lookup: Lookup
+    ) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audiences = tuple(audiences)
+        self._clock = clock
+        self._lookup = lookup
+
+    def authenticate(self, token: str) -> User | None:
+        """None for what is no token of this issuer. Raises Unauthorized."""
+        found = self.verify(token, self._audiences)
+        return None if found is None else found[0]
+
+    def verify(self, token: str, audiences: Sequence[str]) -> tuple[User, list[str]] | None:
+        """The user, and those of `audiences` for whom the token is. Raises Unauthorized."""
+        claims = self._claims(token)
+        if claims is None:
+            return None
+        now = self._clock.now()
+        if claims.get("exp", 0) + LEEWAY_SECONDS < now:
+            raise Unauthorized("service account token has expired")
+        if claims.get("nbf", 0) - LEEWAY_SECONDS > now:
+            raise Unauthorized("service account token is not valid yet")
+        given = claims.get("aud") or []
+        given = [given] if isinstance(given, str) else given
+        common = [audience for audience in audiences or self._audiences if audience in given]
+        if not common:
+            raise Unauthorized("token audiences do not match")
+        return self._user(claims), common
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        """None unless the token says that it is ours. Raises Unauthorized for a bad signature."""
+        if token.count(".") != 2:
+            return None
+        try:
+            unverified = jws.extract_compact(token.encode())
+            claims = orjson.loads(unverified.payload)
+        except (JoseError, ValueError):
+            return None
+        if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
+            return None
+        for named in self._keys.find(unverified.headers().get("kid", "")):
+            try:
+                jws.deserialize_compact(token, named.key, algorithms=[named.algorithm])
+                return claims
+            except (JoseError, ValueError):
+                continue
+        raise Unauthorized("invalid bearer token")
+
+    def _user(self, claims: dict[str, Any]) -> User:
+        private = claims.get(CLAIM) or {}
+        namespace, account = private.get("namespace", ""), private.get("serviceaccount") or {}
+        self._check("serviceaccounts", namespace, account)
+        extra = {f"{_EXTRA}credential-id": (f"JTI={claims['jti']}",)} if claims.get("jti") else {}
+        for kind, plural in (("pod", "pods"), ("secret", "secrets")):
+            if kind in private:
+                self._check(plural, namespace, private[kind])
+        for kind in ("pod", "node"):
+            if kind in private:
+                extra[f"{_EXTRA}{kind}-name"] = (private[kind]["name"],)
+                if private[kind].get("uid"):
+                    extra[f"{_EXTRA}{kind}-uid"] = (private[kind]["uid"],)
+        if "node" in private and "pod" not in private:
+            self._check("nodes", "", private["node"])
+        return service_account_user(namespace, account["name"], account.get("uid", ""), extra)
+
+    def _check(self, plural: str, namespace: str, reference: dict[str, Any]) -> None:
+        found = self._lookup.get(plural, reference.get("name", ""), namespace)
+        if found is None or found["metadata"]["uid"] != reference.get("uid"):
+            raise Unauthorized(f"service account token is bound to {plural} that are gone")
+        deleted = found["metadata"].get("deletionTimestamp")
+        if deleted and parse_time(deleted) + GONE_SECONDS < self._clock.now():
+            raise Unauthorized(f"service account token is bound to {plural} that are gone")

@@ -1,0 +1,146 @@
+"""Reviews: who am I, who is this, may they. Answered, never stored.
+
+Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+"""
+
+from collections.abc import Callable, Mapping
+
+from kybern.api.resource import Object
+from kybern.api.validation.field import invalid, required
+from kybern.apiserver import answer, decode, status
+from kybern.apiserver.authentication.authenticator import Authenticator
+from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.authorization.rbac import Rbac
+from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.route import Endpoint
+from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.exchange import Response
+from kybern.apiserver.request_info import RequestInfo
+from kybern.apiserver.served import Served
+from kybern.apiserver.user import User
+from kybern.base.errors import BadRequest, Unauthorized
+
+_AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
+
+Fill = Callable[[Call, Served, Object], Object]
+"""(call, served, review) -> its status."""
+
+
+class Reviews:
+    """The endpoints of all reviews."""
+
+    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, rbac: Rbac) -> None:
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._rbac = rbac
+
+    def endpoints(self) -> Mapping[tuple[str, str], Mapping[str, Endpoint]]:
+        fills: dict[str, Fill] = {
+            f"selfsubjectreviews.{_AUTHENTICATION}": self._self_subject,
+            f"tokenreviews.{_AUTHENTICATION}": self._token,
+            f"selfsubjectaccessreviews.{_AUTHORIZATION}": self._self_access,
+            f"subjectaccessreviews.{_AUTHORIZATION}": self._access,
+            f"localsubjectaccessreviews.{_AUTHORIZATION}": self._local_access,
+            f"selfsubjectrulesreviews.{_AUTHORIZATION}": self._rules,
+        }
+        return {(name, ""): {"create": _answering(fill)} for name, fill in fills.items()}
+
+    def _self_subject(self, call: Call, served: Served, review: Object) -> Object:
+        return {"userInfo": call.user.info()}
+
+    def _token(self, call: Call, served: Served, review: Object) -> Object:
+        spec = review.get("spec") or {}
+        token = spec.get("token")
+        if not token:
+            raise BadRequest("token is required for TokenReview in authentication")
+        try:
+            found = self._authenticator.review(token, spec.get("audiences") or ())
+        except Unauthorized as error:
+            return {"user": {}, "error": error.message}
+        if found is None:
+            return {"user": {}, "error": "invalid bearer token"}
+        user, audiences = found
+        state: Object = {"authenticated": True, "user": user.info()}
+        if audiences:
+            state["audiences"] = list(audiences)
+        return state
+
+    def _self_access(self, call: Call, served: Served, review: Object) -> Object:
+        return self._decide(served, review, call.user)
+
+    def _access(self, call: Call, served: Served, review: Object) -> Object:
+        spec = (review.get("spec") or {})
+        if not spec.get("user") and not spec.get("groups"):
+            fault = required("spec.user", "at least one of user or group must be specified")
+            raise status.invalid(served.resource, "", [fault])
+        return self._decide(served, review, _subject(spec))
+
+    def _local_access(self, call: Call, served: Served, review: Object) -> Object:
+        attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
+        if attributes.get("namespace") != call.info.namespace:
+            why = f"must match metadata.namespace: {call.info.namespace}"
+            fault = invalid("spec.resourceAttributes.namespace", attributes.get("namespace") or "", why)
+            raise status.invalid(served.resource, "", [fault])
+        return self._access(call, served, review)
+
+    def _decide(self, served: Served, review: Object, user: User) -> Object:
+        info = _asked(served, (review.get("spec") or {}))
+        if self._authorizer.allows(user, info):
+            return {"allowed": True}
+        reason = self._authorizer.reason(user, info)
+        return {"allowed": False, "reason": reason} if reason else {"allowed": False}
+
+    def _rules(self, call: Call, served: Served, review: Object) -> Object:
+        namespace = (review.get("spec") or {}).get("namespace") or ""
+        if not namespace:
+            raise BadRequest("no namespace on request")
+        resources: list[Object] = []
+        paths: list[Object] = []
+        for rule in self._rbac.raw_rules_for(call.user, namespace):
+            if rule.get("nonResourceURLs"):
+                paths.append({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]})
+            else:
+                kept = ("verbs", "apiGroups", "resources", "resourceNames")
+                resources.append({key: rule[key] for key in kept if rule.get(key)})
+        return {"resourceRules": resources, "nonResourceRules": paths, "incomplete": False}
+
+
+def _answering(fill: Fill) -> Endpoint:
+    def endpoint(at: Surroundings, call: Call, served: Served) -> Response:
+        decode.check_write_options(call)
+        review = decode.body_object(call, served)
+        if call.info.namespace:
+            review["metadata"]["namespace"] = call.info.namespace
+        review["status"] = fill(call, served, review)
+        return answer.document(call, review, status.CREATED)
+
+    return endpoint
+
+
+def _subject(spec: Object) -> User:
+    extra = tuple(sorted((key, tuple(values)) for key, values in (spec.get("extra") or {}).items()))
+    return User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
+
+
+def _asked(served: Served, spec: Object) -> RequestInfo:
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (resource is None) == (path is None):
+        if resource is None:
+            why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            raise status.invalid(served.resource, "", [invalid("spec.resourceAttributes", None, why)])
+        why = "cannot be specified in combination with resourceAttributes"
+        raise status.invalid(served.resource, "", [invalid("spec.nonResourceAttributes", path, why)])
+    if path is not None:
+        return RequestInfo(False, path.get("verb") or "", path.get("path") or "")
+    assert resource is not None
+    return RequestInfo(
+        True,
+        resource.get("verb") or "",
+        "",
+        resource.get("group") or "",
+        resource.get("version") or "",
+        resource.get("namespace") or "",
+        resource.get("resource") or "",
+        resource.get("subresource") or "",
+        resource.get("name") or "",
+    )
