@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -29,6 +31,8 @@ class Running:
         self.pid = os.fork()
         if self.pid == 0:
             try:
+                # Pytest has put objects of its own in their place.
+                sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
                 Supervisor(programs, directory / "log", self._write).run()
             finally:
                 os._exit(0)
@@ -42,7 +46,22 @@ class Running:
 
     def end(self) -> int:
         os.kill(self.pid, signal.SIGTERM)
-        return os.waitpid(self.pid, 0)[1]
+        return self.wait()
+
+    def wait(self) -> int:
+        status = os.waitpid(self.pid, 0)[1]
+        self.pid = 0
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves no process behind, whatever the test thought."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+        stop(self.processes(), 0.0)
 
 
 def sleep() -> None:
@@ -50,26 +69,26 @@ def sleep() -> None:
 
 
 def test_a_killed_program_is_started_again_and_stopped_at_the_end(tmp_path: Path) -> None:
-    running = Running(tmp_path, [Program("one", sleep), Program("two", sleep)])
-    until(lambda: len(running.processes()) == 2)
-    first = running.processes()["one"]
-    os.kill(first.pid, signal.SIGKILL)
-    until(lambda: running.processes().get("one", first) != first)
-    children = running.processes()
-    assert all(child.alive for child in children.values())
-    assert running.end() == 0
-    assert not any(child.alive for child in children.values())
+    with Running(tmp_path, [Program("one", sleep), Program("two", sleep)]) as running:
+        until(lambda: len(running.processes()) == 2)
+        first = running.processes()["one"]
+        os.kill(first.pid, signal.SIGKILL)
+        until(lambda: running.processes().get("one", first) != first)
+        children = running.processes()
+        assert all(child.alive for child in children.values())
+        assert running.end() == 0
+        assert not any(child.alive for child in children.values())
 
 
 def test_the_death_of_the_supervisor_harms_no_program(tmp_path: Path) -> None:
-    running = Running(tmp_path, [Program("one", sleep)])
-    until(lambda: "one" in running.processes())
-    child = running.processes()["one"]
-    os.kill(running.pid, signal.SIGKILL)
-    os.waitpid(running.pid, 0)
-    assert child.alive
-    stop({"one": child})
-    assert not child.alive
+    with Running(tmp_path, [Program("one", sleep)]) as running:
+        until(lambda: "one" in running.processes())
+        child = running.processes()["one"]
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+        assert child.alive
+        stop({"one": child})
+        assert not child.alive
 
 
 def test_a_failing_program_is_tried_again_and_a_finished_one_is_not(tmp_path: Path) -> None:
@@ -78,20 +97,20 @@ def test_a_failing_program_is_tried_again_and_a_finished_one_is_not(tmp_path: Pa
             file.write("x")
         assert (tmp_path / "tries").read_text() == "xxx"
 
-    running = Running(tmp_path, [Program("once", fail_twice, once=True), Program("other", sleep)])
-    until(lambda: (tmp_path / "tries").exists() and (tmp_path / "tries").read_text() == "xxx")
-    until(lambda: "once" not in running.processes() and "other" in running.processes())
-    running.end()
-    assert (tmp_path / "tries").read_text() == "xxx"
-    assert "AssertionError" in (tmp_path / "log" / "once.log").read_text()
+    with Running(tmp_path, [Program("once", fail_twice, once=True), Program("other", sleep)]) as running:
+        until(lambda: (tmp_path / "tries").exists() and (tmp_path / "tries").read_text() == "xxx")
+        until(lambda: "once" not in running.processes() and "other" in running.processes())
+        running.end()
+        assert (tmp_path / "tries").read_text() == "xxx"
+        assert "AssertionError" in (tmp_path / "log" / "once.log").read_text()
 
 
 def test_what_is_prepared_is_there_in_the_child(tmp_path: Path) -> None:
     prepared: list[str] = []
     program = Program("one", lambda: print(prepared, flush=True), once=True, prepare=lambda: prepared.append("ready"))
-    running = Running(tmp_path, [program])
-    until(lambda: (tmp_path / "log" / "one.log").exists() and "ready" in (tmp_path / "log" / "one.log").read_text())
-    running.end()
+    with Running(tmp_path, [program]) as running:
+        until(lambda: (tmp_path / "log" / "one.log").exists() and "ready" in (tmp_path / "log" / "one.log").read_text())
+        running.end()
 
 
 def test_a_stubborn_program_is_killed(tmp_path: Path) -> None:
@@ -100,11 +119,13 @@ def test_a_stubborn_program_is_killed(tmp_path: Path) -> None:
         print("deaf", flush=True)
         sleep()
 
-    running = Running(tmp_path, [Program("deaf", ignore, stop_seconds=0.1)])
-    until(lambda: (tmp_path / "log" / "deaf.log").exists() and "deaf" in (tmp_path / "log" / "deaf.log").read_text())
-    child = running.processes()["deaf"]
-    running.end()
-    assert not child.alive
+    with Running(tmp_path, [Program("deaf", ignore, stop_seconds=0.1)]) as running:
+        until(
+            lambda: (tmp_path / "log" / "deaf.log").exists() and "deaf" in (tmp_path / "log" / "deaf.log").read_text()
+        )
+        child = running.processes()["deaf"]
+        running.end()
+        assert not child.alive
 
 
 def test_an_identity_is_more_than_a_pid() -> None:
