@@ -1,9 +1,9 @@
-"""Reads from upstream's Go sources what its OpenAPI lacks: the order of fields and which of them Go always encodes.
+"""Reads from upstream's Go sources what its OpenAPI lacks: fields' order, which Go always encodes, protobuf numbers.
 
 A tool for whoever moves Kybern to another version of Kubernetes, not a part of the build:
 `python -m schema_build.go_types DIRECTORY > schema_build/go_types.txt`, where DIRECTORY holds the
 repositories `api`, `apimachinery`, `apiextensions-apiserver` and `kube-aggregator`, with the release checked out. The
-table has facts only: names, order and marks. `schema_build.source` reads it.
+table has facts only: names, order, marks and numbers. `schema_build.source` reads it.
 """
 
 import re
@@ -24,7 +24,8 @@ _APIS = {
     "kube-aggregator": ("pkg/apis/apiregistration/v1/types.go", "io.k8s.kube-aggregator.pkg.apis.{}."),
 }
 _STRUCT = re.compile(r"^type (\w+) struct ?\{(\}|\n.*?^\})", re.MULTILINE | re.DOTALL)
-_FIELD = re.compile(r'^\t(?:(\w+)[ \t]+)?(\S+)[ \t]+`[^`]*json:"([^"]*)"', re.MULTILINE)
+_FIELD = re.compile(r'^\t(?:(\w+)[ \t]+)?(\S+)[ \t]+`([^`]*json:"([^"]*)"[^`]*)`', re.MULTILINE)
+_NUMBER = re.compile(r'protobuf:"\w+,(\d+)')
 _BASIC = {"string", "bool", "int32", "int64", "float64", "byte"}
 _OWN_FORM = {name.rpartition(".")[2] for name in LETTERS}
 
@@ -48,16 +49,22 @@ class Package:
             if fields and self.prefix + name not in LETTERS:
                 yield " ".join([self.prefix + name, *fields])
 
-    def _fields(self, struct: str) -> Iterator[str]:
-        for name, kind, tag in _FIELD.findall(self.structs[struct]):
+    def _fields(self, struct: str, outer: str = "") -> Iterator[str]:
+        """`outer` is the number of the message that holds an embedded struct's fields: `2.`."""
+        for name, kind, tags, tag in _FIELD.findall(self.structs[struct]):
             wire, _, options = tag.partition(",")
             if wire == "-":
                 continue
+            found = _NUMBER.search(tags)
+            number = outer + found[1] if found else ""
             if not name and not wire:
                 embedded = kind.rpartition(".")[2]
-                yield from ("kind", "apiVersion") if embedded == "TypeMeta" else self._fields(embedded)
+                if embedded == "TypeMeta":
+                    yield from ("kind", "apiVersion")
+                else:
+                    yield from self._fields(embedded, number and number + ".")
             else:
-                yield wire + self._mark(kind, options) + self._type(kind)
+                yield wire + self._mark(kind, options) + (number and "#" + number) + self._type(kind)
 
     def _mark(self, kind: str, options: str) -> str:
         omitted = "omitempty" in options

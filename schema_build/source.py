@@ -59,6 +59,8 @@ class Field:
     """How Go holds the field: `*` a pointer (zero is a value), `!` always encoded, `*!` null where it is absent."""
     go_type: str = ""
     """Go's name of the type, where it does not follow from `type`."""
+    numbers: list[int] = field(default_factory=list)
+    """The field's protobuf number; before it those of the messages around it, which JSON inlines. Empty: has none."""
 
 
 @dataclass(slots=True)
@@ -83,13 +85,15 @@ def load() -> dict[str, Definition]:
 
 
 def _order(definition: Definition, facts: list[str]) -> None:
-    """Put the fields in Go's order, with Go's marks (`name*!:v1.Type`, see `schema_build.go_types`)."""
+    """Put the fields in Go's order, with Go's marks (`name*!#2.6:v1.Type`, see `schema_build.go_types`)."""
     ordered = {}
     for fact in facts:
         field_fact, _, go_type = fact.partition(":")
+        field_fact, _, numbers = field_fact.partition("#")
         name = field_fact.rstrip("*!")
         each = ordered[name] = definition.fields.pop(name)
         each.go_mark, each.go_type = field_fact[len(name) :], go_type
+        each.numbers = [int(number) for number in numbers.split(".") if number]
     assert not definition.fields, f"{definition.name}: go_types.txt lacks {list(definition.fields)}"
     definition.fields = ordered
 

@@ -1,8 +1,9 @@
 """Writes the schema's structure and, apart from it (it is larger and seldom asked for), the descriptions.
 
 `structure.json.gz`: name -> `{"k": kinds, "f": {field: {"t": type, "r": required, "x": extensions, "m": Go's mark,
-"g": Go's type}}, "x": extensions}`, the fields in Go's order, empty parts left out; types and marks as in
-`schema_build.source`. `descriptions.json.gz`: name -> `[text, {field: text}]`.
+"g": Go's type, "p": protobuf numbers}}, "x": extensions}`, the fields in Go's order, empty parts left out; types and
+marks as in `schema_build.source`, a single number without its list. `descriptions.json.gz`: name ->
+`[text, {field: text}]`.
 """
 
 import gzip
@@ -47,6 +48,8 @@ def _field(each: Field) -> dict[str, Any]:
         out["m"] = each.go_mark
     if each.go_type:
         out["g"] = each.go_type
+    if each.numbers:
+        out["p"] = each.numbers if len(each.numbers) > 1 else each.numbers[0]
     return out
 
 

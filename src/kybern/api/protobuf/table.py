@@ -1,0 +1,63 @@
+"""Which field of a definition has which protobuf number."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Union
+
+from kybern.api.schema import structure
+from kybern.api.schema.structure import Type
+
+_JSON_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+_JSON_SCHEMA_UNIONS = {
+    "items": "OrArray",
+    "additionalProperties": "OrBool",
+    "additionalItems": "OrBool",
+    "dependencies": "OrStringArray",
+}
+"""Fields of JSONSchemaProps that are messages of their own; the definitions call them any JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a field's value goes in the JSON dict."""
+
+    wire: str
+    type: Type
+    keeps_zero: bool
+    """Go's JSON writes a zero too: the field is a pointer or lacks omitempty."""
+    union: str = ""
+    """Of a field of JSONSchemaProps: which union its values are."""
+
+
+Message = dict[int, Union[Slot, "Message"]]
+"""A message by field numbers; a Message within it is one whose fields JSON inlines."""
+
+
+@cache
+def message(name: str) -> Message:
+    """The message of a definition (`io.k8s.api.core.v1.Pod`)."""
+    found: Message = {}
+    for wire, field in structure.fields(name).items():
+        numbers = field.get("p", [])
+        *outer, number = [numbers] if isinstance(numbers, int) else numbers or [0]
+        if not number:
+            continue
+        inner = found
+        for step in outer:
+            nested = inner.setdefault(step, {})
+            assert isinstance(nested, dict), f"{name}: {step} is a field and an inlined message"
+            inner = nested
+        union = _JSON_SCHEMA_UNIONS.get(wire, "") if name == _JSON_SCHEMA else ""
+        inner[number] = Slot(wire, field["t"], bool(field.get("m")), union)
+    return found
+
+
+def json_schema() -> str:
+    """The name of the definition that the unions hold."""
+    return _JSON_SCHEMA
+
+
+def is_known(api_version: str, kind: str) -> bool:
+    """Whether protobuf bodies of a kind can be read: custom resources have no message."""
+    name = structure.names_of_kinds().get((api_version, kind))
+    return name is not None and bool(message(name))

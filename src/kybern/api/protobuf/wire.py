@@ -1,0 +1,77 @@
+"""The wire format of protobuf: bytes become numbered fields. Raises BadRequest for torn input, and nothing else.
+
+Source: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from collections.abc import Iterator
+
+from kybern.base.errors import BadRequest
+
+VARINT, FIXED64, BYTES, GROUP, END_GROUP, FIXED32 = range(6)
+MAX_VARINT_BYTES = 10
+MAX_FIELD_NUMBER = 2**29 - 1
+
+Raw = int | memoryview
+"""An unsigned varint's value, else the field's bytes (a view: nothing is copied)."""
+
+
+def malformed(fault: str) -> BadRequest:
+    return BadRequest(f"the object provided could not be decoded: proto: {fault}")
+
+
+def fields(data: memoryview) -> Iterator[tuple[int, int, Raw]]:
+    """(field number, wire type, value) of a message, as written; groups, which upstream never uses, are skipped."""
+    at, open_groups = 0, []
+    while at < len(data):
+        tag, at = varint(data, at)
+        number, wire_type = tag >> 3, tag & 7
+        if not 0 < number <= MAX_FIELD_NUMBER:
+            raise malformed(f"illegal tag {number} (wire type {wire_type})")
+        if wire_type == GROUP:
+            open_groups.append(number)
+        elif wire_type == END_GROUP:
+            if not open_groups or open_groups.pop() != number:
+                raise malformed("unexpected end of group")
+        else:
+            value, at = _value(data, at, wire_type)
+            if not open_groups:
+                yield number, wire_type, value
+    if open_groups:
+        raise malformed("unexpected EOF")
+
+
+def _value(data: memoryview, at: int, wire_type: int) -> tuple[Raw, int]:
+    if wire_type == VARINT:
+        return varint(data, at)
+    if wire_type == BYTES:
+        length, at = varint(data, at)
+    elif wire_type == FIXED64:
+        length = 8
+    elif wire_type == FIXED32:
+        length = 4
+    else:
+        raise malformed(f"illegal wireType {wire_type}")
+    end = at + length
+    if end > len(data):
+        raise malformed("unexpected EOF")
+    return data[at:end], end
+
+
+def varint(data: memoryview, at: int) -> tuple[int, int]:
+    """An unsigned 64-bit number and where it ends."""
+    value = 0
+    for shift in range(0, 7 * MAX_VARINT_BYTES, 7):
+        if at >= len(data):
+            raise malformed("unexpected EOF")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, at
+    raise malformed("integer overflow")
+
+
+def signed(value: int, bits: int) -> int:
+    """The two's complement number in a varint's lowest bits: Go cuts off what lies above."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
