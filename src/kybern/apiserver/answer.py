@@ -15,6 +15,7 @@ from kybern.apiserver.negotiate import JSON, Shape
 from kybern.apiserver.served import Served, partial
 from kybern.base.errors import NotAcceptable
 
+
 def document(call: Call, body: Any, code: int = 200) -> Response:
     """Any JSON value, as JSON or YAML."""
     shape = negotiate.shape_of(call.request.headers.get("accept", ""))
@@ -77,9 +78,7 @@ def make_table(
     return made
 
 
-def listed(
-    call: Call, served: Served, versions: Sequence[Version], metadata: Object, now: float
-) -> Response:
+def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Object, now: float) -> Response:
     """A list. In the usual shape the objects' bytes are joined; items of built-in kinds carry no kind of their own."""
     shape = negotiate.shape_of(call.request.headers.get("accept", ""))
     pretty = negotiate.wants_pretty(call.request)
@@ -93,7 +92,12 @@ def listed(
             body = make_table(served, [parse(each) for each in versions], now, include, shape.version, metadata)
         case "PartialObjectMetadataList":
             items = [partial(parse(each), shape.version) for each in versions]
-            body = {"kind": shape.kind, "apiVersion": f"meta.k8s.io/{shape.version}", "metadata": metadata, "items": items}
+            body = {
+                "kind": shape.kind,
+                "apiVersion": f"meta.k8s.io/{shape.version}",
+                "metadata": metadata,
+                "items": items,
+            }
         case "PartialObjectMetadata":
             raise NotAcceptable(
                 f"you requested PartialObjectMetadata, but the requested object is a list ({served.resource.kind}List)"

@@ -44,7 +44,15 @@ class Metrics:
         resource = info.resource if served is not None else ""
         scope = "resource" if info.name else "namespace" if info.namespace else "cluster" if resource else ""
         verb = info.verb.upper() if info.is_resource and served is not None else call.request.method
-        key = (verb, info.group if resource else "", info.version if resource else "", resource, info.subresource if resource else "", scope, code)
+        key = (
+            verb,
+            info.group if resource else "",
+            info.version if resource else "",
+            resource,
+            info.subresource if resource else "",
+            scope,
+            code,
+        )
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = _Series()

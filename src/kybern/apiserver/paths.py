@@ -94,9 +94,7 @@ class Paths:
 
     def _roots(self, call: Call, path: str) -> Response:
         if AGGREGATED in call.request.headers.get("accept", ""):
-            body = self._once(
-                f"{path} aggregated", lambda: discovery.aggregated(self._resources, core=path == "/api")
-            )
+            body = self._once(f"{path} aggregated", lambda: discovery.aggregated(self._resources, core=path == "/api"))
             return Response(200, body, discovery.AGGREGATED_V2)
         if path == "/api":
             return answer.document(call, discovery.api_versions(self._address))
@@ -110,9 +108,7 @@ class Paths:
         if parts[0] == "apis" and len(parts) in (2, 3) and parts[1] in groups:
             if len(parts) == 2:
                 return self._document(call, path, lambda: discovery.api_group(self._resources, parts[1]))
-            return self._document(
-                call, path, lambda: discovery.api_resource_list(self._resources, parts[1], parts[2])
-            )
+            return self._document(call, path, lambda: discovery.api_resource_list(self._resources, parts[1], parts[2]))
         if parts[0] == "api" and len(parts) > 1:
             raise no_such_path()
         return Response(404, b"404 page not found\n", TEXT)

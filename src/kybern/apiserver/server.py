@@ -27,6 +27,8 @@ from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
 from kybern.apiserver.config import ApiServerConfig
+from kybern.apiserver.endpoints.pod_streams import PodStreams
+from kybern.apiserver.endpoints.proxying import Proxying
 from kybern.apiserver.endpoints.reviews import Reviews
 from kybern.apiserver.endpoints.route import Endpoint, Router
 from kybern.apiserver.endpoints.special import SPECIAL
@@ -38,6 +40,7 @@ from kybern.apiserver.limit import InFlight
 from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.paths import Paths
+from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.served import ServedResources, storage_resource
 from kybern.apiserver.services.addresses import Addresses
 from kybern.apiserver.services.allocation import Allocation
@@ -72,9 +75,7 @@ class ApiServer:
         self._lookup = Lookup(self.cache)
         self._keys = self._read_keys()
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
-        self.life.admission = Chain(
-            plugins(self._lookup, ids, self.authorizer, self.rbac, config.authorization_mode)
-        )
+        self.life.admission = Chain(plugins(self._lookup, ids, self.authorizer, self.rbac, config.authorization_mode))
         addresses = Addresses(
             self.life, self.served["networking.k8s.io", "v1", "ipaddresses"], ids, config.service_cluster_ip_range
         )
@@ -173,7 +174,19 @@ class ApiServer:
         return list({key.kid: key for key in reversed([read_key(file) for file in files])}.values())[::-1]
 
     def _special(self, ids: Ids) -> Mapping[tuple[str, str], Mapping[str, Endpoint]]:
-        special = {**SPECIAL, **Reviews(self.authenticator, self.authorizer, self.rbac).endpoints()}
+        config = self.config
+        kubelets = Kubelets(
+            self._lookup,
+            config.kubelet_client_certificate,
+            config.kubelet_client_key,
+            config.kubelet_certificate_authority,
+        )
+        special = {
+            **SPECIAL,
+            **Reviews(self.authenticator, self.authorizer, self.rbac).endpoints(),
+            **PodStreams(kubelets, self.authorizer).endpoints(),
+            **Proxying(self._lookup, kubelets).endpoints(),
+        }
         if self.config.service_account_signing_key_file is not None:
             issuer = TokenIssuer(self._keys[0], self.config.service_account_issuer, self._clock, ids)
             tokens = TokenEndpoint(issuer, self._audiences, self.config.service_account_max_token_seconds)

@@ -71,7 +71,13 @@ def load(text: bytes) -> Any:
 def dump(value: Any) -> bytes:
     """Keys sorted, as upstream prints them."""
     text: bytes = yaml.dump(
-        value, Dumper=_Dumper, default_flow_style=False, sort_keys=True, encoding="utf-8", allow_unicode=True, width=2**31
+        value,
+        Dumper=_Dumper,
+        default_flow_style=False,
+        sort_keys=True,
+        encoding="utf-8",
+        allow_unicode=True,
+        width=2**31,
     )
     return text
 

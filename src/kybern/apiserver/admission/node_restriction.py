@@ -80,7 +80,9 @@ class NodeRestriction(Plugin):
                 raise _refuse(attributes, f'node "{node}" can only {verb} pods with spec.nodeName set to itself')
         elif obj is not None:
             if MIRROR not in (obj["metadata"].get("annotations") or {}):
-                raise _refuse(attributes, f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods')
+                raise _refuse(
+                    attributes, f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods'
+                )
             if obj["spec"].get("nodeName") != node:
                 raise _refuse(attributes, f'node "{node}" can only create pods with spec.nodeName set to itself')
 

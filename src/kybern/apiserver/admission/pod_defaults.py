@@ -43,9 +43,7 @@ class Priority(Plugin):
         if chosen is not None and not name:
             spec["priorityClassName"] = chosen["metadata"]["name"]
         self._fill(attributes, obj, "priority", chosen.get("value", 0) if chosen else 0)
-        self._fill(
-            attributes, obj, "preemptionPolicy", (chosen or {}).get("preemptionPolicy") or DEFAULT_PREEMPTION
-        )
+        self._fill(attributes, obj, "preemptionPolicy", (chosen or {}).get("preemptionPolicy") or DEFAULT_PREEMPTION)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         if attributes.group_resource != PRIORITY_CLASSES or obj is None or not obj.get("globalDefault"):

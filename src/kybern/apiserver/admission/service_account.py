@@ -38,8 +38,7 @@ class ServiceAccount(Plugin):
             raise status.forbidden(
                 attributes.resource,
                 obj["metadata"].get("name", ""),
-                f"error looking up service account {attributes.namespace}/{name}: "
-                f'serviceaccount "{name}" not found',
+                f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found',
             )
         if _mounts_token(account, spec):
             self._mount(spec)

@@ -67,9 +67,7 @@ class TokenIssuer:
 class ServiceAccountTokens:
     """Verifies."""
 
-    def __init__(
-        self, keys: KeySet, issuer: str, audiences: Sequence[str], clock: Clock, lookup: Lookup
-    ) -> None:
+    def __init__(self, keys: KeySet, issuer: str, audiences: Sequence[str], clock: Clock, lookup: Lookup) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audiences = tuple(audiences)

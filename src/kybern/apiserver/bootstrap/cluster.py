@@ -26,7 +26,11 @@ NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 FLOW_CONTROL = "flowcontrol.apiserver.k8s.io"
 
 _PRIORITY_CLASSES = (
-    ("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
     (
         "system-cluster-critical",
         2_000_000_000,

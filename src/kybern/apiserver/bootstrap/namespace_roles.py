@@ -47,9 +47,7 @@ def _leader_locking(component: str) -> Object:
 def role_bindings() -> list[Object]:
     manager, scheduler = user(f"system:{_MANAGER}"), user(f"system:{_SCHEDULER}")
     return [
-        role_binding(
-            SYSTEM, _AUTHENTICATION_READER, [manager, scheduler], name=f"system::{_AUTHENTICATION_READER}"
-        ),
+        role_binding(SYSTEM, _AUTHENTICATION_READER, [manager, scheduler], name=f"system::{_AUTHENTICATION_READER}"),
         role_binding(SYSTEM, f"system::leader-locking-{_MANAGER}", [manager, account(_MANAGER)]),
         role_binding(SYSTEM, f"system::leader-locking-{_SCHEDULER}", [scheduler, account(_SCHEDULER)]),
         role_binding(SYSTEM, _SIGNER, [account("bootstrap-signer")]),

@@ -47,7 +47,11 @@ def role(namespace: str, name: str, *rules: Object) -> Object:
 
 
 def cluster_binding(role_name: str, subjects: Sequence[Object], name: str = "") -> Object:
-    return {"metadata": _metadata(name or role_name), "subjects": list(subjects), "roleRef": _ref("ClusterRole", role_name)}
+    return {
+        "metadata": _metadata(name or role_name),
+        "subjects": list(subjects),
+        "roleRef": _ref("ClusterRole", role_name),
+    }
 
 
 def role_binding(namespace: str, role_name: str, subjects: Sequence[Object], name: str = "") -> Object:

@@ -116,4 +116,3 @@ def bookmark(head: bytes, revision: int, *, initial_end: bool = False) -> bytes:
     """The event that tells how far a watch has come."""
     annotations = b',"annotations":{"k8s.io/initial-events-end":"true"}' if initial_end else b""
     return b'{"type":"BOOKMARK","object":%b"metadata":{"resourceVersion":"%d"%b}}}\n' % (head, revision, annotations)
-

@@ -67,7 +67,9 @@ def _check_identity(binding: Object, pod: Object) -> None:
     metadata, wanted = pod["metadata"], binding["metadata"]
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(key) and wanted[key] != metadata[key]:
-            why = f"Precondition failed: {label} in precondition: {wanted[key]}, {label} in object meta: {metadata[key]}"
+            why = (
+                f"Precondition failed: {label} in precondition: {wanted[key]}, {label} in object meta: {metadata[key]}"
+            )
             raise status.conflict(BINDING, metadata["name"], why)
 
 

@@ -1,12 +1,13 @@
 """GET of one object: from the cache, which shows every acknowledged write. Answered with no task of its own."""
 
+from collections.abc import Awaitable
+
 from kybern.apiserver import answer, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.revisions import wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.exchange import Answer, Response
 from kybern.apiserver.served import Served
-from collections.abc import Awaitable
 
 
 def get_object(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:

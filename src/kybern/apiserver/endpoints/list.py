@@ -60,7 +60,9 @@ async def _list_later(
     return _now(at, call, served, options)
 
 
-def _now(at: Surroundings, call: Call, served: Served, options: ListOptions, start: str = "", revision: int = 0) -> Answer:
+def _now(
+    at: Surroundings, call: Call, served: Served, options: ListOptions, start: str = "", revision: int = 0
+) -> Answer:
     """The newest objects; `revision` is what the list calls itself (the cache's)."""
     found = served.cache.select(options.selection)
     if start:

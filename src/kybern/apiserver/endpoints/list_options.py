@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from kybern.api.resource import FieldError, Resource
 from kybern.api.validation.field import forbidden, not_supported
-from kybern.apiserver.call import Call
 from kybern.apiserver.cache.selection import Selection, selection_of
+from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.revisions import integer
 from kybern.apiserver.request_info import truthy
 from kybern.apiserver.served import Served
@@ -64,9 +64,7 @@ def _list_faults(options: ListOptions) -> list[FieldError]:
         detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
         faults.append(forbidden("resourceVersionMatch", detail))
     if options.continue_:
-        faults.append(
-            forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")
-        )
+        faults.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
     if options.match not in (EXACT, NOT_OLDER_THAN):
         faults.append(not_supported("resourceVersionMatch", options.match, (EXACT, NOT_OLDER_THAN)))
     if options.match == EXACT and options.resource_version == "0":

@@ -69,7 +69,7 @@ class Reviews:
         return self._decide(served, review, call.user)
 
     def _access(self, call: Call, served: Served, review: Object) -> Object:
-        spec = (review.get("spec") or {})
+        spec = review.get("spec") or {}
         if not spec.get("user") and not spec.get("groups"):
             fault = required("spec.user", "at least one of user or group must be specified")
             raise status.invalid(served.resource, "", [fault])

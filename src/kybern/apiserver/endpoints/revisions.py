@@ -6,11 +6,11 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-ve
 import asyncio
 from collections.abc import Awaitable
 
+from kybern.api.resource import Resource
 from kybern.api.validation.field import invalid
+from kybern.apiserver import status
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.status import too_large_revision, unavailable
-from kybern.api.resource import Resource
-from kybern.apiserver import status
 from kybern.base.errors import BadRequest
 from kybern.storage.backend import StoreUnavailable
 

@@ -87,7 +87,9 @@ def _bound(at: Surroundings, call: Call, account: Object, ref: Object | None) ->
     plural = _BOUND.get(ref.get("kind") or "")
     if plural is None or ref.get("apiVersion") not in ("v1", "", None):
         kind = f"{ref.get('apiVersion', '')}, Kind={ref.get('kind', '')}"
-        raise BadRequest(f"cannot bind token for serviceaccount {account['metadata']['name']!r} to object of kind {kind}")
+        raise BadRequest(
+            f"cannot bind token for serviceaccount {account['metadata']['name']!r} to object of kind {kind}"
+        )
     served = at.served["", "v1", plural]
     version = served.find("" if plural == "nodes" else call.info.namespace, ref.get("name") or "")
     if version is None:

@@ -22,9 +22,7 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
         return dict(obj, metadata=dict(obj["metadata"]))
 
     creating = served.resource.create_on_update and not sub
-    outcome = await update(
-        at.life, served, edit, attributes, create_missing=(lambda: obj) if creating else None
-    )
+    outcome = await update(at.life, served, edit, attributes, create_missing=(lambda: obj) if creating else None)
     return written(at, call, served, outcome)
 
 

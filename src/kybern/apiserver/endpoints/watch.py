@@ -54,9 +54,7 @@ async def _watch_later(
     return _begin(at, call, served, options, shape, revision)
 
 
-def _begin(
-    at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape, revision: int
-) -> Answer:
+def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape, revision: int) -> Answer:
     cache = served.cache
     form = form_of(call, served, shape, at)
     seconds = options.timeout_seconds or _jitter.uniform(*at.watch_seconds)

@@ -94,9 +94,7 @@ def _revise(served: Served, new: Object, old: Object, version: Version, attribut
     if name != attributes.name:
         if not name:
             raise BadRequest("name must be provided")
-        raise BadRequest(
-            f"the name of the object ({name}) does not match the name on the URL ({attributes.name})"
-        )
+        raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({attributes.name})")
     namespace = metadata.get("namespace") or ""
     if served.resource.namespaced:
         if namespace and namespace != attributes.namespace:
@@ -122,9 +120,7 @@ def _revise(served: Served, new: Object, old: Object, version: Version, attribut
     return bool(given)
 
 
-async def _settle(
-    life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str
-) -> None:
+async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str) -> None:
     """Put back what no client changes, run the kind's rules and admission. Raises StatusError."""
     metadata, kept = new["metadata"], old["metadata"]
     for key in _KEPT:

@@ -5,14 +5,13 @@ Source: https://kubernetes.io/docs/concepts/services-networking/cluster-ip-alloc
 
 import ipaddress
 
-from kybern.api.resource import Object
+from kybern.api.resource import Object, Resource
 from kybern.api.validation.field import invalid
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.create import create
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.served import Served
-from kybern.api.resource import Resource
 from kybern.apiserver.status import invalid as invalid_object
 from kybern.base.errors import AlreadyExists, InternalError, Invalid
 from kybern.base.ids import Ids
@@ -100,7 +99,10 @@ class Addresses:
         }
         try:
             await create(
-                self._life, self._objects, obj, Attributes("CREATE", self._objects.resource, "", address, dry_run=dry_run)
+                self._life,
+                self._objects,
+                obj,
+                Attributes("CREATE", self._objects.resource, "", address, dry_run=dry_run),
             )
         except AlreadyExists:
             return False
@@ -109,5 +111,3 @@ class Addresses:
     def _refused(self, service: Object, address: str, why: str) -> Invalid:
         fault = invalid("spec.clusterIPs", service["spec"].get("clusterIPs"), f"failed to allocate IP {address}: {why}")
         return invalid_object(SERVICES, service["metadata"]["name"], [fault])
-
-

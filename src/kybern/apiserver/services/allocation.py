@@ -14,6 +14,7 @@ from kybern.apiserver.services.ports import Ports, PortTaken, ports_of
 from kybern.apiserver.status import invalid as invalid_object
 from kybern.base.errors import Invalid
 
+
 class Allocation:
     """The effect of Services (`objects/effects.py`)."""
 

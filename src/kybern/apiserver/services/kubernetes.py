@@ -57,7 +57,9 @@ class KubernetesService:
                 served.codec.default(obj)
                 if served.resource.default is not None:
                     served.resource.default(obj)
-                await create(self._life, served, obj, Attributes("CREATE", served.resource, namespace, metadata["name"]))
+                await create(
+                    self._life, served, obj, Attributes("CREATE", served.resource, namespace, metadata["name"])
+                )
             elif served.resource.kind in ("Endpoints", "EndpointSlice"):
                 await self._update(served, wanted, namespace)
 
