@@ -140,6 +140,8 @@ class Resource:
     to_storage: Callable[[Object], Object] = _same
     """This version's form -> the stored one's (a new top level; unchanged parts are shared)."""
     from_storage: Callable[[Object], Object] = _same
+    stored_fields: Mapping[str, str] = field(default_factory=dict)
+    """selectable_fields -> their names in the stored version, where those differ (events.k8s.io)."""
 
     @property
     def api_version(self) -> str:

@@ -4,7 +4,7 @@ Grammar, matching and error texts are upstream's (apimachinery pkg/labels, pkg/f
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -391,14 +391,18 @@ def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")
 
 
-def check_fields(selector: FieldSelector, resource: Resource) -> None:
-    """Raises BadRequest for a field that the kind cannot be selected by."""
+def check_fields(selector: FieldSelector, resource: Resource) -> FieldSelector:
+    """The selector in the stored version's names. Raises BadRequest for a field that the kind cannot be selected by."""
     known = {"metadata.name", *resource.selectable_fields}
     if resource.namespaced or not resource.selectable_fields:
         known.add("metadata.namespace")
     for requirement in selector.requirements:
         if requirement.field not in known:
             raise BadRequest(_unknown_field(requirement.field, resource))
+    if not resource.stored_fields:
+        return selector
+    stored = resource.stored_fields
+    return FieldSelector(tuple(replace(one, field=stored.get(one.field, one.field)) for one in selector.requirements))
 
 
 def _unknown_field(field: str, resource: Resource) -> str:

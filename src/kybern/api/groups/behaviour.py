@@ -61,6 +61,7 @@ class Behaviour:
     storage_version: tuple[str, str] | None = None
     to_storage: Callable[[Object], Object] | None = None
     from_storage: Callable[[Object], Object] | None = None
+    stored_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def spec_changed(new: Object, old: Object) -> bool:
@@ -133,6 +134,7 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         create_on_update=b.create_on_update,
         unconditional_update=b.unconditional_update,
         storage_version=b.storage_version,
+        stored_fields=b.stored_fields,
         **optional,
     )
 
