@@ -1,0 +1,116 @@
+"""What kubectl's create commands send in protobuf is stored as the same object sent in JSON would be."""
+
+import asyncio
+import json
+import random
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from kybern.apiserver.config import ApiServerConfig
+from kybern.apiserver.pki import ensure_pki, write_kubeconfig
+from kybern.apiserver.server import run
+from kybern.base.clock import SystemClock
+from kybern.base.ids import RandomIds
+from kybern.storage.memory import MemoryBackend
+from tests.tools import kubectl
+
+TIMEOUT_SECONDS = 60
+COMMANDS = (
+    "configmap c --from-literal=a=b",
+    "secret generic s --from-literal=a=b",
+    "service clusterip web --tcp=80:8080",
+    "serviceaccount sa",
+    "deployment web --image=nginx --replicas=2 --port=80",
+    "job j --image=busybox -- true",
+    "cronjob cj --image=busybox --schedule=*/5_*_*_*_*",
+    "quota q --hard=cpu=1,memory=1Gi",
+    "role r --verb=get --resource=pods",
+    "ingress i --rule=a.example/=web:80",
+    "poddisruptionbudget p --selector=a=b --min-available=1",
+)
+OWN_METADATA = ("resourceVersion", "creationTimestamp", "namespace", "managedFields")
+
+
+class Kubectl:
+    def __init__(self, kubeconfig: Path, home: Path) -> None:
+        self._before = [str(kubectl()), "--kubeconfig", str(kubeconfig)]
+        self._home = home
+
+    async def __call__(self, *arguments: str, body: bytes = b"") -> bytes:
+        """What it prints. It must succeed."""
+        pipe = subprocess.PIPE
+        program = await asyncio.create_subprocess_exec(
+            *self._before, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env={"HOME": str(self._home)}
+        )
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            out, error = await program.communicate(body)
+        assert program.returncode == 0, (arguments, error)
+        return out
+
+
+@asynccontextmanager
+async def served(directory: Path) -> AsyncIterator[Kubectl]:
+    """A server over TLS on a free port, and a kubectl that knows it."""
+    pki = ensure_pki(directory / "pki", ["127.0.0.1"], "")
+    config = ApiServerConfig(
+        bind_address="127.0.0.1",
+        secure_port=0,
+        tls_cert_file=pki.certificate("apiserver"),
+        tls_private_key_file=pki.key("apiserver"),
+        client_ca_file=pki.authority,
+    )
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    clock, ids = SystemClock(), RandomIds(random.Random(1))
+    backend = MemoryBackend(clock)
+    server = asyncio.create_task(
+        run(config, backend, clock, ids, ready=lambda addresses: listening.set_result(addresses[0][1]))
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await asyncio.wait((server, listening), return_when=asyncio.FIRST_COMPLETED)
+        if server.done():
+            server.result()
+        kubeconfig = directory / "kubeconfig"
+        write_kubeconfig(kubeconfig, pki, "admin", "kubernetes-admin", f"https://127.0.0.1:{listening.result()}")
+        yield Kubectl(kubeconfig, directory)
+    finally:
+        server.cancel()
+        await asyncio.gather(server, return_exceptions=True)
+
+
+def comparable(text: bytes) -> Any:
+    """An object without what is its own alone; a Job's labels hold its uid."""
+    uid = json.loads(text)["metadata"]["uid"]
+    obj = json.loads(text.decode().replace(uid, "uid"))
+    for name in OWN_METADATA:
+        obj["metadata"].pop(name, None)
+    for name in ("clusterIP", "clusterIPs"):
+        obj.get("spec", {}).pop(name, None)
+    return obj
+
+
+async def created(run_kubectl: Kubectl, command: str) -> None:
+    arguments = [word.replace("_", " ") for word in command.split()]
+    kind, name = arguments[0], arguments[2] if arguments[1] in ("generic", "clusterip") else arguments[1]
+    planned = await run_kubectl("create", *arguments_with(arguments, "--dry-run=client", "-o", "json"))
+    await run_kubectl("create", *arguments_with(arguments, "-n", "protobuf"))
+    await run_kubectl("create", "-n", "json", "-f", "-", body=planned)
+    one, other = [await run_kubectl("get", kind, name, "-n", each, "-o", "json") for each in ("protobuf", "json")]
+    assert comparable(one) == comparable(other)
+
+
+def arguments_with(arguments: list[str], *more: str) -> list[str]:
+    """Flags stand before the command of a container."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:end], *more, *arguments[end:]]
+
+
+async def test_protobuf_is_stored_as_json_is(tmp_path: Path) -> None:
+    async with served(tmp_path) as run_kubectl:
+        for namespace in ("protobuf", "json"):
+            await run_kubectl("create", "namespace", namespace)
+        for command in COMMANDS:
+            await created(run_kubectl, command)
