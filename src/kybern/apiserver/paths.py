@@ -28,12 +28,15 @@ class Paths:
     def __init__(
         self,
         resources: Sequence[Resource],
+        own: Sequence[Resource],
         health: Health,
         metrics: Metrics,
         address: str,
         more: Mapping[str, Callable[[], Any]],
     ) -> None:
-        self._resources = resources
+        self._documented = resources
+        self._resources = [*resources, *own]
+        """With Kybern's own resources, which have no place in upstream's definitions."""
         self._health = health
         self._metrics = metrics
         self._address = address
@@ -125,11 +128,11 @@ class Paths:
     def _openapi(self, call: Call, path: str) -> Response:
         version = f"v{KUBERNETES_VERSION.removeprefix('v')}"
         if path == "/openapi/v2":
-            return Response(200, self._once(path, lambda: openapi.v2(self._resources, version)))
+            return Response(200, self._once(path, lambda: openapi.v2(self._documented, version)))
         if path == _OPENAPI_V3:
-            return self._document(call, path, lambda: openapi.v3_index(self._resources, version))
+            return self._document(call, path, lambda: openapi.v3_index(self._documented, version))
         name = path.removeprefix(_OPENAPI_V3 + "/")
-        body = self._once(path, lambda: openapi.v3(self._resources, name, version))
+        body = self._once(path, lambda: openapi.v3(self._documented, name, version))
         if body == b"null":
             return Response(404, b"404 page not found\n", TEXT)
         headers = (("Cache-Control", "public, immutable"),) if "hash" in call.request.query else ()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from kybern.api.registry import RESOURCES
+from kybern.apiserver import decisions
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.plugins import plugins
@@ -94,7 +95,8 @@ class ApiServer:
         self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
         self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
-        self.paths = Paths(resources, Health(self._checks()), self.metrics, address, self._documents())
+        self.decisions = decisions.Decisions(clock.now)
+        self.paths = Paths(resources, [decisions.RESOURCE], Health(self._checks()), self.metrics, address, self._documents())
         gate = Gate(self.authenticator, self.authorizer, self.in_flight, self.audit)
         self._stages = Stages(clock, gate, self._answer, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,6 +142,8 @@ class ApiServer:
         info = call.info
         if info.is_resource and (info.group, info.version) in self.served.versions:
             return self.router.answer(call)
+        if info.is_resource and (info.group, info.version) == (decisions.GROUP, decisions.VERSION):
+            return self.decisions.answer(call)
         return self.paths.answer(call)
 
     def _deciders(self) -> list[Decider]:

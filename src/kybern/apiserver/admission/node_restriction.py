@@ -64,9 +64,10 @@ class NodeRestriction(Plugin):
         if forbidden:
             why = f'node "{node}" is not allowed to modify labels: {", ".join(forbidden)}'
             raise _refuse(attributes, f"is {why}" if old is None else why)
-        if old is not None and not attributes.subresource:
-            if (obj.get("spec") or {}).get("taints") != (old.get("spec") or {}).get("taints"):
-                raise _refuse(attributes, f'node "{node}" is not allowed to modify taints')
+        if old is None or attributes.subresource:
+            return
+        if (obj.get("spec") or {}).get("taints") != (old.get("spec") or {}).get("taints"):
+            raise _refuse(attributes, f'node "{node}" is not allowed to modify taints')
 
     def _pod(self, attributes: Attributes, node: str, obj: Object | None, old: Object | None) -> None:
         if attributes.subresource == "eviction":

@@ -119,7 +119,9 @@ class ServiceAccountTokens:
         private = claims.get(CLAIM) or {}
         namespace, account = private.get("namespace", ""), private.get("serviceaccount") or {}
         self._check("serviceaccounts", namespace, account)
-        extra = {f"{_EXTRA}credential-id": (f"JTI={claims['jti']}",)} if claims.get("jti") else {}
+        extra: dict[str, tuple[str, ...]] = {}
+        if claims.get("jti"):
+            extra[f"{_EXTRA}credential-id"] = (f"JTI={claims['jti']}",)
         for kind, plural in (("pod", "pods"), ("secret", "secrets")):
             if kind in private:
                 self._check(plural, namespace, private[kind])

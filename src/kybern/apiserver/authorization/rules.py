@@ -43,7 +43,7 @@ class Rule:
 
     def _allows_path(self, path: str) -> bool:
         for pattern in self.paths:
-            if pattern == ANY or pattern == path:
+            if pattern in (ANY, path):
                 return True
             if pattern.endswith(ANY) and path.startswith(pattern[:-1].rstrip("*")):
                 return True

@@ -114,7 +114,7 @@ def _unhealthy_may_go(budget: Object) -> bool:
     if (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
     state = budget.get("status") or {}
-    return state.get("currentHealthy", 0) >= state.get("desiredHealthy", 0) > 0
+    return bool(state.get("currentHealthy", 0) >= state.get("desiredHealthy", 0) > 0)
 
 
 def _check(budget: Object) -> None:

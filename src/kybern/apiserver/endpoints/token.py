@@ -97,7 +97,10 @@ def _bound(at: Surroundings, call: Call, account: Object, ref: Object | None) ->
     obj = served.parse(version)
     name, uid = obj["metadata"]["name"], obj["metadata"]["uid"]
     if ref.get("uid") and ref["uid"] != uid:
-        why = f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+        why = (
+            f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. "
+            "The object might have been deleted and then recreated"
+        )
         raise status.conflict(served.resource, name, why)
     if plural != "pods":
         return [obj]

@@ -30,7 +30,7 @@ async def pass_on(call: Call, place: Place, target: str, *, method: str = "", ch
     Raises InternalError, ServiceUnavailable, BadRequest.
     """
     request = call.request
-    headers = passed_headers(call) | forwarded(call)
+    headers = {**passed_headers(call), **forwarded(call)}
     try:
         answer = await ask(place, method or request.method, target, headers, request.body)
     except Unreachable as error:

@@ -98,9 +98,9 @@ class Allocation:
     def _shared_or_any(self, spec: Object, port: Object, taken: set[int]) -> int:
         """A port number that is there for another protocol already serves this one too."""
         for other in spec["ports"]:
-            if other is not port and other.get("nodePort") and other["port"] == port["port"]:
-                if other.get("protocol", "TCP") != port.get("protocol", "TCP"):
-                    return int(other["nodePort"])
+            same_port = other is not port and other["port"] == port["port"]
+            if same_port and other.get("nodePort") and other.get("protocol", "TCP") != port.get("protocol", "TCP"):
+                return int(other["nodePort"])
         number = self._ports.take_any()
         taken.add(number)
         return number

@@ -52,7 +52,7 @@ class KubernetesService:
             namespace = metadata.get("namespace", "")
             version = served.find(namespace, metadata["name"])
             if version is None:
-                obj = {"kind": served.resource.kind, "apiVersion": served.resource.api_version}
+                obj: Object = {"kind": served.resource.kind, "apiVersion": served.resource.api_version}
                 obj |= {**wanted, "metadata": dict(metadata)}
                 served.codec.default(obj)
                 if served.resource.default is not None:
