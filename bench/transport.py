@@ -52,9 +52,7 @@ def make_certificate(folder: Path) -> TlsFiles:
     files = TlsFiles(folder / "crt", folder / "key", folder / "crt")
     files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     files.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return files
 
@@ -192,7 +190,9 @@ def main() -> None:
         rounds = [(run(GET), run(POST)) for _ in range(ROUNDS)]
         gets, posts = zip(*rounds, strict=True)
         print(f"GET   {statistics.median(gets):8.0f} per CPU-second ({min(gets):.0f} to {max(gets):.0f})")
-        print(f"POST  {statistics.median(posts):8.0f} per CPU-second ({min(posts):.0f} to {max(posts):.0f}), with a task")
+        print(
+            f"POST  {statistics.median(posts):8.0f} per CPU-second ({min(posts):.0f} to {max(posts):.0f}), with a task"
+        )
         cost, memory = uvloop.run(watches(port, tls, pid))
         print(f"watch {cost:8.1f} µs for one event to one of {WATCHERS} watchers; {memory:.1f} KiB a watcher")
         process.terminate()

@@ -20,7 +20,10 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Upstream's names and defaults; what Kybern alone has says so."""
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="where Kybern keeps its store and makes missing keys (Kybern's own)"
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where Kybern keeps its store and makes missing keys (Kybern's own)",
     )
     parser.add_argument(
         "--store", choices=("sqlite", "memory"), help="which store (Kybern's own); default: sqlite with --data-dir"
@@ -52,7 +55,10 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
         "--anonymous-auth", type=_boolean, default=True, metavar="BOOL", help="let in who shows nothing; default: true"
     )
     group.add_argument(
-        "--authorization-mode", default="Node,RBAC", metavar="MODE,…", help="Node, RBAC, AlwaysAllow; default: Node,RBAC"
+        "--authorization-mode",
+        default="Node,RBAC",
+        metavar="MODE,…",
+        help="Node, RBAC, AlwaysAllow; default: Node,RBAC",
     )
     group.add_argument("--service-account-issuer", default=ISSUER, metavar="URL", help=f"default: {ISSUER}")
     group.add_argument("--service-account-signing-key-file", type=Path, metavar="FILE")
@@ -62,7 +68,9 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the cluster")
-    group.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="default: 10.96.0.0/16")
+    group.add_argument(
+        "--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="default: 10.96.0.0/16"
+    )
     group.add_argument(
         "--service-node-port-range", type=_ports, default=(30000, 32767), metavar="FROM-TO", help="default: 30000-32767"
     )

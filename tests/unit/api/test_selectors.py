@@ -46,7 +46,11 @@ ERRORS = [
     ("a in b", "unable to parse requirement: found 'b' expected: '('"),
     ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
     ("a=(b)", "unable to parse requirement: found '(', expected: identifier"),
-    ("a>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"),
+    (
+        "a>x",
+        "unable to parse requirement: values[0]: Invalid value: \"x\": "
+        "for 'Gt', 'Lt' operators, the value must be an integer",
+    ),
     (
         "a=-b",
         'unable to parse requirement: values[0][a]: Invalid value: "-b": a valid label must be an empty string or consist of '

@@ -65,7 +65,22 @@ async def test_of_many_writers_on_one_revision_one_wins(store: Backend) -> None:
     assert store.revision == 3
 
 
-KEYS = ["a", "a/b", "a/b/c", "a/c", "a0", "b", "é", "\uffff", "\U00010000", "\U0010ffff", "\U0010ffffx"]
+KEYS = [
+    "a",
+    "a/b",
+    "a/b/c",
+    "a/c",
+    "a0",
+    "b",
+    "é",
+    "\ud7ff",
+    "\ud7ffx",
+    "\ue000",
+    "\uffff",
+    "\U00010000",
+    "\U0010ffff",
+    "\U0010ffffx",
+]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +94,8 @@ KEYS = ["a", "a/b", "a/b/c", "a/c", "a0", "b", "é", "\uffff", "\U00010000", "\U
         ("a/", "a/c", 0, ["a/c"], 0),
         ("a/", "z", 0, [], 0),
         ("a/", "", 3, ["a/b", "a/b/c", "a/c"], 0),
-        ("", "b", 2, ["b", "é"], 4),
+        ("\ud7ff", "", 0, ["\ud7ff", "\ud7ffx"], 0),
+        ("", "b", 2, ["b", "é"], 7),
         ("\U0010ffff", "", 0, ["\U0010ffff", "\U0010ffffx"], 0),
         ("\uffff", "", 0, ["\uffff"], 0),
         ("nothing", "", 5, [], 0),

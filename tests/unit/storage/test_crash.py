@@ -1,4 +1,7 @@
-"""kill -9 in the middle of a thousand concurrent writes, again and again: no acknowledged one is lost."""
+"""kill -9 in the middle of a thousand concurrent writes, again and again: no acknowledged one is lost.
+
+Every other writer has a slow disk: an acknowledgement that comes before its commit is then found out.
+"""
 
 import asyncio
 import os
@@ -12,11 +15,20 @@ from kybern.storage.sqlite import SqliteBackend
 ROUNDS = 8
 
 WRITER = """
-import asyncio, os, sys
+import asyncio, os, sqlite3, sys, time
 from kybern.storage.sqlite import SqliteBackend
 
+class SlowDisk(sqlite3.Connection):
+    def commit(self) -> None:
+        time.sleep(0.02)
+        super().commit()
+
+def connect(path: str) -> sqlite3.Connection:
+    kind = SlowDisk if int(sys.argv[2]) % 2 else sqlite3.Connection
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=kind)
+
 async def main() -> None:
-    store = await SqliteBackend.open(sys.argv[1])
+    store = await SqliteBackend.open(sys.argv[1], connect=connect)
     async def write(worker: int) -> None:
         key, revision, count = f"r{sys.argv[2]}/w{worker}", 0, 0
         while True:

@@ -75,6 +75,8 @@ async def test_old_history_goes_and_then_nothing_runs(tmp_path: Path, clock: Han
     store = await SqliteBackend.open(tmp_path / "s.db", clock=clock)
     for n in range(20):
         await store.put("a", b"%d" % n, expected=store.revision if n else 0)
+    await store.put("gone", b"", expected=0)
+    await store.delete("gone", expected=22)
     await clock.turn(200)
     await store.put("b", b"", expected=0)
     await clock.turn(150)
@@ -83,18 +85,18 @@ async def test_old_history_goes_and_then_nothing_runs(tmp_path: Path, clock: Han
         with sqlite3.connect(tmp_path / "s.db") as raw:
             return bool(raw.execute("SELECT swept FROM state").fetchone() == (revision,))
 
-    await eventually(lambda: compacted_to(21))
+    await eventually(lambda: compacted_to(23))
     with pytest.raises(Compacted):
-        await store.get("a", revision=20)
-    assert await store.get("a", revision=21) == Entry("a", b"19", 21)
+        await store.get("a", revision=22)
+    assert await store.get("a", revision=23) == Entry("a", b"19", 21)
 
     async def turned_and_compacted() -> bool:
         await clock.turn(100)
-        return await compacted_to(22)
+        return await compacted_to(24)
 
     await eventually(turned_and_compacted)
     with sqlite3.connect(tmp_path / "s.db") as raw:
-        assert raw.execute("SELECT key, revision FROM versions ORDER BY 1").fetchall() == [("a", 21), ("b", 22)]
+        assert raw.execute("SELECT key, revision FROM versions ORDER BY 1").fetchall() == [("a", 21), ("b", 24)]
     await asyncio.sleep(0.05)
     assert len(asyncio.all_tasks()) == 1
     await store.close()

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from kybern.api.schema.structure import definitions
 from kybern.api.patch.strategic import Field
+from kybern.api.schema.structure import definitions
 
 
 @cache

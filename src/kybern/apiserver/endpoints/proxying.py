@@ -131,6 +131,6 @@ def _service_port(service: Object, name: str, port: str) -> str:
     if not port and len(ports) == 1:
         return str(ports[0].get("name") or "")
     for each in ports:
-        if port and (port == each.get("name") or port == str(each["port"])):
+        if port and port in {each.get("name"), str(each["port"])}:
             return str(each.get("name") or "")
     raise ServiceUnavailable(f'no service port {port!r} found for service "{name}"')

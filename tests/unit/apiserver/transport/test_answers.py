@@ -357,6 +357,28 @@ async def test_an_upgraded_connection_belongs_to_its_handler() -> None:
         assert await wire.ended() == b"END"
 
 
+async def test_who_sends_to_an_upgraded_connection_that_nobody_reads_is_held() -> None:
+    go = asyncio.Event()
+
+    async def run(connection: Any) -> None:
+        await go.wait()
+        size = 0
+        while data := await connection.read():
+            size += len(data)
+        await connection.write(b"%d" % size)
+
+    async with running(lambda request: Upgrade("x", run)) as rig:
+        wire = await rig.wire()
+        wire.send(get("/", "Connection: Upgrade", "Upgrade: x"))
+        await wire.answer()
+        wire.send(b"x" * 60_000_000)
+        await asyncio.sleep(0.3)
+        assert wire.writer.transport.get_write_buffer_size() > 20_000_000, "the server does not take it all in"
+        go.set()
+        wire.writer.write_eof()
+        assert await wire.ended() == b"60000000"
+
+
 async def test_an_upgrade_that_was_not_asked_for_is_a_fault() -> None:
     async def run(connection: Any) -> None: ...
 

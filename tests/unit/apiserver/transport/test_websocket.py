@@ -197,6 +197,7 @@ HANDSHAKE = get(
         (frame(2, b"x", fin=False) + frame(0, b"x" * 60_000, fin=False) * 20, b"\x88\x02\x03\xf1"),
         (frame(8, b""), b"\x88\x00"),
     ],
+    ids=range(10),
 )
 async def test_frames(frames: bytes, expected: bytes) -> None:
     async with running(handle) as rig:
