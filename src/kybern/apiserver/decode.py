@@ -6,7 +6,6 @@ from typing import Any
 import orjson
 
 from kybern.api import protobuf
-from kybern.api import protobuf
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import Codec
 from kybern.api.validation.field import not_supported
@@ -51,10 +50,8 @@ def complete(resource: Resource, obj: Object) -> Object:
     return obj
 
 
-def _mapping(resource: Resource, body: bytes, media: str) -> Object:
-    """A body in YAML or protobuf. Raises BadRequest."""
-    if media == PROTOBUF:
-        return protobuf.decode(body, resource.api_version, resource.kind)[2]
+def _mapping(resource: Resource, body: bytes) -> Object:
+    """A YAML body. Raises BadRequest."""
     try:
         loaded = yaml.load(body)
     except ValueError as error:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from kybern.api.protobuf import MEDIA_TYPE
 from kybern.api import protobuf
 from kybern.apiserver.exchange import Request
 from kybern.base.errors import NotAcceptable, UnsupportedMediaType
 
-JSON, YAML, PROTOBUF = "application/json", "application/yaml", MEDIA_TYPE
+JSON, YAML = "application/json", "application/yaml"
 ACCEPTED = f"{JSON}, {YAML}"
 PROTOBUF = protobuf.MEDIA_TYPE
 """Read only: kubectl sends its built-in kinds so, and takes JSON back."""
 _WRITABLE = {JSON: JSON, YAML: YAML, "application/x-yaml": YAML, PROTOBUF: PROTOBUF, "": JSON}
-_WRITABLE[PROTOBUF] = PROTOBUF
 _READABLE = {JSON: JSON, YAML: YAML, "*/*": JSON, "application/*": JSON}
 _META = "meta.k8s.io"
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")

@@ -96,7 +96,9 @@ class ApiServer:
         self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
         self.decisions = decisions.Decisions(clock.now)
-        self.paths = Paths(resources, [decisions.RESOURCE], Health(self._checks()), self.metrics, address, self._documents())
+        self.paths = Paths(
+            resources, [decisions.RESOURCE], Health(self._checks()), self.metrics, address, self._documents()
+        )
         gate = Gate(self.authenticator, self.authorizer, self.in_flight, self.audit)
         self._stages = Stages(clock, gate, self._answer, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []

@@ -103,13 +103,13 @@ class Proxying:
 
 def _split(name: str) -> tuple[str, str, str]:
     """`https:web:443` -> scheme, name, port."""
-    parts = name.split(":")
-    if len(parts) == 1:
-        return "", name, ""
-    if len(parts) == 2:
-        return "", parts[0], parts[1]
-    if len(parts) == 3 and parts[0] in ("", "http", "https"):
-        return parts[0], parts[1], parts[2]
+    match name.split(":"):
+        case [alone]:
+            return "", alone, ""
+        case [host, port]:
+            return "", host, port
+        case [("" | "http" | "https") as scheme, host, port]:
+            return scheme, host, port
     raise BadRequest(f'invalid proxy request "{name}"')
 
 
@@ -127,7 +127,7 @@ def _pod_port(pod: Object, port: str) -> int:
 
 def _service_port(service: Object, name: str, port: str) -> str:
     """The name of the Service's port that is meant."""
-    ports = service["spec"].get("ports") or ()
+    ports: list[Object] = service["spec"].get("ports") or []
     if not port and len(ports) == 1:
         return str(ports[0].get("name") or "")
     for each in ports:
