@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from kybern.api.types import convert
-from kybern.api.types.core_v1 import Event, Namespace, Node, Pod
+from kybern.api.types.core_v1 import Event, Namespace, Node, Pod, ServiceAccount
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.exchange import Request
 from kybern.apiserver.server import build
 from kybern.base.clock import SystemClock
-from kybern.base.errors import KybernError, NotFound
+from kybern.base.errors import AlreadyExists, NotFound
 from kybern.base.ids import RandomIds
 from kybern.client.client import Client
 from kybern.client.inprocess import InProcessTransport
@@ -45,9 +45,11 @@ async def api() -> AsyncIterator[Client]:
     await server.start()
     client = Client(InProcessTransport(server, Request))
     try:
-        for made in (Namespace(), Node()):
-            made.metadata.name = "default" if isinstance(made, Namespace) else NODE
-            with contextlib.suppress(KybernError):
+        account = ServiceAccount(automount_service_account_token=False)
+        account.metadata.namespace = "default"
+        for made, name in ((Namespace(), "default"), (Node(), NODE), (account, "default")):
+            made.metadata.name = name
+            with contextlib.suppress(AlreadyExists):
                 await client.create(made)
         yield client
     finally:

@@ -7,10 +7,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+import uvloop
+
 from kybern.apiserver.exchange import Handler, Request, Response, Stream
 from kybern.apiserver.transport import Limits, Server
 
 PATIENCE_SECONDS = 15.0
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Every case runs on both loops: their TLS and their flow control are different programs."""
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 @dataclass
