@@ -160,7 +160,13 @@ def status_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any
         if old == new or name in ("resize", "nominatedNodeName", "resourceClaimStatuses"):
             continue  # Those are others' to write.
         if name == "conditions":
-            changed = [condition for condition in new or [] if condition not in (old or [])]
+            former = {condition["type"]: condition for condition in old or []}
+            # A merge keeps what it is not told of: a reason that no longer holds is taken away by name.
+            changed = [
+                {**dict.fromkeys(former.get(condition["type"], {})), **condition}
+                for condition in new or []
+                if condition != former.get(condition["type"])
+            ]
             if changed:
                 patch[name] = changed
         elif name in REPLACED and old:

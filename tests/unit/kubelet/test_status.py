@@ -208,3 +208,9 @@ def test_only_what_changed_is_patched() -> None:
     assert status_patch(before, {**before, "conditions": [ready]}) == {"conditions": [ready]}
     assert status_patch(before, {**before, "podIPs": [{"ip": "2"}]}) == {"podIPs": [{"$patch": "replace"}, {"ip": "2"}]}
     assert status_patch(before, {**before, "phase": "Running"}) == {"phase": "Running"}
+
+
+def test_a_reason_that_no_longer_holds_is_taken_away() -> None:
+    before = {"conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m"}]}
+    patch = status_patch(before, {"conditions": [{"type": "Ready", "status": "True"}]})
+    assert patch == {"conditions": [{"type": "Ready", "status": "True", "reason": None, "message": None}]}
