@@ -4,7 +4,7 @@ Groups that demand one value of an indexed field (a kubelet's `spec.nodeName=NOD
 a change costs nothing for the thousands of groups that it is not about.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kybern.apiserver.cache.change import Change
 from kybern.apiserver.cache.selection import Selection
@@ -19,7 +19,8 @@ class Fanout:
     """The watchers of one resource."""
 
     def __init__(self) -> None:
-        self._groups: dict[Selection, list[Watcher]] = {}
+        self._groups: dict[Selection, dict[Watcher, None]] = {}
+        """The watchers of each selection, in the order in which they came."""
         self._open: dict[Selection, None] = {}
         """Groups that every change is compared with."""
         self._indexed: dict[IndexKey, dict[Selection, None]] = {}
@@ -35,16 +36,16 @@ class Fanout:
         selection = watcher.selection
         watchers = self._groups.get(selection)
         if watchers is None:
-            watchers = self._groups[selection] = []
+            watchers = self._groups[selection] = {}
             self._place(selection)[selection] = None
-        watchers.append(watcher)
+        watchers[watcher] = None
 
     def remove(self, watcher: Watcher) -> None:
         """Idempotent."""
         selection = watcher.selection
-        watchers = self._groups.get(selection, [])
-        if watcher in watchers:
-            watchers.remove(watcher)
+        watchers = self._groups.get(selection)
+        if watchers is not None and watcher in watchers:
+            del watchers[watcher]
             if not watchers:
                 del self._groups[selection]
                 del self._place(selection)[selection]
@@ -57,9 +58,16 @@ class Fanout:
         for selection in self._concerned(change):
             kind = change.type_for(selection)
             if kind is not None:
-                for watcher in self._groups[selection]:
-                    watcher.offer(change, kind)
+                self._hand_out(change, kind, self._groups[selection])
         change.forget_lines()
+
+    def _hand_out(self, change: Change, kind: bytes, watchers: Iterable[Watcher]) -> None:
+        form, line = None, b""
+        for watcher in watchers:
+            if watcher.form is not form:
+                form = watcher.form
+                line = change.line(kind, form)
+            watcher.push(line)
 
     def _place(self, selection: Selection) -> dict[Selection, None]:
         key = _index_key(selection)

@@ -1,9 +1,10 @@
 """One watch of one client: a bounded buffer between the cache, which never waits, and a connection that may."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from itertools import islice
 
-from kybern.apiserver.cache.change import Change, Form
+from kybern.apiserver.cache.change import Form
 from kybern.apiserver.cache.selection import Selection
 
 LINES_LIMIT = 10_000
@@ -14,8 +15,26 @@ INITIAL_BATCH = 64
 """Initial events encoded and handed over at once."""
 
 
+class _Ready:
+    """An awaitable that has its value already: awaiting it suspends nobody."""
+
+    __slots__ = ("_piece",)
+
+    def __init__(self, piece: bytes) -> None:
+        self._piece = piece
+
+    def __await__(self) -> Generator[None, None, bytes]:
+        if not self._piece:
+            raise StopAsyncIteration
+        return self._piece
+        yield
+
+
 class Watcher:
-    """The cache pushes, the transport pulls."""
+    """The cache pushes, the transport pulls (it is the answer's iterator of pieces).
+
+    No generator stands between the two: an event wakes the connection's task with its bytes in hand.
+    """
 
     def __init__(self, selection: Selection, form: Form, *, deadline: float, bookmark_head: bytes) -> None:
         self.selection = selection
@@ -26,20 +45,24 @@ class Watcher:
         """How a bookmark's object begins; b"": the client asked for no bookmarks."""
         self.next_bookmark = 0.0
         self.ended = False
-        self._initial: Iterable[bytes] = ()
+        self.on_close: Callable[[Watcher], None] | None = None
+        self._initial: Iterator[bytes] | None = None
         self._lines: list[bytes] = []
         self._bytes = 0
-        self._wake: asyncio.Future[None] | None = None
+        self._wake: asyncio.Future[bytes] | None = None
 
     def begin(self, lines: Iterable[bytes]) -> None:
         """What is sent before anything that is pushed; made while the client reads."""
-        self._initial = lines
-
-    def offer(self, change: Change, kind: bytes) -> None:
-        self.push(change.line(kind, self.form))
+        self._initial = iter(lines)
 
     def push(self, line: bytes) -> None:
-        """Queue a line; a client that is too far behind is cut off."""
+        """Hand over or queue a line; a client that is too far behind is cut off."""
+        wake = self._wake
+        if wake is not None:
+            self._wake = None
+            if not wake.done():
+                wake.set_result(line)
+                return
         if self.ended:
             return
         if len(self._lines) >= LINES_LIMIT or self._bytes > BYTES_LIMIT:
@@ -48,38 +71,37 @@ class Watcher:
             return
         self._lines.append(line)
         self._bytes += len(line)
-        self._rouse()
 
     def end(self) -> None:
         """No more is pushed; what waits is still sent."""
         self.ended = True
-        self._rouse()
+        wake, self._wake = self._wake, None
+        if wake is not None and not wake.done():
+            wake.set_exception(StopAsyncIteration())
 
-    def _rouse(self) -> None:
-        if self._wake is not None:
-            if not self._wake.done():
-                self._wake.set_result(None)
-            self._wake = None
+    def __aiter__(self) -> "Watcher":
+        return self
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body of the answer."""
-        batch: list[bytes] = []
-        for line in self._initial:
-            batch.append(line)
-            if len(batch) == INITIAL_BATCH:
-                yield b"".join(batch)
-                batch.clear()
-        self._initial = ()
-        if batch:
-            yield b"".join(batch)
-        while True:
-            if self._lines:
-                piece = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
-                self._lines.clear()
-                self._bytes = 0
-                yield piece
-            elif self.ended:
-                return
-            else:
-                self._wake = asyncio.get_running_loop().create_future()
-                await self._wake
+    def __anext__(self) -> Awaitable[bytes]:
+        piece = self._next_initial() if self._initial is not None else b""
+        if not piece and self._lines:
+            piece = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
+            self._lines = []
+            self._bytes = 0
+        if piece or self.ended:
+            return _Ready(piece)
+        self._wake = asyncio.get_running_loop().create_future()
+        return self._wake
+
+    async def aclose(self) -> None:
+        """The client is gone."""
+        self.end()
+        if self.on_close is not None:
+            self.on_close(self)
+
+    def _next_initial(self) -> bytes:
+        assert self._initial is not None
+        batch = list(islice(self._initial, INITIAL_BATCH))
+        if not batch:
+            self._initial = None
+        return b"".join(batch)

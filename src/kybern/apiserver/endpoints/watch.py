@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 """
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 
 import orjson
 
@@ -69,7 +69,7 @@ def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, s
         line = event_line(b"ERROR", orjson.dumps(status_of(expired)))
         watcher.begin((line,))
         watcher.end()
-        return Stream(watcher.pieces())
+        return Stream(watcher)
     if fresh:
         versions = cache.select(options.selection)
         end = head if options.send_initial_events else b""
@@ -77,16 +77,8 @@ def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, s
     else:
         watcher.begin(_missed(changes, watcher))
     cache.fanout.add(watcher)
-    return Stream(_until_closed(served, watcher))
-
-
-async def _until_closed(served: Served, watcher: Watcher) -> AsyncIterator[bytes]:
-    try:
-        async for piece in watcher.pieces():
-            yield piece
-    finally:
-        watcher.end()
-        served.cache.fanout.remove(watcher)
+    watcher.on_close = cache.fanout.remove
+    return Stream(watcher)
 
 
 def _initial(versions: Iterable[Version], form: Form, bookmark_head: bytes, revision: int) -> Iterator[bytes]:
