@@ -1,0 +1,274 @@
+"""CustomResourceDefinition, without its schemas: those are checked where they are compiled.
+
+Source: apiextensions-apiserver pkg/apis/apiextensions/validation.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from kybern.api.resource import FieldError, Object
+from kybern.api.validation import names
+from kybern.api.validation.field import forbidden, immutable, invalid, not_supported, required
+from kybern.api.validation.webhooks import validate_client_config, validate_review_versions
+
+_SCOPES = ("Cluster", "Namespaced")
+_STRATEGIES = ("None", "Webhook")
+_REVIEWS = ("v1", "v1beta1")
+_TYPES = ("boolean", "date", "integer", "number", "string")
+_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_WARNING_LIMIT = 256
+_MIXED_CASE = "may have mixed case, but should otherwise match: "
+_APPROVED = "api-approved.kubernetes.io"
+_PROTECTED = (".k8s.io", ".kubernetes.io")
+_APPROVAL_MISSING = (
+    f'protected groups must have approval annotation "{_APPROVED}", '
+    "see https://github.com/kubernetes/enhancements/pull/1111"
+)
+
+
+def validate_definition(obj: Object) -> Iterator[FieldError]:
+    spec = obj.get("spec") or {}
+    name, group = obj["metadata"].get("name") or "", spec.get("group") or ""
+    wanted = f"{(spec.get('names') or {}).get('plural') or ''}.{group}"
+    if name and name != wanted:
+        yield invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+    yield from _group_and_scope(spec, group)
+    versions = spec.get("versions") or []
+    yield from _schemas_there(versions)
+    shared = {key: _shared(versions, key) for key in ("schema", "subresources", "additionalPrinterColumns")}
+    for index, version in enumerate(versions):
+        own = {key: value for key, value in version.items() if shared.get(key) is None}
+        yield from _version(own, f"spec.versions[{index}]")
+    yield from _version_list(versions)
+    yield from _names(spec.get("names") or {}, "spec.names")
+    yield from _shown(shared, "spec")
+    yield from _conversion(spec, "spec.conversion")
+    yield from _stored_versions(obj, versions)
+    if not obj["metadata"].get("resourceVersion"):
+        yield from _api_approval(obj)
+
+
+def _shared(versions: Sequence[Object], key: str) -> Any:
+    """What all versions have alike: upstream checks it once, under `spec`."""
+    first = versions[0].get(key) if versions else None
+    return first if all(version.get(key) == first for version in versions) else None
+
+
+def _version_list(versions: Sequence[Object]) -> Iterator[FieldError]:
+    given = [version.get("name") for version in versions]
+    if len(set(given)) != len(given):
+        yield invalid("spec.versions", _internal(versions), "must contain unique version names")
+    if sum(bool(version.get("storage")) for version in versions) != 1:
+        detail = "must have exactly one version marked as storage version"
+        yield invalid("spec.versions", _internal(versions), detail)
+
+
+def _internal(versions: Sequence[Object]) -> list[Object]:
+    """As upstream shows them: in the form of its internal type, without what all versions have alike."""
+    keys = ("name", "served", "storage", "deprecated", "deprecationWarning")
+    parts = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
+    unset = {"name": "", "served": False, "storage": False, "deprecated": False}
+    common = {key for key in parts if _shared(versions, key) is not None}
+    return [
+        {
+            key[0].upper() + key[1:]: None if key in common else version.get(key, unset.get(key))
+            for key in (*keys, *parts)
+        }
+        for version in versions
+    ]
+
+
+def validate_definition_update(new: Object, old: Object) -> Iterator[FieldError]:
+    after, before = new.get("spec") or {}, old.get("spec") or {}
+    conditions = (old.get("status") or {}).get("conditions") or ()
+    if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
+        yield from immutable("spec.scope", after.get("scope"), before.get("scope"))
+        yield from _immutable_name("kind", after, before)
+    yield from immutable("spec.group", after.get("group"), before.get("group"))
+    yield from _immutable_name("plural", after, before)
+
+
+def _immutable_name(key: str, after: Object, before: Object) -> Iterator[FieldError]:
+    new, old = ((spec.get("names") or {}).get(key) for spec in (after, before))
+    yield from immutable(f"spec.names.{key}", new, old)
+
+
+def _group_and_scope(spec: Object, group: str) -> Iterator[FieldError]:
+    if not group:
+        yield required("spec.group")
+    elif messages := names.dns_subdomain(group):
+        yield invalid("spec.group", group, ",".join(messages))
+    elif "." not in group:
+        yield invalid("spec.group", group, "should be a domain with at least one dot")
+    scope = spec.get("scope") or ""
+    if not scope:
+        yield required("spec.scope")
+    elif scope not in _SCOPES:
+        yield not_supported("spec.scope", scope, _SCOPES)
+
+
+def _schemas_there(versions: Sequence[Object]) -> Iterator[FieldError]:
+    for index, version in enumerate(versions):
+        if (version.get("schema") or {}).get("openAPIV3Schema") is None:
+            yield required(f"spec.versions[{index}].schema.openAPIV3Schema")
+
+
+def _version(version: Object, path: str) -> Iterator[FieldError]:
+    name = version.get("name") or ""
+    if messages := names.dns_1035_label(name):
+        yield invalid(f"{path}.name", name, ",".join(messages))
+    warning = version.get("deprecationWarning")
+    if warning is not None:
+        for message in _deprecation_faults(warning, deprecated=bool(version.get("deprecated"))):
+            yield invalid(f"{path}.deprecationWarning", warning, message)
+    yield from _shown(version, path)
+
+
+def _shown(version: Object, path: str) -> Iterator[FieldError]:
+    yield from _scale((version.get("subresources") or {}).get("scale"), f"{path}.subresources")
+    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
+        yield from _column(column, f"{path}.additionalPrinterColumns[{index}]")
+
+
+def _deprecation_faults(warning: str, *, deprecated: bool) -> Iterator[str]:
+    if not deprecated:
+        yield "can only be set for deprecated versions"
+        return
+    if names.size(warning) > _WARNING_LIMIT:
+        yield f"must be <= {_WARNING_LIMIT} characters long"
+    if not warning:
+        yield "must not be an empty string"
+    for index, rune in enumerate(warning):
+        if not rune.isprintable():
+            place = len(warning[:index].encode())
+            yield f"must only contain printable UTF-8 characters; non-printable character found at index {place}"
+            return
+
+
+def _scale(scale: Object | None, path: str) -> Iterator[FieldError]:
+    if scale is None:
+        return
+    for key, parent in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
+        at, place = f"{path}.scale.{key}", scale.get(key) or ""
+        if not place:
+            yield required(at)
+        elif not place.startswith("."):
+            yield invalid(at, place, "must be a simple json path starting with .")
+        elif not place.startswith(f"{parent}."):
+            yield invalid(at, place, f"should be a json path under {parent}")
+    at, place = f"{path}.scale.labelSelectorPath", scale.get("labelSelectorPath") or ""
+    if place and not place.startswith("."):
+        yield invalid(at, place, "must be a simple json path starting with .")
+    elif place and not place.startswith((".spec.", ".status.")):
+        yield invalid(at, place, "should be a json path under either .spec or .status")
+
+
+def _column(column: Object, path: str) -> Iterator[FieldError]:
+    kind, shape, place = (column.get(key) or "" for key in ("type", "format", "jsonPath"))
+    if not column.get("name"):
+        yield required(f"{path}.name")
+    one_of = f"must be one of {','.join(_TYPES)}"
+    if not kind:
+        yield required(f"{path}.type", one_of)
+    elif kind not in _TYPES:
+        yield invalid(f"{path}.type", kind, one_of)
+    if shape and shape not in _FORMATS:
+        yield invalid(f"{path}.format", shape, f"must be one of {','.join(_FORMATS)}")
+    if not place:
+        yield required(f"{path}.JSONPath")
+    elif not place.startswith("."):
+        yield invalid(f"{path}.JSONPath", place, "must be a simple json path starting with .")
+
+
+def _names(given: Object, path: str) -> Iterator[FieldError]:
+    for key in ("plural", "singular", "kind", "listKind"):
+        if not given.get(key):
+            yield required(f"{path}.{key}")
+    for key in ("plural", "singular"):
+        value = given.get(key) or ""
+        if value and (messages := names.dns_1035_label(value)):
+            yield invalid(f"{path}.{key}", value, ",".join(messages))
+    for key in ("kind", "listKind"):
+        value = given.get(key) or ""
+        if value and (messages := names.dns_1035_label(value.lower())):
+            yield invalid(f"{path}.{key}", value, _MIXED_CASE + ",".join(messages))
+    yield from _labels(given.get("shortNames") or (), f"{path}.shortNames")
+    if given.get("kind") and given.get("kind") == given.get("listKind"):
+        yield invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same")
+    yield from _labels(given.get("categories") or (), f"{path}.categories")
+
+
+def _labels(values: Sequence[str], path: str) -> Iterator[FieldError]:
+    for index, value in enumerate(values):
+        if messages := names.dns_1035_label(value):
+            yield invalid(f"{path}[{index}]", value, ",".join(messages))
+
+
+def _conversion(spec: Object, path: str) -> Iterator[FieldError]:
+    conversion = spec.get("conversion")
+    if conversion is None:
+        return
+    strategy, webhook = conversion.get("strategy") or "", conversion.get("webhook")
+    config, versions = (webhook or {}).get("clientConfig"), (webhook or {}).get("conversionReviewVersions") or ()
+    if spec.get("preserveUnknownFields") and strategy != "None":
+        detail = "must be None if spec.preserveUnknownFields is true"
+        yield invalid(f"{path}.strategy", strategy, detail)
+    if not strategy:
+        yield required(f"{path}.strategy")
+    elif strategy not in _STRATEGIES:
+        yield not_supported(f"{path}.strategy", strategy, _STRATEGIES)
+    if strategy == "Webhook":
+        if config is None:
+            yield required(f"{path}.webhookClientConfig", "required when strategy is set to Webhook")
+        else:
+            yield from validate_client_config(config, f"{path}.webhookClientConfig")
+        yield from validate_review_versions(versions, f"{path}.conversionReviewVersions", _REVIEWS)
+        return
+    unwanted = "should not be set when strategy is not set to Webhook"
+    if config is not None:
+        yield forbidden(f"{path}.webhookClientConfig", unwanted)
+    if versions:
+        yield forbidden(f"{path}.conversionReviewVersions", unwanted)
+
+
+def _stored_versions(obj: Object, versions: Sequence[Object]) -> Iterator[FieldError]:
+    stored = (obj.get("status") or {}).get("storedVersions") or []
+    path = "status.storedVersions"
+    if not stored:
+        yield invalid(path, stored, "must have at least one stored version")
+        return
+    known = {version.get("name") or "" for version in versions}
+    for version in versions:
+        if version.get("storage") and version.get("name") not in stored:
+            yield invalid(path, stored, f"must have the storage version {version.get('name') or ''}")
+    for index, name in enumerate(stored):
+        if name not in known:
+            detail = (
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in "
+                "spec.versions until a storage migration ensures no data remains persisted in "
+                f"{name} and removes {name} from status.storedVersions"
+            )
+            yield invalid(f"{path}[{index}]", name, detail)
+
+
+def _api_approval(obj: Object) -> Iterator[FieldError]:
+    """Groups of the community's domains need a link to their review (KEP-1111)."""
+    group = (obj.get("spec") or {}).get("group") or ""
+    if group not in ("k8s.io", "kubernetes.io") and not group.endswith(_PROTECTED):
+        return
+    value = (obj["metadata"].get("annotations") or {}).get(_APPROVED) or ""
+    path = f"metadata.annotations[{_APPROVED}]"
+    if not value:
+        yield required(path, _APPROVAL_MISSING)
+    elif not value.startswith("unapproved") and not all(urlsplit(value)[:2]):
+        detail = (
+            f'protected groups must have approval annotation "{_APPROVED}" with either a URL or a reason starting '
+            'with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
+        )
+        yield invalid(path, value, detail)
+
+
+def validate_definition_status(new: Object, old: Object) -> Iterator[FieldError]:
+    """storedVersions may shrink, but not lose the version in which objects are stored."""
+    yield from _stored_versions(new, (new.get("spec") or {}).get("versions") or ())
