@@ -4,6 +4,7 @@ Everything is removed again: containers, mounts, the bridge, routes, cgroups, pr
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from kybern.kubelet.cri import RuntimeFailed
 from kybern.supervisor.images import write_busybox_archive, write_pause_archive
 
 BRIDGE = "kbtG0"
@@ -147,9 +149,13 @@ async def _remove_pods(socket: Path) -> None:
     from kybern.kubelet.cri import Runtime
 
     runtime = Runtime(str(socket))
-    for sandbox in await runtime.list_sandboxes():
-        await runtime.stop_sandbox(sandbox.id)
-        await runtime.remove_sandbox(sandbox.id)
+    async with asyncio.timeout(START_SECONDS):
+        # One that is just being made or unmade refuses for a moment.
+        while sandboxes := await runtime.list_sandboxes():
+            for sandbox in sandboxes:
+                with contextlib.suppress(RuntimeFailed):
+                    await runtime.stop_sandbox(sandbox.id)
+                    await runtime.remove_sandbox(sandbox.id)
     await runtime.close()
 
 
