@@ -36,12 +36,11 @@ check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a min
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 -m 'not slow and not root' tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 test: $(if $(filter 0,$(shell id -u)),packages) check  ## everything that this machine can run
 	# Real containers on a shared machine: a test that fails once is run again, and the closing lines say so.
 	$(BIN)/pytest -q --reruns 3 tests/cluster tests/node
-	$(BIN)/pytest -q --reruns 3 -m 'slow or root' tests/unit || test $$? -eq 5
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

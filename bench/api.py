@@ -172,7 +172,7 @@ async def run(target: Target, pods: int) -> None:
         assert status == 201, answer[:300]
 
     await measure(target, "create a Pod (durable)", pods, create, 64)
-    status, listing = await first.ask("GET", f"{base}/pods?limit=1")
+    _status, listing = await first.ask("GET", f"{base}/pods?limit=1")
     pod = json.loads(listing)["items"][0]["metadata"]["name"]
 
     async def get(connection: Connection, index: int) -> None:
