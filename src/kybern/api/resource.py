@@ -44,6 +44,10 @@ class Change:
     """Seconds since the epoch."""
     subresource: str = ""
     user: str = ""
+    uid: str = ""
+    groups: Sequence[str] = ()
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The rest of who asks, which requests of certificates tell their approver."""
 
 
 def _same(obj: Object) -> Object:

@@ -1,5 +1,26 @@
 """RuntimeClass."""
 
-from kybern.api.groups.behaviour import Behaviour
+from collections.abc import Sequence
+from typing import Any
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import AGE, NAME, age, column
+from kybern.api.resource import Object
+from kybern.api.validation.node import validate_runtime_class, validate_runtime_class_update
+
+COLUMNS = (NAME, column("Handler", "node.v1.RuntimeClass.handler"), AGE)
+
+
+def cells(obj: Object, now: float) -> Sequence[Any]:
+    return obj["metadata"]["name"], obj.get("handler") or "", age(obj, now)
+
+
+BEHAVIOUR = {
+    "RuntimeClass": Behaviour(
+        columns=COLUMNS,
+        cells=cells,
+        validate=lambda obj: list(validate_runtime_class(obj)),
+        validate_update=lambda new, old: list(validate_runtime_class_update(new, old)),
+        validate_on_update=False,
+    )
+}

@@ -1,5 +1,168 @@
-"""CSIDriver."""
+"""storage.k8s.io/v1."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.columns import AGE, NAME, NONE, UNSET, age, column
+from kybern.api.resource import Column, Object
+from kybern.api.validation import storage as rules
 
-BEHAVIOUR: dict[str, Behaviour] = {}
+CLASS_COLUMNS = (
+    NAME,
+    column("Provisioner", "storage.v1.StorageClass.provisioner"),
+    column("ReclaimPolicy", "storage.v1.StorageClass.reclaimPolicy"),
+    column("VolumeBindingMode", "storage.v1.StorageClass.volumeBindingMode"),
+    column("AllowVolumeExpansion", "storage.v1.StorageClass.allowVolumeExpansion"),
+    AGE,
+)
+ATTRIBUTES_COLUMNS = (
+    NAME,
+    column("DriverName", "storage.v1.VolumeAttributesClass.driverName"),
+    AGE,
+)
+ATTACHMENT_COLUMNS = (
+    NAME,
+    column("Attacher", "storage.v1.VolumeAttachmentSpec.attacher", format="name"),
+    column("PV", "storage.v1.VolumeAttachmentSource.persistentVolumeName"),
+    column("Node", "storage.v1.VolumeAttachmentSpec.nodeName"),
+    column("Attached", "storage.v1.VolumeAttachmentStatus.attached", "boolean"),
+    AGE,
+)
+DRIVER_COLUMNS = (
+    NAME,
+    column("AttachRequired", "storage.v1.CSIDriverSpec.attachRequired", "boolean"),
+    column("PodInfoOnMount", "storage.v1.CSIDriverSpec.podInfoOnMount", "boolean"),
+    column("StorageCapacity", "storage.v1.CSIDriverSpec.storageCapacity", "boolean"),
+    column("TokenRequests", "storage.v1.CSIDriverSpec.tokenRequests"),
+    column("RequiresRepublish", "storage.v1.CSIDriverSpec.requiresRepublish", "boolean"),
+    column("Modes", "storage.v1.CSIDriverSpec.volumeLifecycleModes"),
+    AGE,
+)
+NODE_COLUMNS = (
+    NAME,
+    Column("Drivers", "integer", description="Drivers indicates the number of CSI drivers registered on the node"),
+    AGE,
+)
+CAPACITY_COLUMNS = (
+    NAME,
+    column("StorageClassName", "storage.v1.CSIStorageCapacity.storageClassName"),
+    column("Capacity", "storage.v1.CSIStorageCapacity.capacity"),
+)
+DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+_MUTABLE = (
+    "fsGroupPolicy",
+    "podInfoOnMount",
+    "requiresRepublish",
+    "seLinuxMount",
+    "storageCapacity",
+    "tokenRequests",
+    "nodeAllocatableUpdatePeriodSeconds",
+)
+
+
+def class_cells(obj: Object, now: float) -> Sequence[Any]:
+    annotations = obj["metadata"].get("annotations") or {}
+    default = " (default)" if any(annotations.get(key) == "true" for key in DEFAULT_CLASS) else ""
+    return (
+        obj["metadata"]["name"] + default,
+        obj.get("provisioner") or "",
+        obj.get("reclaimPolicy", "Delete"),
+        obj.get("volumeBindingMode", "Immediate"),
+        bool(obj.get("allowVolumeExpansion")),
+        age(obj, now),
+    )
+
+
+def attributes_cells(obj: Object, now: float) -> Sequence[Any]:
+    return obj["metadata"]["name"], obj.get("driverName") or "", age(obj, now)
+
+
+def attachment_cells(obj: Object, now: float) -> Sequence[Any]:
+    spec = obj.get("spec") or {}
+    return (
+        obj["metadata"]["name"],
+        spec.get("attacher") or "",
+        (spec.get("source") or {}).get("persistentVolumeName") or "",
+        spec.get("nodeName") or "",
+        bool((obj.get("status") or {}).get("attached")),
+        age(obj, now),
+    )
+
+
+def driver_cells(obj: Object, now: float) -> Sequence[Any]:
+    spec = obj.get("spec") or {}
+    attach, tokens = spec.get("attachRequired"), spec.get("tokenRequests")
+    return (
+        obj["metadata"]["name"],
+        True if attach is None else attach,
+        bool(spec.get("podInfoOnMount")),
+        bool(spec.get("storageCapacity")),
+        UNSET if tokens is None else ",".join(request.get("audience") or "" for request in tokens),
+        bool(spec.get("requiresRepublish")),
+        ",".join(spec.get("volumeLifecycleModes") or ()) or NONE,
+        age(obj, now),
+    )
+
+
+def node_cells(obj: Object, now: float) -> Sequence[Any]:
+    return obj["metadata"]["name"], len((obj.get("spec") or {}).get("drivers") or ()), age(obj, now)
+
+
+def capacity_cells(obj: Object, now: float) -> Sequence[Any]:
+    return obj["metadata"]["name"], obj.get("storageClassName") or "", obj.get("capacity", UNSET)
+
+
+def _driver_generation(new: Object, old: Object) -> bool:
+    """Only what may change counts."""
+    after, before = new.get("spec") or {}, old.get("spec") or {}
+    return any(after.get(key) != before.get(key) for key in _MUTABLE)
+
+
+BEHAVIOUR = {
+    "StorageClass": Behaviour(
+        columns=CLASS_COLUMNS,
+        cells=class_cells,
+        validate=lambda obj: list(rules.validate_storage_class(obj)),
+        validate_update=lambda new, old: list(rules.validate_storage_class_update(new, old)),
+        validate_on_update=False,
+    ),
+    "VolumeAttributesClass": Behaviour(
+        columns=ATTRIBUTES_COLUMNS,
+        cells=attributes_cells,
+        validate=lambda obj: list(rules.validate_attributes_class(obj)),
+        validate_update=lambda new, old: list(rules.validate_attributes_class_update(new, old)),
+    ),
+    "VolumeAttachment": Behaviour(
+        columns=ATTACHMENT_COLUMNS,
+        cells=attachment_cells,
+        validate=lambda obj: list(rules.validate_attachment(obj)),
+        validate_update=lambda new, old: list(rules.validate_attachment_update(new, old)),
+        validate_on_update=False,
+        validate_status=lambda new, old: list(rules.validate_attachment_update(new, old)),
+        unconditional_update=False,
+    ),
+    "CSIDriver": Behaviour(
+        columns=DRIVER_COLUMNS,
+        cells=driver_cells,
+        generation=_driver_generation,
+        validate=lambda obj: list(rules.validate_driver(obj)),
+        validate_update=lambda new, old: list(rules.validate_driver_update(new, old)),
+        unconditional_update=False,
+    ),
+    "CSINode": Behaviour(
+        columns=NODE_COLUMNS,
+        cells=node_cells,
+        validate=lambda obj: list(rules.validate_csi_node(obj)),
+        validate_update=lambda new, old: list(rules.validate_csi_node_update(new, old)),
+        unconditional_update=False,
+    ),
+    "CSIStorageCapacity": Behaviour(
+        columns=CAPACITY_COLUMNS,
+        cells=capacity_cells,
+        validate=lambda obj: list(rules.validate_capacity(obj)),
+        validate_update=lambda new, old: list(rules.validate_capacity_update(new, old)),
+        validate_on_update=False,
+        unconditional_update=False,
+    ),
+}
