@@ -77,7 +77,7 @@ def dump(value: Any) -> bytes:
         sort_keys=True,
         encoding="utf-8",
         allow_unicode=True,
-        width=2**31,
+        width=2**31 - 1,
     )
     return text
 

@@ -1,0 +1,51 @@
+"""Keys and certificates: made once, kept, made anew when they no longer fit."""
+
+import json
+import stat
+from pathlib import Path
+
+from cryptography import x509
+
+from kybern.apiserver.pki import ensure_pki
+
+HOSTS = ["localhost", "127.0.0.1"]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_a_second_start_finds_what_the_first_made(tmp_path: Path) -> None:
+    ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    before = contents(tmp_path)
+    ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    assert contents(tmp_path) == before
+
+
+def test_other_names_make_another_serving_certificate_under_the_same_authority(tmp_path: Path) -> None:
+    ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    before = contents(tmp_path)
+    ensure_pki(tmp_path, [*HOSTS, "example.com"], "https://127.0.0.1:6443")
+    changed = {name for name, data in contents(tmp_path).items() if data != before[name]}
+    assert changed == {"apiserver.crt"}
+    certificate = x509.load_pem_x509_certificate((tmp_path / "apiserver.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "example.com"]
+
+
+def test_secrets_are_their_owners(tmp_path: Path) -> None:
+    ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    secret = [path for path in tmp_path.iterdir() if path.suffix in (".key", ".kubeconfig")]
+    assert len(secret) == 6
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
+
+
+def test_a_lost_certificate_comes_back(tmp_path: Path) -> None:
+    pki = ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    pki.certificate("admin").unlink()
+    ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    admin = x509.load_pem_x509_certificate(pki.certificate("admin").read_bytes())
+    assert admin.subject.rfc4514_string() == "CN=kubernetes-admin,O=system:masters"
+    admin.verify_directly_issued_by(x509.load_pem_x509_certificate(pki.authority.read_bytes()))
+    config = json.loads((tmp_path / "admin.kubeconfig").read_text())
+    assert config["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:6443"
