@@ -1,0 +1,185 @@
+"""Objects that must not be created, each with the whole of what upstream says of it."""
+
+import pytest
+
+from tests.unit.api.written import faults, new
+
+LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+C = {"name": "c", "image": "i"}
+TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [C]}}
+SELECTOR = {"matchLabels": {"a": "b"}}
+WORKLOAD = {"selector": SELECTOR, "template": TEMPLATE}
+JOB = {"template": {"spec": {"containers": [C], "restartPolicy": "Never"}}}
+TARGET = {"kind": "Deployment", "name": "d"}
+HOOK = {
+    "name": "a.b.c",
+    "clientConfig": {"url": "https://h/p"},
+    "sideEffects": "None",
+    "admissionReviewVersions": ["v1"],
+}
+MATCH = {
+    "resourceRules": [{"operations": ["*"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+}
+VERSION = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+WIDGETS = {
+    "group": "example.com",
+    "names": {"plural": "widgets", "kind": "Widget"},
+    "scope": "Cluster",
+    "versions": [VERSION],
+}
+
+
+def pod(container=None, **spec):
+    return new("Pod", {"containers": [C | (container or {})], **spec})
+
+
+def webhook(**changes):
+    return new("ValidatingWebhookConfiguration", webhooks=[HOOK | changes])
+
+
+def definition(**changes):
+    return new("CustomResourceDefinition", WIDGETS | changes, name="widgets.example.com")
+
+
+METADATA = [
+    (new("ConfigMap", name="A"), [f'metadata.name: Invalid value: "A": {SUBDOMAIN}']),
+    (new("ConfigMap", name=""), ["metadata.name: Required value: name or generateName is required"]),
+    (new("Role", name="a/b", rules=[]), ['metadata.name: Invalid value: "a/b": may not contain \'/\'']),
+    (new("Namespace", name="a.b"), ['metadata.name: Invalid value: "a.b": must not contain dots']),
+    (new("ConfigMap", metadata={"finalizers": ["plain"]}),
+     ['metadata.finalizers[0]: Invalid value: "plain": name is neither a standard finalizer name nor is it fully '
+      "qualified"]),
+]  # fmt: skip
+
+PODS = [
+    (pod({"image": ""}), ["spec.containers[0].image: Required value"]),
+    (pod({"imagePullPolicy": "X"}),
+     ['spec.containers[0].imagePullPolicy: Unsupported value: "X": supported values: "Always", "IfNotPresent", '
+      '"Never"']),
+    (pod({"volumeMounts": [{"name": "v", "mountPath": "/x"}]}),
+     ['spec.containers[0].volumeMounts[0].name: Not found: "v"']),
+    (pod({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}),
+     ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
+    (pod(restartPolicy="X"),
+     ['spec.restartPolicy: Unsupported value: "X": supported values: "Always", "OnFailure", "Never"']),
+    (pod(activeDeadlineSeconds=0),
+     ["spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive"]),
+    (pod(hostname="a_b"), [f'spec.hostname: Invalid value: "a_b": {LABEL}']),
+]  # fmt: skip
+
+WORKLOADS = [
+    (new("Deployment", {**WORKLOAD, "selector": {"matchLabels": {"a": "c"}}}),
+     ['spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`']),
+    (new("ReplicaSet", {**WORKLOAD, "replicas": -1}),
+     ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
+    (new("StatefulSet", WORKLOAD, name="a.b"), ['metadata.name: Invalid value: "a.b": must not contain dots']),
+    (new("Job", {**JOB, "parallelism": -1}),
+     ["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"]),
+    (new("CronJob", {"schedule": "x", "jobTemplate": {"spec": JOB}}),
+     ['spec.schedule: Invalid value: "x": expected exactly 5 fields, found 1: [x]']),
+    (new("HorizontalPodAutoscaler", {"scaleTargetRef": TARGET, "maxReplicas": 0}, api_version="autoscaling/v1"),
+     ["spec.maxReplicas: Invalid value: 0: must be greater than 0",
+      "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`"]),
+    (new("PodDisruptionBudget", {"minAvailable": 1, "maxUnavailable": 1}),
+     ['spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: '
+      "minAvailable and maxUnavailable cannot be both set"]),
+]  # fmt: skip
+
+OTHERS = [
+    (new("StorageClass"), ["provisioner: Required value"]),
+    (new("StorageClass", provisioner="p", reclaimPolicy="X"),
+     ['reclaimPolicy: Unsupported value: "X": supported values: "Delete", "Retain"']),
+    (new("StorageClass", provisioner="p", allowedTopologies=[{"matchLabelExpressions": [{"key": "z"}]}]),
+     ["allowedTopologies[0].matchLabelExpressions[0].values: Required value"]),
+    (new("VolumeAttributesClass", driverName="d"),
+     ["parameters: Required value: must contain at least one key/value pair"]),
+    (new("VolumeAttachment", {"attacher": "d", "nodeName": "n", "source": {}}),
+     ["spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName"]),
+    (new("CSIDriver", {"tokenRequests": [{"audience": "a", "expirationSeconds": 1}, {"audience": "a"}]}),
+     ["spec.tokenRequests[0].expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes",
+      'spec.tokenRequests[1].audience: Duplicate value: "a"']),
+    (new("CSINode", {"drivers": [{"name": "d", "nodeID": ""}]}), ["spec.drivers[0].nodeID: Required value"]),
+    (new("PriorityClass", value=1_000_000_001),
+     ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"]),
+    (new("PriorityClass", name="system-node-critical", value=1),
+     ["metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: "
+      "value of system-node-critical PriorityClass must be 2000001000"]),
+    (new("RuntimeClass", handler="A"), [f'handler: Invalid value: "A": {LABEL}']),
+    (new("Lease", {"leaseDurationSeconds": 0, "preferredHolder": "h"}),
+     ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
+      "spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined"]),
+    (new("FlowSchema", {"priorityLevelConfiguration": {"name": ""}, "matchingPrecedence": 1}),
+     ["spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1",
+      "spec.priorityLevelConfiguration.name: Required value: must reference a priority level"]),
+    (new("PriorityLevelConfiguration", {"type": "Exempt"}),
+     ["spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if name is 'exempt'"]),
+    (new("APIService", {"group": "g", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}),
+     ['metadata.name: Invalid value: "x": must be `spec.version+"."+spec.group`: "v1.g"']),
+    (new("ResourceClaim", {"devices": {"requests": [{"name": "r"}]}}),
+     ["spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required"]),
+]  # fmt: skip
+
+EXTENSIONS = [
+    (webhook(name="a.b"),
+     ['webhooks[0].name: Invalid value: "a.b": should be a domain with at least three segments separated by dots']),
+    (webhook(timeoutSeconds=31),
+     ["webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds"]),
+    (webhook(admissionReviewVersions=["v2"]),
+     ['webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1']),
+    (webhook(clientConfig={"url": "http://h"}),
+     ["webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired "
+      "format: https://host[/path]"]),
+    (webhook(rules=[{"operations": ["*", "CREATE"], "apiGroups": ["*"], "apiVersions": ["v1"],
+                     "resources": ["*", "pods"]}]),
+     ["webhooks[0].rules[0].operations: Invalid value: [\"*\",\"CREATE\"]: if '*' is present, must not specify other "
+      "operations",
+      "webhooks[0].rules[0].resources: Invalid value: [\"*\",\"pods\"]: if '*' is present, must not specify other "
+      "resources without subresources"]),
+    (new("ValidatingAdmissionPolicy", {"matchConstraints": MATCH, "validations": [{"expression": " "}]}),
+     ["spec.validations[0].expression: Required value: expression is not specified"]),
+    (new("ValidatingAdmissionPolicyBinding", {"policyName": "p", "validationActions": []}),
+     ["spec.validationActions: Required value: at least one validation action is required"]),
+    (definition(names={"plural": "gadgets", "kind": "Widget"}),
+     ['metadata.name: Invalid value: "widgets.example.com": must be spec.names.plural+"."+spec.group']),
+    (definition(versions=[{**VERSION, "schema": None}]),
+     ["spec.versions[0].schema.openAPIV3Schema: Required value"]),
+    (definition(versions=[{**VERSION, "additionalPrinterColumns": [{"name": "n", "type": "x", "jsonPath": "a"}]}]),
+     ['spec.additionalPrinterColumns[0].type: Invalid value: "x": must be one of boolean,date,integer,number,string',
+      'spec.additionalPrinterColumns[0].JSONPath: Invalid value: "a": must be a simple json path starting with .']),
+    (definition(scope="X"), ['spec.scope: Unsupported value: "X": supported values: "Cluster", "Namespaced"']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("obj", "expected"),
+    [*METADATA, *PODS, *WORKLOADS, *OTHERS, *EXTENSIONS],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_bad_objects_are_refused_with_upstreams_words(obj, expected):
+    assert faults(obj) == expected
+
+
+GOOD = [
+    pod(),
+    webhook(),
+    definition(),
+    new("Job", JOB),
+    new("CSIDriver", {}),
+    new("StorageClass", provisioner="P.example.com/x"),
+    new("PriorityClass", name="system-node-critical", value=2_000_001_000),
+    new("ValidatingAdmissionPolicy", {"matchConstraints": MATCH, "validations": [{"expression": "true"}]}),
+]
+
+
+@pytest.mark.parametrize("obj", GOOD, ids=lambda value: value["kind"])
+def test_good_objects_are_not(obj):
+    assert faults(obj) == []

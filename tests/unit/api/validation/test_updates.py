@@ -1,0 +1,116 @@
+"""What an update may not change, and what it may."""
+
+import pytest
+
+from kybern.api import validation
+from kybern.api.validation.field import invalid, required
+from tests.unit.api.written import create, new, resource_of, update, update_faults
+
+C = {"name": "c", "image": "i"}
+TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [C]}}
+WORKLOAD = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
+JOB = {"template": {"spec": {"containers": [C], "restartPolicy": "Never"}}}
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+VERSION = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+WIDGETS = {
+    "group": "example.com",
+    "names": {"plural": "widgets", "kind": "Widget"},
+    "scope": "Cluster",
+    "versions": [VERSION],
+}
+IMMUTABLE = "field is immutable"
+
+
+def of(key, **changes):
+    """Edits a part of the object."""
+    return lambda obj: obj[key].update(changes)
+
+
+def top(**changes):
+    return lambda obj: obj.update(changes)
+
+
+REFUSED = [
+    (new("ConfigMap"), of("metadata", name="y"), [f'metadata.name: Invalid value: "y": {IMMUTABLE}'] * 2),
+    (new("Secret", immutable=True), top(data={"a": "eA=="}),
+     ["data: Forbidden: field is immutable when `immutable` is set"]),
+    (new("Secret"), top(type="X"), [f'type: Invalid value: "X": {IMMUTABLE}']),
+    (new("Deployment", WORKLOAD), of("spec", replicas=-1),
+     ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
+    (new("Job", JOB), of("spec", completionMode="Indexed"),
+     [f'spec.completionMode: Invalid value: "Indexed": {IMMUTABLE}']),
+    (new("StorageClass", provisioner="p"), top(parameters={"a": "b"}, provisioner="q"),
+     ["parameters: Forbidden: updates to parameters are forbidden.",
+      "provisioner: Forbidden: updates to provisioner are forbidden."]),
+    (new("PriorityClass", value=7), top(value=8), ["value: Forbidden: may not be changed in an update."]),
+    (new("RuntimeClass", handler="a"), top(handler="b"), [f'handler: Invalid value: "b": {IMMUTABLE}']),
+    (new("RoleBinding", roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}),
+     of("roleRef", name="s"),
+     ['roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"s"}: '
+      "cannot change roleRef"]),
+    (new("EndpointSlice", addressType="IPv4", endpoints=[]), top(addressType="IPv6"),
+     [f'addressType: Invalid value: "IPv6": {IMMUTABLE}']),
+    (new("CSIDriver", {}), of("spec", attachRequired=False),
+     [f"spec.attachedRequired: Invalid value: false: {IMMUTABLE}"]),
+    (new("CustomResourceDefinition", WIDGETS, name="widgets.example.com"),
+     of("spec", names={"plural": "gadgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}),
+     [f'spec.names.plural: Invalid value: "gadgets": {IMMUTABLE}',
+      'metadata.name: Invalid value: "widgets.example.com": must be spec.names.plural+"."+spec.group']),
+]  # fmt: skip
+
+ALLOWED = [
+    (new("Deployment", WORKLOAD), of("spec", replicas=5, paused=True)),
+    (new("Job", JOB), of("spec", parallelism=5, suspend=True)),
+    (new("Job", {**JOB, "completionMode": "Indexed", "completions": 2, "parallelism": 2}),
+     of("spec", parallelism=3, completions=3)),
+    (new("Service", {"ports": [{"port": 80}]}), of("spec", selector={"a": "b"})),
+    (new("StorageClass", provisioner="p"), top(allowVolumeExpansion=True)),
+    (new("ConfigMap"), of("metadata", labels={"a": "b"}, finalizers=["a.b/c"])),
+]  # fmt: skip
+
+
+def kind_of(value):
+    return value["kind"] if isinstance(value, dict) else ""
+
+
+@pytest.mark.parametrize(("obj", "edit", "expected"), REFUSED, ids=kind_of)
+def test_what_may_not_change(obj, edit, expected):
+    assert update_faults(obj, edit) == expected
+
+
+@pytest.mark.parametrize(("obj", "edit"), ALLOWED, ids=kind_of)
+def test_what_may(obj, edit):
+    assert update_faults(obj, edit) == []
+
+
+def test_a_pod_keeps_all_but_its_images():
+    pod = new("Pod", {"containers": [C]})
+    assert update_faults(pod, lambda obj: obj["spec"]["containers"][0].update(image="j")) == []
+    (fault,) = update_faults(pod, lambda obj: obj["spec"].update(hostNetwork=True))
+    assert fault.startswith(
+        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+        "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
+        "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n"
+    )
+
+
+def test_a_status_is_checked_by_its_own_rules():
+    made = create(new("Deployment", WORKLOAD))
+    made["metadata"]["resourceVersion"] = "1"
+    changed = update(made, lambda obj: obj["status"].update(replicas=1, readyReplicas=2), "status")
+    errors = validation.validate_subresource_update(resource_of(made), "status", changed, made)
+    assert [f"{error.path}: {error.message}" for error in errors] == [
+        "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas"
+    ]
+
+
+def test_the_message_names_kind_group_and_object():
+    one, other = required("spec.a"), invalid("spec.b", "x", "no")
+    say = validation.invalid_message
+    assert say("Deployment", "apps", "d", [one]) == 'Deployment.apps "d" is invalid: spec.a: Required value'
+    assert say("Pod", "", "d", [one, other, one]) == (
+        'Pod "d" is invalid: [spec.a: Required value, spec.b: Invalid value: "x": no]'
+    )
+    assert validation.causes([other]) == [
+        {"reason": "FieldValueInvalid", "message": 'Invalid value: "x": no', "field": "spec.b"}
+    ]
