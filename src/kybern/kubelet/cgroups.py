@@ -4,6 +4,8 @@
 runtime makes the containers' own below. Nothing of a Pod is left when it is gone.
 """
 
+import errno
+import logging
 import os
 import signal
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from kybern.kubelet.qos import (
     pod_resources,
     qos_class,
 )
+
+log = logging.getLogger(__name__)
 
 MOUNTS = Path("/proc/self/mountinfo")
 CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids", "hugetlb")
@@ -118,12 +122,21 @@ def _make(hierarchy: Hierarchy, path: str) -> Path:
 
 
 def _delegate(directory: Path) -> None:
-    """Hand the controllers of version 2 down to the children."""
+    """Hand the controllers of version 2 down to the children.
+
+    A directory that is no true root and holds processes itself (a container that is the machine) cannot: there the
+    Pods go without these controllers' limits, as their absent files tell `ensure`.
+    """
     have = (directory / "cgroup.controllers").read_text().split()
     on = (directory / "cgroup.subtree_control").read_text().split()
     for name in CONTROLLERS:
         if name in have and name not in on:
-            (directory / "cgroup.subtree_control").write_text(f"+{name}")
+            try:
+                (directory / "cgroup.subtree_control").write_text(f"+{name}")
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                log.warning("cgroup %s holds processes: no %s for those below it", directory, name)
 
 
 def _remove(top: Path) -> bool:
