@@ -19,8 +19,8 @@ from pathlib import Path
 
 import uvloop
 
-from kybern.apiserver.exchange import Request, Response, Stream
-from kybern.apiserver.transport import Server, Tls, TlsFiles
+from kybern.transport import Server, Tls, TlsFiles
+from kybern.transport.exchange import Request, Response, Stream
 
 BODY = os.urandom(1200).hex().encode()
 CONNECTIONS = 16

@@ -180,11 +180,11 @@ class Processes:
 def node_server(options: "Options", node: "NodeLayout") -> "NodeServer":
     """The kubelet's HTTPS server; exec goes straight to the OCI runtime where containerd is ours."""
     from kybern.kubelet.server.exec import OciExecutor
-    from kybern.kubelet.server.http import TlsFiles
     from kybern.kubelet.server.serve import PORT
     from kybern.kubelet.server.service import NodeServer
     from kybern.supervisor.cgroups import hybrid_mounts
     from kybern.supervisor.containerd import find_runtime
+    from kybern.transport import TlsFiles
 
     pki = options.layout.pki
     program = None if options.cri_socket else find_runtime(bool(node.index), bool(hybrid_mounts()))

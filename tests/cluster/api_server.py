@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.exchange import Request, Stream
 from kybern.apiserver.server import ApiServer, build
 from kybern.apiserver.user import User, authenticated
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
 from kybern.storage.backend import Backend
 from kybern.storage.memory import MemoryBackend
+from kybern.transport.exchange import Request, Stream
 
 TIMEOUT_SECONDS = 20
 ADMIN = authenticated("admin", ("system:masters",))

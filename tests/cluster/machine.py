@@ -10,7 +10,6 @@ from typing import Any
 from kybern.api.types.core_v1 import Namespace, Node, Pod
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.server import build
 from kybern.base.clock import SystemClock, format_time
 from kybern.base.errors import AlreadyExists, KybernError
@@ -20,6 +19,7 @@ from kybern.client.informer import Informer
 from kybern.client.inprocess import InProcessTransport
 from kybern.controllers.run import Config, run_all
 from kybern.storage.memory import MemoryBackend
+from kybern.transport.exchange import Request
 
 TIMEOUT_SECONDS = 30
 

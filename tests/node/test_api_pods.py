@@ -12,7 +12,6 @@ import pytest
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Event, Namespace, Node, Pod, ServiceAccount
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.server import build
 from kybern.base.clock import SystemClock
 from kybern.base.errors import AlreadyExists, NotFound
@@ -21,6 +20,7 @@ from kybern.client.client import Client
 from kybern.client.inprocess import InProcessTransport
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.storage.memory import MemoryBackend
+from kybern.transport.exchange import Request
 
 from .conftest import Containerd
 from .kubelets import NODE, TIMEOUT_SECONDS, configure, container, running, until, write

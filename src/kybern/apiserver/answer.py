@@ -10,10 +10,10 @@ from kybern.api.table import table, table_of_one
 from kybern.apiserver import negotiate, yaml
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.negotiate import JSON, Shape
 from kybern.apiserver.served import Served, partial
 from kybern.base.errors import NotAcceptable
+from kybern.transport.exchange import Response
 
 
 def document(call: Call, body: Any, code: int = 200) -> Response:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import ANONYMOUS_USER, User
+from kybern.transport.exchange import Request
 
 if TYPE_CHECKING:
     from kybern.apiserver.served import Served

@@ -12,9 +12,9 @@ import orjson
 from kybern.api.resource import Object, Resource
 from kybern.apiserver import answer, negotiate, status
 from kybern.apiserver.call import Call
-from kybern.apiserver.exchange import Response
 from kybern.base.clock import format_time
 from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Response
 
 GROUP, VERSION = "kybern.dev", "v1"
 WINDOW_LIMIT = 50_000

@@ -5,8 +5,8 @@ Form of the answers: https://kubernetes.io/docs/reference/using-api/health-check
 
 from collections.abc import Callable, Mapping
 
-from kybern.apiserver.exchange import Request, Response
 from kybern.apiserver.request_info import truthy
+from kybern.transport.exchange import Request, Response
 
 TEXT = "text/plain; charset=utf-8"
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Literal
 
 from kybern.api import protobuf
-from kybern.apiserver.exchange import Request
 from kybern.base.errors import NotAcceptable, UnsupportedMediaType
+from kybern.transport.exchange import Request
 
 JSON, YAML = "application/json", "application/yaml"
 ACCEPTED = f"{JSON}, {YAML}"

@@ -12,10 +12,10 @@ from kybern.api import discovery, openapi
 from kybern.api.resource import Resource
 from kybern.apiserver import answer, negotiate
 from kybern.apiserver.call import Call
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.health import TEXT, Health
 from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.status import method_not_allowed, no_such_path
+from kybern.transport.exchange import Response
 
 AGGREGATED = "as=APIGroupDiscoveryList"
 _READS = ("GET", "HEAD")

@@ -7,7 +7,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kybern.apiserver.exchange import Request
+from kybern.transport.exchange import Request
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))

@@ -35,7 +35,6 @@ from kybern.apiserver.endpoints.route import Endpoint, Router
 from kybern.apiserver.endpoints.special import SPECIAL
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.token import TokenEndpoint
-from kybern.apiserver.exchange import Answer, Request
 from kybern.apiserver.health import Health
 from kybern.apiserver.limit import InFlight
 from kybern.apiserver.metrics import Metrics
@@ -49,10 +48,11 @@ from kybern.apiserver.services.kubernetes import KubernetesService
 from kybern.apiserver.services.ports import Ports
 from kybern.apiserver.stages import Gate, Stages
 from kybern.apiserver.status import refuse
-from kybern.apiserver.transport import Server, Tls, TlsFiles
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 from kybern.storage.backend import Backend
+from kybern.transport import Server, Tls, TlsFiles
+from kybern.transport.exchange import Answer, Request
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.call import Call
-from kybern.apiserver.exchange import Answer, Request, Response, Stream
 from kybern.apiserver.limit import InFlight
 from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.request_info import request_info
 from kybern.apiserver.status import failure
 from kybern.base.clock import Clock
 from kybern.base.errors import InternalError, StatusError
+from kybern.transport.exchange import Answer, Request, Response, Stream
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import orjson
 
 from kybern.api.resource import FieldError, Resource
 from kybern.api.validation import causes, invalid_message
-from kybern.apiserver.exchange import Response
 from kybern.base import errors
 from kybern.base.errors import StatusError
+from kybern.transport.exchange import Response
 
 CODES: Mapping[type[StatusError], int] = {
     errors.BadRequest: 400,

@@ -71,8 +71,8 @@ def execute(args: argparse.Namespace) -> int:
 def server_of(args: argparse.Namespace) -> "NodeServer | None":
     """None without a certificate, a key and a CA: nobody could be let in."""
     from kybern.kubelet.server.exec import OciExecutor
-    from kybern.kubelet.server.http import TlsFiles
     from kybern.kubelet.server.service import NodeServer
+    from kybern.transport import TlsFiles
 
     if not (args.tls_cert_file and args.tls_private_key_file and args.client_ca_file):
         return None

@@ -20,7 +20,7 @@ from kybern.client.transport import (
 
 
 class InProcessTransport:
-    """`handler` and `request_type` are `Handler` and `Request` of `kybern.apiserver.exchange`.
+    """`handler` and `request_type` are `Handler` and `Request` of `kybern.transport.exchange`.
 
     `headers` go with every request (`{"Authorization": "Bearer …"}`): the server authenticates as ever.
     `context` is what a request's context starts with.

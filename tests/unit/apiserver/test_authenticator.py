@@ -7,10 +7,10 @@ import pytest
 from kybern.apiserver.authentication.authenticator import REMEMBERED_SECONDS, Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authentication.token_file import read_token_file
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import ANONYMOUS_USER, User, authenticated
 from kybern.base.errors import BadRequest, Forbidden, Unauthorized
+from kybern.transport.exchange import Request
 
 
 class Clock:

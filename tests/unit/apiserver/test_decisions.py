@@ -7,9 +7,9 @@ import pytest
 
 from kybern.apiserver.call import Call
 from kybern.apiserver.decisions import Decisions
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.request_info import request_info
 from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Request
 
 PATH = "/apis/kybern.dev/v1/decisions"
 

@@ -3,9 +3,9 @@
 import pytest
 
 from kybern.apiserver import negotiate
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.negotiate import JSON, YAML, Shape, shape_of
 from kybern.base.errors import NotAcceptable, UnsupportedMediaType
+from kybern.transport.exchange import Request
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 

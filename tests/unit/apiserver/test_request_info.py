@@ -1,7 +1,7 @@
 """What paths and methods ask for."""
 
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.request_info import request_info
+from kybern.transport.exchange import Request
 
 
 def check(method: str, path: str, expected: str, **query: str) -> None:

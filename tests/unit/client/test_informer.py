@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from kybern.api.types.core_v1 import ConfigMap
-from kybern.apiserver.exchange import Request
 from kybern.base.clock import SystemClock
 from kybern.client.client import Client
 from kybern.client.informer import PAGE_SIZE, Informer
 from kybern.client.inprocess import InProcessTransport
 from kybern.client.objects import Key
+from kybern.transport.exchange import Request
 
 from .tiny_api import TinyApi, status
 

@@ -6,11 +6,11 @@ import random
 import pytest
 
 from kybern.api.types.coordination_v1 import Lease
-from kybern.apiserver.exchange import Request
 from kybern.base.clock import SystemClock
 from kybern.client.client import Client
 from kybern.client.inprocess import InProcessTransport
 from kybern.client.leader_election import LeaderElector, LeadershipLost, LeaseTiming
+from kybern.transport.exchange import Request
 
 from .tiny_api import TinyApi, status
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from kybern.api.types.core_v1 import ConfigMap, Event, Secret
 from kybern.api.types.meta_v1 import ObjectMeta
-from kybern.apiserver.exchange import Request
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
 from kybern.client.client import Client
@@ -19,6 +18,7 @@ from kybern.client.plan import Create, Delete, Done, Outcome, Plan
 from kybern.client.reconciler import Controller, run_controllers
 from kybern.client.watches import watch
 from kybern.trace import ring
+from kybern.transport.exchange import Request
 
 from .tiny_api import TinyApi, status
 

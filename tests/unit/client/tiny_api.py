@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from kybern.apiserver.exchange import Answer, Request, Response, Stream
+from kybern.transport.exchange import Answer, Request, Response, Stream
 
 
 class TinyApi:

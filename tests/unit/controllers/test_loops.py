@@ -22,7 +22,6 @@ from kybern.api.types.core_v1 import (
     ServiceSpec,
 )
 from kybern.api.types.meta_v1 import ObjectMeta
-from kybern.apiserver.exchange import Request
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
 from kybern.client.client import Client
@@ -38,6 +37,7 @@ from kybern.controllers import (
     service_account,
     taint_eviction,
 )
+from kybern.transport.exchange import Request
 from tests.unit.client.tiny_api import TinyApi
 
 NODES, PODS = "/api/v1/nodes", "/api/v1/namespaces/default/pods"

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kybern.kubelet.server.http import Request, Response, Upgrade
 from kybern.kubelet.server.network import connect_to_pod, namespace_of
 from kybern.kubelet.server.portforward import PROTOCOL, Session, port_forward
 from kybern.kubelet.server.spdy import Data, Decoder, Encoder, Frame, Ping, RstStream, SynReply, SynStream
+from kybern.transport.exchange import Request, Response, Upgrade
 
 
 class Client:

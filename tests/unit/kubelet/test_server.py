@@ -26,11 +26,14 @@ from kybern.kubelet.server.channels import V4, V5
 from kybern.kubelet.server.container_logs import NoLog, logged_container
 from kybern.kubelet.server.containers import PodNetwork
 from kybern.kubelet.server.exec import OciExecutor
-from kybern.kubelet.server.http import Request, Server, UpgradeRefused, WebSocket, connect
 from kybern.kubelet.server.portforward import TUNNEL
 from kybern.kubelet.server.routes import Routes
 from kybern.kubelet.server.spdy import Data, Decoder, Encoder, SynStream
 from kybern.kubelet.server.usage import NodeUsage, Rates, read_node_usage, resource_metrics, summary
+from kybern.transport import Server
+from kybern.transport.exchange import Request
+from kybern.transport.websocket import WebSocket
+from kybern.transport.websocket_client import UpgradeRefused, connect
 
 RUNTIME = """#!/bin/sh
 # Stands in for the OCI runtime: runs the command here.

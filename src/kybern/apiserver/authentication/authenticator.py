@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from kybern.apiserver.authentication.service_account_token import ServiceAccountTokens
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.user import ANONYMOUS_USER, User, authenticated
 from kybern.base.clock import Clock
 from kybern.base.errors import Unauthorized
+from kybern.transport.exchange import Request
 
 log = logging.getLogger(__name__)
 

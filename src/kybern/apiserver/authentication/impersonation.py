@@ -6,7 +6,6 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from kybern.apiserver.exchange import Request
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import (
     ALL_AUTHENTICATED,
@@ -17,6 +16,7 @@ from kybern.apiserver.user import (
     User,
 )
 from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Request
 
 USER, UID, GROUP, EXTRA = "impersonate-user", "impersonate-uid", "impersonate-group", "impersonate-extra-"
 

@@ -11,10 +11,10 @@ from kybern.apiserver import answer, decode, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.update import ATTEMPTS
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Response
 
 PODS = ("", "v1", "pods")
 BINDING = Resource("", "v1", "Binding", "pods/binding", True)

@@ -3,10 +3,10 @@
 from kybern.apiserver import answer, decode
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.create import create
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import CREATED
+from kybern.transport.exchange import Response
 
 
 async def create_object(at: Surroundings, call: Call, served: Served) -> Response:

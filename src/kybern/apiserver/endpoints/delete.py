@@ -4,11 +4,11 @@ from kybern.apiserver import answer, decode, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.delete import delete
 from kybern.apiserver.objects.life import Outcome
 from kybern.apiserver.served import Served
 from kybern.base.errors import NotFound
+from kybern.transport.exchange import Response
 
 ANSWERED_WITH_OBJECT = frozenset(
     (

@@ -11,11 +11,11 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.binding import PODS, SUCCESS
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.delete import DeleteOptions, delete
 from kybern.apiserver.objects.update import Preconditions, update
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, Forbidden, InternalError, TooManyRequests
+from kybern.transport.exchange import Response
 
 BUDGETS = ("policy", "v1", "poddisruptionbudgets")
 EVICTION = Resource("policy", "v1", "Eviction", "evictions", True)

@@ -6,8 +6,8 @@ from kybern.apiserver import answer, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.revisions import wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.exchange import Answer, Response
 from kybern.apiserver.served import Served
+from kybern.transport.exchange import Answer, Response
 
 
 def get_object(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:

@@ -16,11 +16,11 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.list_options import EXACT, ListOptions, list_options
 from kybern.apiserver.endpoints.revisions import revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.exchange import Answer
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import ContinueExpired, too_large_revision, unavailable
 from kybern.base.errors import BadRequest, Expired
 from kybern.storage.backend import Compacted, StoreUnavailable
+from kybern.transport.exchange import Answer
 
 PAST_PAGE = 500
 """Entries of the past that are read from the store at once."""

@@ -15,10 +15,10 @@ from kybern.apiserver import decode
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.endpoints.update import written
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, UnsupportedMediaType
+from kybern.transport.exchange import Response
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"

@@ -12,12 +12,12 @@ from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.exchange import Answer, Response, Stream
 from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.proxy.passing import pass_on
 from kybern.apiserver.request_info import RequestInfo, truthy
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Answer, Response, Stream
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 TEXT = "text/plain"

@@ -12,12 +12,12 @@ from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.exchange import Answer, Response
 from kybern.apiserver.proxy.backend import Place
 from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.proxy.passing import pass_on
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, ServiceUnavailable
+from kybern.transport.exchange import Answer, Response
 
 _VERBS = ("get", "create", "update", "patch", "delete", "options")
 _SERVICE_LABEL = "kubernetes.io/service-name"

@@ -14,11 +14,11 @@ from kybern.apiserver.authorization.rbac import Rbac
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.served import Served
 from kybern.apiserver.user import User
 from kybern.base.errors import BadRequest, Unauthorized
+from kybern.transport.exchange import Response
 
 _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 

@@ -12,8 +12,8 @@ from kybern.apiserver.endpoints.patch import patch_object
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.update import update_object
 from kybern.apiserver.endpoints.watch import watch_objects
-from kybern.apiserver.exchange import Answer
 from kybern.apiserver.served import Served
+from kybern.transport.exchange import Answer
 
 Endpoint = Callable[[Surroundings, Call, Served], Answer | Awaitable[Answer]]
 

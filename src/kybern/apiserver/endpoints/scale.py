@@ -13,9 +13,9 @@ from kybern.apiserver import answer, decode, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.patch import read_patch
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
+from kybern.transport.exchange import Response
 
 SCALE = Resource("autoscaling", "v1", "Scale", "scales", True)
 

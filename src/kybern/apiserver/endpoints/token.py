@@ -13,10 +13,10 @@ from kybern.apiserver.admission.service_account import TOKEN_SECONDS
 from kybern.apiserver.authentication.service_account_token import TokenIssuer
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.served import Served
 from kybern.base.clock import format_time
 from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Response
 
 REQUEST = Resource("authentication.k8s.io", "v1", "TokenRequest", "tokenrequests", True)
 DEFAULT_SECONDS = 3600

@@ -4,11 +4,11 @@ from kybern.api.resource import Object
 from kybern.apiserver import answer, decode
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.exchange import Response
 from kybern.apiserver.objects.life import Outcome
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import CREATED
+from kybern.transport.exchange import Response
 
 
 async def update_object(at: Surroundings, call: Call, served: Served) -> Response:

@@ -18,11 +18,11 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.list_options import ListOptions, list_options
 from kybern.apiserver.endpoints.revisions import revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.exchange import Answer, Stream
 from kybern.apiserver.negotiate import Shape
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import status_of
 from kybern.base.errors import Expired, NotAcceptable
+from kybern.transport.exchange import Answer, Stream
 
 _jitter = random.Random()
 """Only spreads the ends of watches; nothing depends on its values."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import httptools
 
-from kybern.apiserver.exchange import Connection
 from kybern.base.errors import Unreachable
+from kybern.transport.exchange import Connection
 
 CONNECT_SECONDS = 10.0
 HEAD_SECONDS = 60.0

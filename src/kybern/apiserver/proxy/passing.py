@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from kybern.apiserver.call import Call
-from kybern.apiserver.exchange import Answer, Connection, Stream, Upgrade
 from kybern.apiserver.proxy.backend import HOP_BY_HOP, BackendAnswer, Place, ask, splice
 from kybern.base.errors import BadRequest, InternalError, ServiceUnavailable, StatusError, Unreachable
+from kybern.transport.exchange import Answer, Connection, Stream, Upgrade
 
 _OWN = HOP_BY_HOP | {"host", "authorization", "content-length", "cookie"}
 _IMPERSONATE = "impersonate-"

@@ -12,7 +12,8 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from kybern.kubelet.server.http import Request, Response, plain
+from kybern.kubelet.server.plain import plain
+from kybern.transport.exchange import Request, Response
 
 MASTERS: Final = "system:masters"
 API_SERVER: Final = "kube-apiserver-kubelet-client"

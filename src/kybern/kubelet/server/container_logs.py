@@ -9,7 +9,8 @@ from kybern.kubelet.logs.entry import options_of
 from kybern.kubelet.logs.reader import read_log
 from kybern.kubelet.pod_spec import find_container
 from kybern.kubelet.server.containers import Containers
-from kybern.kubelet.server.http import Answer, Request, Stream, plain
+from kybern.kubelet.server.plain import plain
+from kybern.transport.exchange import Answer, Request, Stream
 
 TRUE = ("true", "1", "t")
 

@@ -15,7 +15,9 @@ from kybern.base.errors import Unreachable
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.server.channels import V4, Channel, Close, Data, ProtocolError, Resize, decode, encode, exit_status
 from kybern.kubelet.server.command import Command, Streams
-from kybern.kubelet.server.http import Request, UpgradeRefused, WebSocket, WebSocketClosed, connect
+from kybern.transport.exchange import Request
+from kybern.transport.websocket import WebSocket, WebSocketClosed
+from kybern.transport.websocket_client import UpgradeRefused, connect
 
 Serve = Callable[[WebSocket], Awaitable[None]]
 

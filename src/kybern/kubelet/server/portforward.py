@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from kybern.kubelet.server.http import Answer, Connection, Request, Response, Upgrade, WebSocket, accept, plain
 from kybern.kubelet.server.network import NotConnected
+from kybern.kubelet.server.plain import plain
 from kybern.kubelet.server.spdy import (
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -26,6 +26,8 @@ from kybern.kubelet.server.spdy import (
     SynReply,
     SynStream,
 )
+from kybern.transport.exchange import Answer, Connection, Request, Response, Upgrade
+from kybern.transport.websocket import WebSocket, accept
 
 PROTOCOL: Final = "portforward.k8s.io"
 TUNNEL: Final = "SPDY/3.1+portforward.k8s.io"

@@ -20,11 +20,13 @@ from kybern.kubelet.server.channels import PROTOCOLS
 from kybern.kubelet.server.container_logs import container_logs
 from kybern.kubelet.server.containers import Containers
 from kybern.kubelet.server.exec import Executor, prepare_attach, streams_of
-from kybern.kubelet.server.http import Answer, Request, Response, accept, plain
 from kybern.kubelet.server.metrics import kubelet_metrics
 from kybern.kubelet.server.network import connect_to_pod
+from kybern.kubelet.server.plain import plain
 from kybern.kubelet.server.portforward import port_forward
 from kybern.kubelet.server.usage import Rates, read_node_usage, resource_metrics, summary
+from kybern.transport.exchange import Answer, Request, Response
+from kybern.transport.websocket import accept
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HEALTH = ("healthz", "healthz/ping", "healthz/log", "healthz/syncloop")

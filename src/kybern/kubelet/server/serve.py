@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kybern.base.clock import Clock
-from kybern.kubelet.server.http import Server, Tls, TlsFiles
 from kybern.kubelet.server.routes import Routes
+from kybern.transport import Server, Tls, TlsFiles
 
 PORT = 10250
 GRACE_SECONDS = 1.0

@@ -8,10 +8,10 @@ from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.server.exec import CriExecutor, Executor, OciExecutor
-from kybern.kubelet.server.http import TlsFiles
 from kybern.kubelet.server.node_containers import NodeContainers, Worker
 from kybern.kubelet.server.routes import Routes
 from kybern.kubelet.server.serve import ServerConfig, serve
+from kybern.transport import TlsFiles
 
 
 class Workers(Protocol):

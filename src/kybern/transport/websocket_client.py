@@ -11,9 +11,9 @@ from websockets.exceptions import InvalidStatus, NegotiationError
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from kybern.apiserver.exchange import Headers
-from kybern.apiserver.transport.websocket import MESSAGE_BYTES, WebSocket, names_in
 from kybern.base.errors import KybernError, Unreachable
+from kybern.transport.exchange import Headers
+from kybern.transport.websocket import MESSAGE_BYTES, WebSocket, names_in
 
 CONNECT_SECONDS: Final = 10.0
 """For the connection and the handshake together."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kybern.apiserver.exchange import Request, Response
-from kybern.apiserver.transport import Limits
-from kybern.apiserver.transport.target import BadTarget, parse_target
+from kybern.transport import Limits
+from kybern.transport.exchange import Request, Response
+from kybern.transport.target import BadTarget, parse_target
 
 from .conftest import SMALL, Answer, get, post, running
 

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kybern.apiserver.transport import Limits
+from kybern.transport import Limits
 
 from .conftest import get, post, running
 

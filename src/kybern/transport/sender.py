@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from kybern.apiserver.exchange import Headers, Response, Stream
-from kybern.apiserver.transport.limits import Limits
-from kybern.apiserver.transport.parser import Received
-from kybern.apiserver.transport.raw import Flow
-from kybern.apiserver.transport.response import (
+from kybern.transport.exchange import Headers, Response, Stream
+from kybern.transport.limits import Limits
+from kybern.transport.parser import Received
+from kybern.transport.raw import Flow
+from kybern.transport.response import (
     BODILESS,
     LAST_CHUNK,
     Heads,

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import httptools
 
-from kybern.apiserver.exchange import Request
-from kybern.apiserver.transport.limits import Limits
-from kybern.apiserver.transport.target import BadTarget, parse_target
+from kybern.transport.exchange import Request
+from kybern.transport.limits import Limits
+from kybern.transport.target import BadTarget, parse_target
 
 FRAMING_FACTOR: Final = 8
 """Bytes on the wire for one byte of a chunked body: chunks of one byte are legal and cost six."""

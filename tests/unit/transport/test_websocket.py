@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect as other_connect
 
-from kybern.apiserver.exchange import Request, Response
-from kybern.apiserver.transport import Tls, TlsFiles
-from kybern.apiserver.transport.websocket import WebSocket, WebSocketClosed, accept
-from kybern.apiserver.transport.websocket_client import UpgradeRefused, connect
 from kybern.base.errors import Unreachable
+from kybern.transport import Tls, TlsFiles
+from kybern.transport.exchange import Request, Response
+from kybern.transport.websocket import WebSocket, WebSocketClosed, accept
+from kybern.transport.websocket_client import UpgradeRefused, connect
 
 from .certificates import CLIENT, SERVER, client_context, issue
 from .conftest import PATIENCE_SECONDS, Rig, get, running

@@ -7,8 +7,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-from kybern.apiserver.exchange import Headers, Response
 from kybern.base.clock import Clock
+from kybern.transport.exchange import Headers, Response
 
 Refuse = Callable[[int, str], Response]
 """`(status, message)` -> the answer for a request that the transport refuses; knows how errors look."""

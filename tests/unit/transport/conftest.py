@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from kybern.apiserver.exchange import Handler, Request, Response, Stream
-from kybern.apiserver.transport import Limits, Server
+from kybern.transport import Limits, Server
+from kybern.transport.exchange import Handler, Request, Response, Stream
 
 PATIENCE_SECONDS = 15.0
 

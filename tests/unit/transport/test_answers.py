@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kybern.apiserver.exchange import Request, Response, Stream, Upgrade
-from kybern.apiserver.transport import Limits
-from kybern.apiserver.transport.response import accepts_gzip
+from kybern.transport import Limits
+from kybern.transport.exchange import Request, Response, Stream, Upgrade
+from kybern.transport.response import accepts_gzip
 
 from .conftest import eventually, get, later, post, running, streaming
 

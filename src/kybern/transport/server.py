@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from kybern.apiserver.exchange import Handler
-from kybern.apiserver.transport.connection import Connection
-from kybern.apiserver.transport.limits import Limits
-from kybern.apiserver.transport.response import Heads, Refuse, plain_refusal
-from kybern.apiserver.transport.tls import Tls
 from kybern.base.clock import Clock, SystemClock
+from kybern.transport.connection import Connection
+from kybern.transport.exchange import Handler
+from kybern.transport.limits import Limits
+from kybern.transport.response import Heads, Refuse, plain_refusal
+from kybern.transport.tls import Tls
 
 BACKLOG: Final = 1024
 

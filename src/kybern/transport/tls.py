@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kybern.apiserver.transport.client_chain import ClientAuthorities
 from kybern.base.clock import Clock
+from kybern.transport.client_chain import ClientAuthorities
 
 _log = logging.getLogger(__name__)
 

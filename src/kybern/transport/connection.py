@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Awaitable, Sequence
 from typing import Protocol, cast
 
-from kybern.apiserver.exchange import Answer, Handler, Request, Response, Stream, Upgrade
-from kybern.apiserver.transport.deadline import Deadline
-from kybern.apiserver.transport.limits import Limits
-from kybern.apiserver.transport.parser import Received, Refused, RequestParser
-from kybern.apiserver.transport.raw import Flow, RawConnection
-from kybern.apiserver.transport.response import CONTINUE, Heads, Refuse, switching
-from kybern.apiserver.transport.sender import Sender
+from kybern.transport.deadline import Deadline
+from kybern.transport.exchange import Answer, Handler, Request, Response, Stream, Upgrade
+from kybern.transport.limits import Limits
+from kybern.transport.parser import Received, Refused, RequestParser
+from kybern.transport.raw import Flow, RawConnection
+from kybern.transport.response import CONTINUE, Heads, Refuse, switching
+from kybern.transport.sender import Sender
 
 _log = logging.getLogger(__name__)
 

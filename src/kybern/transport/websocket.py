@@ -15,7 +15,7 @@ from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from kybern.apiserver.exchange import Connection, Request, Response, Upgrade
+from kybern.transport.exchange import Connection, Request, Response, Upgrade
 
 MESSAGE_BYTES: Final = 8 << 20
 """The largest message that is taken; a larger one ends the connection with code 1009."""

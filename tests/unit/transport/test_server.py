@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kybern.apiserver.exchange import Request, Response, Stream, Upgrade
-from kybern.apiserver.transport import Limits, Server
+from kybern.transport import Limits, Server
+from kybern.transport.exchange import Request, Response, Stream, Upgrade
 
 from .conftest import PATIENCE_SECONDS, Wire, echo, eventually, get, post, running
 

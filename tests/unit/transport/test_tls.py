@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kybern.apiserver.exchange import Request, Response
-from kybern.apiserver.transport import Tls, TlsFiles
-from kybern.apiserver.transport.client_chain import ClientAuthorities
+from kybern.transport import Tls, TlsFiles
+from kybern.transport.client_chain import ClientAuthorities
+from kybern.transport.exchange import Request, Response
 
 from .certificates import CLIENT, SERVER, Issued, client_context, issue
 from .conftest import eventually, get, post, running
@@ -80,7 +80,7 @@ async def test_unknown_authorities_get_through_here(pki: Pki) -> None:
 async def test_without_the_door_an_unknown_authority_ends_the_handshake(
     pki: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kybern.apiserver.transport.tls._take_every_certificate", lambda context: False)
+    monkeypatch.setattr("kybern.transport.tls._take_every_certificate", lambda context: False)
     unknown = client_context(
         pki.server_ca, issue("c", issue("other", ca=True), usages=(CLIENT,)).write(pki.folder, "c")
     )
