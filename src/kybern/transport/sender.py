@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from kybern.transport.exchange import Headers, Response, Stream
+from kybern.transport.exchange import Direct, Headers, Response, Stream
 from kybern.transport.limits import Limits
 from kybern.transport.parser import Received
 from kybern.transport.raw import Flow
@@ -14,6 +14,7 @@ from kybern.transport.response import (
     Heads,
     accepts_gzip,
     chunk,
+    chunk_of_many,
     compress,
     connection_line,
 )
@@ -94,11 +95,27 @@ class Sender:
 
     async def _send_pieces(self, pieces: AsyncIterator[bytes], chunked: bool) -> None:
         transport, flow = self._transport, self._flow
+        if isinstance(pieces, Direct):
+            pieces.direct = self._send_chunk if chunked else self._send_piece
         async for piece in pieces:
             if piece:
                 transport.write(chunk(piece) if chunked else piece)
             if flow.paused or flow.lost:
                 await flow.ready()
+
+    def _send_chunk(self, piece: bytes) -> bool:
+        flow = self._flow
+        if flow.paused or flow.lost:
+            return False
+        self._transport.write(chunk_of_many(piece))
+        return True
+
+    def _send_piece(self, piece: bytes) -> bool:
+        flow = self._flow
+        if flow.paused or flow.lost:
+            return False
+        self._transport.write(piece)
+        return True
 
     def _compressible(self, received: Received, response: Response) -> bool:
         return (

@@ -33,7 +33,7 @@ class _Ready:
 class Watcher:
     """The cache pushes, the transport pulls (it is the answer's iterator of pieces).
 
-    No generator stands between the two: an event wakes the connection's task with its bytes in hand.
+    No generator stands between the two, and while the client keeps up no task either: what is pushed goes out at once.
     """
 
     def __init__(self, selection: Selection, form: Form, *, deadline: float, bookmark_head: bytes) -> None:
@@ -46,6 +46,8 @@ class Watcher:
         self.next_bookmark = 0.0
         self.ended = False
         self.on_close: Callable[[Watcher], None] | None = None
+        self.direct: Callable[[bytes], bool] | None = None
+        """The transport's: sends a line at once, unless the client does not keep up."""
         self._initial: Iterator[bytes] | None = None
         self._lines: list[bytes] = []
         self._bytes = 0
@@ -58,11 +60,12 @@ class Watcher:
     def push(self, line: bytes) -> None:
         """Hand over or queue a line; a client that is too far behind is cut off."""
         wake = self._wake
-        if wake is not None:
-            self._wake = None
-            if not wake.done():
+        if wake is not None and not wake.done():
+            # The connection waits, so that all lines before this one have been sent.
+            if self.direct is None or not self.direct(line):
+                self._wake = None
                 wake.set_result(line)
-                return
+            return
         if self.ended:
             return
         if len(self._lines) >= LINES_LIMIT or self._bytes > BYTES_LIMIT:
