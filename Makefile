@@ -40,7 +40,7 @@ check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a min
 
 test: $(if $(filter 0,$(shell id -u)),packages) check  ## everything that this machine can run
 	# Real containers on a shared machine: a test that fails once is run again, and the closing lines say so.
-	$(BIN)/pytest -q --reruns 3 tests/cluster tests/node
+	$(BIN)/pytest -q --reruns 3 tests/cluster tests/node tests/scenarios
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,146 @@
+"""The words that stories are told in: a user who types, a cluster that converges.
+
+user.kubectl("scale deployment web --replicas=3").prints("deployment.apps/web scaled")
+cluster.eventually(lambda: user.kubectl("get deployment web").prints(…))
+"""
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tests.scenarios.machine import Done, Machine
+from tests.scenarios.programs import Program, Terminal
+from tests.scenarios.text import holds, matches
+from tests.tools import kubectl
+
+EVENTUALLY_SECONDS = 30.0
+PAUSE_SECONDS = 0.1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command of the user's that has ended. Each word returns the same thing, so that they can be chained."""
+
+    done: Done
+
+    @property
+    def out(self) -> str:
+        return self.done.out
+
+    def succeeds(self) -> "Ended":
+        assert self.done.code == 0, str(self.done)
+        return self
+
+    def prints(self, expected: str) -> "Ended":
+        """It succeeds and prints this, whole (`tests/scenarios/text.py` says how it is compared)."""
+        self.succeeds()
+        assert matches(expected, self.done.out), f"expected:\n{expected}\n{self.done}"
+        return self
+
+    def mentions(self, *expected: str) -> "Ended":
+        """It succeeds, and each of these is somewhere in what it prints."""
+        self.succeeds()
+        for each in expected:
+            assert holds(each, self.done.out), f"expected somewhere:\n{each}\n{self.done}"
+        return self
+
+    def omits(self, *unexpected: str) -> "Ended":
+        """It succeeds, and none of these is in what it prints."""
+        self.succeeds()
+        for each in unexpected:
+            assert not holds(each, self.done.out), f"not expected:\n{each}\n{self.done}"
+        return self
+
+    def warns(self, expected: str) -> "Ended":
+        """This is somewhere in what it says on stderr."""
+        assert holds(expected, self.done.err), f"expected on stderr:\n{expected}\n{self.done}"
+        return self
+
+    def fails(self, expected: str, code: int = 1) -> "Ended":
+        """It ends with this exit code and says exactly this on stderr."""
+        assert self.done.code == code, f"expected exit {code}\n{self.done}"
+        assert matches(expected, self.done.err), f"expected on stderr:\n{expected}\n{self.done}"
+        return self
+
+
+class User:
+    """Someone with a terminal and a kubeconfig, at home in one namespace."""
+
+    def __init__(self, machine: Machine, namespace: str, version: str = "1.36") -> None:
+        self.machine = machine
+        self.namespace = namespace
+        self._kubectl = str(kubectl(version))
+
+    def _command(self, line: str) -> list[str]:
+        return [self._kubectl, "--namespace", self.namespace, *shlex.split(line)]
+
+    def kubectl(self, line: str, stdin: str = "", within: float = 60.0, editor: str = "") -> Ended:
+        """Type a kubectl command and wait for its end. `editor` is the command that `kubectl edit` opens the file in."""
+        environment = [f"EDITOR={editor}"] if editor else []
+        done = self.machine.run(*self._command(line), stdin=stdin, within=within, environment=environment)
+        return Ended(Done(f"kubectl {line}", done.code, done.out, done.err))
+
+    def applies(self, manifest: str) -> Ended:
+        return self.kubectl("apply -f -", stdin=manifest).succeeds()
+
+    @contextmanager
+    def starts(self, line: str) -> Iterator[Program]:
+        """A kubectl command that goes on, its input and output pipes; it is ended with the block."""
+        with Program.started(f"kubectl {line}", self.machine.command(*self._command(line))) as program:
+            yield program
+
+    @contextmanager
+    def at_terminal(self, line: str, rows: int = 24, columns: int = 80) -> Iterator[Terminal]:
+        """A kubectl command at a terminal of that size; it is ended with the block."""
+        with Terminal.started(f"kubectl {line}", self.machine.command(*self._command(line)), rows, columns) as program:
+            yield program
+
+    def types(self, line: str, within: float = 60.0) -> Ended:
+        """Any other command, in a shell."""
+        done = self.machine.run("sh", "-c", line, within=within)
+        return Ended(Done(line, done.code, done.out, done.err))
+
+    def file(self, name: str, content: str | bytes) -> Path:
+        """A file in the user's home; where it is."""
+        path = self.machine.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+
+class Cluster:
+    """A running cluster of one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def up(self, *arguments: str) -> None:
+        """`kybern up`; returns once the node is Ready."""
+        self.machine.must("kybern", "up", *arguments)
+
+    def imports(self, *archives: Path) -> None:
+        """Images of local archives."""
+        self.machine.must("kybern", "image", "import", *map(str, archives))
+
+    def eventually(self, story: Callable[[], T], within: float = EVENTUALLY_SECONDS) -> T:
+        """Tell `story` again until none of its words is wrong. Raises its AssertionError after `within` seconds."""
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                return story()
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE_SECONDS)
+
+    def throughout(self, story: Callable[[], object], seconds: float) -> None:
+        """`story` is true now and stays so for that long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            story()
+            time.sleep(PAUSE_SECONDS)
