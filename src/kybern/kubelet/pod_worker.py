@@ -6,7 +6,6 @@ grace, but never more than the smallest that was asked for.
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -23,15 +22,13 @@ from kybern.kubelet.events import PodEvents
 from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import Killer
 from kybern.kubelet.labels import format_pod
-from kybern.kubelet.observe import observe
+from kybern.kubelet.observe import Observer
 from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.pod_actions import SANDBOX_KEY, PodActions, WorkerParts, trace_pod
 from kybern.kubelet.pod_cleanup import clean_pod
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.ports import VolumesNotReady
-from kybern.kubelet.runtime.views import ContainerState, ContainerStatus
 from kybern.kubelet.status import Verdict, make_status, rejected
-from kybern.kubelet.termination_message import read_termination_message
 from kybern.trace import Verdict as Traced
 
 log = logging.getLogger(__name__)
@@ -55,10 +52,10 @@ class PodWorker:
         self._shared, self._parts = shared, shared.parts
         self._component = component
         self._woken = asyncio.Event()
+        self._observer = Observer(self._parts.runtime, self._parts.clock, pod.metadata.uid)
         self._actions = PodActions(shared, component, self._observe)
         self._held: set[str] = set()
         """Failed containers whose back-off was told already, by id."""
-        self._known: dict[str, ContainerStatus] = {}
         self._verdict: Verdict | None = None
         self._is_rejected = False
         self._over = is_terminal(pod)
@@ -175,17 +172,8 @@ class PodWorker:
         return max(0.01, min(found)) if found else None
 
     async def _observe(self) -> PodRuntime:
-        found = await observe(self._parts.runtime, self.pod.metadata.uid, self._known)
-        containers = []
-        for status in found.containers:
-            known = self._known.get(status.id)
-            if status.state is ContainerState.EXITED and (known is None or known.state is not ContainerState.EXITED):
-                message = await asyncio.to_thread(read_termination_message, status)
-                status = dataclasses.replace(status, message=message)
-            containers.append(status)
-        self._known = {status.id: status for status in containers}
-        self._held &= self._known.keys()
-        self.observed = PodRuntime(found.uid, found.sandboxes, tuple(containers), found.homes)
+        self.observed = await self._observer.look(self.pod, is_ending=self.is_ending)
+        self._held &= self.observed.homes.keys()
         return self.observed
 
     def _publish(self, *, ended: bool = False) -> PodStatus:
