@@ -4,6 +4,7 @@ from kybern.api.resource import Object
 from kybern.apiserver import status
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.version import Version, splice
+from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
 from kybern.apiserver.served import Served
 from kybern.storage.backend import Backend, Mismatch, StoreUnavailable
 
@@ -20,8 +21,13 @@ class Committer:
 
     def __init__(self, backend: Backend, cache: Cache, event_ttl_seconds: int = EVENT_TTL_SECONDS) -> None:
         self._backend = backend
+        self._is_stale = backend.is_stale if isinstance(backend, EncryptedBackend) else _never
         self._cache = cache
         self._event_ttl_seconds = event_ttl_seconds
+
+    def is_stale(self, served: Served, version: Version) -> bool:
+        """Whether to write even what has not changed: it is stored under a key that is on its way out."""
+        return self._is_stale(served.cache.prefix + version.key)
 
     async def put(self, served: Served, obj: Object, *, expected: int) -> Version:
         """Write a whole object; `expected` is its revision (0: it must not exist). Raises Changed, StatusError."""
@@ -71,3 +77,7 @@ class Committer:
                 await self._seen(await self._backend.current_revision())
             except StoreUnavailable:
                 raise status.unavailable() from None
+
+
+def _never(key: str) -> bool:
+    return False

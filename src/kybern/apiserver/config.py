@@ -33,6 +33,8 @@ class ApiServerConfig:
     kubelet_client_certificate: Path | None = None
     kubelet_client_key: Path | None = None
     kubelet_certificate_authority: Path | None = None
+    encryption_provider_config: Path | None = None
+    encryption_provider_config_automatic_reload: bool = False
     audit_log_path: Path | None = None
     max_requests_inflight: int = READ_LIMIT
     max_mutating_requests_inflight: int = WRITE_LIMIT

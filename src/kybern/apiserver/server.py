@@ -28,6 +28,8 @@ from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
 from kybern.apiserver.config import ApiServerConfig
+from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
+from kybern.apiserver.encryption.reload import encrypted, keep_fresh
 from kybern.apiserver.endpoints.pod_streams import PodStreams
 from kybern.apiserver.endpoints.proxying import Proxying
 from kybern.apiserver.endpoints.reviews import Reviews
@@ -63,6 +65,9 @@ class ApiServer:
     def __init__(self, config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> None:
         self.config = config
         self._clock = clock
+        if config.encryption_provider_config is not None:
+            backend = encrypted(backend, config.encryption_provider_config)
+        self._backend = backend
         resources = list(RESOURCES)
         stored = {storage_resource(each).group_resource: storage_resource(each) for each in resources if each.stored}
         self.cache = Cache(backend, clock, stored.values())
@@ -118,6 +123,10 @@ class ApiServer:
         await self._allocation.repair()
         await self._kubernetes.settle()
         self._tasks += [asyncio.create_task(aggregation.run()), asyncio.create_task(self._kubernetes.run())]
+        path = self.config.encryption_provider_config
+        if self.config.encryption_provider_config_automatic_reload and isinstance(self._backend, EncryptedBackend):
+            assert path is not None
+            self._tasks.append(asyncio.create_task(keep_fresh(self._backend, path, self._clock)))
         self.ready = True
 
     async def run(self) -> None:

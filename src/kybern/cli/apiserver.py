@@ -77,6 +77,18 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--kubelet-client-certificate", type=Path, metavar="FILE")
     group.add_argument("--kubelet-client-key", type=Path, metavar="FILE")
     group.add_argument("--kubelet-certificate-authority", type=Path, metavar="FILE")
+    group.add_argument(
+        "--encryption-provider-config", type=Path, metavar="FILE", help="which resources are stored encrypted, and how"
+    )
+    group.add_argument(
+        "--encryption-provider-config-automatic-reload",
+        type=_boolean,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="read that file again when it changes; default: false",
+    )
     group.add_argument("--event-ttl", type=_seconds, default=3600, metavar="DURATION", help="default: 1h")
 
 
@@ -113,7 +125,13 @@ def execute(args: argparse.Namespace) -> int:
     if args.data_dir is None and (args.store != "memory" or args.tls_cert_file is None):
         print("kybern apiserver: give --data-dir (or --store=memory with --tls-cert-file)", file=sys.stderr)
         return 2
-    args.composition.serve_apiserver(_config(args), args.store or "sqlite", args.data_dir)
+    from kybern.base.errors import KybernError
+
+    try:
+        args.composition.serve_apiserver(_config(args), args.store or "sqlite", args.data_dir)
+    except KybernError as error:
+        print(f"kybern apiserver: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -155,6 +173,8 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         kubelet_client_certificate=kubelet[0],
         kubelet_client_key=kubelet[1],
         kubelet_certificate_authority=kubelet[2],
+        encryption_provider_config=args.encryption_provider_config,
+        encryption_provider_config_automatic_reload=args.encryption_provider_config_automatic_reload,
         audit_log_path=args.audit_log_path,
         max_requests_inflight=args.max_requests_inflight,
         max_mutating_requests_inflight=args.max_mutating_requests_inflight,

@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from kybern.apiserver.encryption.configuration import Key, Provider, Rule
+from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
+from kybern.apiserver.encryption.keyring import Keyrings
 from kybern.storage.backend import Backend, Event
 from kybern.storage.memory import MemoryBackend
 from kybern.storage.sqlite import SqliteBackend
 
+EVERYTHING = Rule(("*.*",), (Provider("aesgcm", (Key("first", b"k" * 32),)),))
+"""Encrypts all."""
 PATIENCE_SECONDS = 20.0
 
 
@@ -70,6 +75,8 @@ async def opened(kind: str, folder: Path, **options: Any) -> AsyncIterator[Backe
     backend: Backend
     if kind == "memory":
         backend = MemoryBackend(options.get("clock"))
+    elif kind == "encrypted":
+        backend = EncryptedBackend(MemoryBackend(options.get("clock")), Keyrings([EVERYTHING]), lambda key: "secrets")
     else:
         backend = await SqliteBackend.open(folder / "store.db", **options)
     try:
@@ -83,7 +90,7 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "encrypted", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> AsyncIterator[Backend]:
     async with opened(request.param, tmp_path, clock=clock) as backend:
         yield backend

@@ -77,18 +77,17 @@ async def update(
         old = served.parse(version)
         preconditions.check(served, attributes.name, version, old)
         new = edit(served.parse(version))
-        explicit = _revise(served, new, old, version, attributes)
+        _revise(served, new, old, version, attributes)
         await _settle(life, served, new, old, attributes, rules)
         try:
             return await _store(life, served, new, old, version, attributes)
         except Changed:
-            if explicit:
-                raise status.conflict(served.resource, attributes.name) from None
+            continue  # The next try tells an edit that named the version it changes from one that takes any.
     raise status.conflict(served.resource, attributes.name)
 
 
-def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> bool:
-    """Compare names, uid and resourceVersion; whether the client named the version it changes. Raises StatusError."""
+def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> None:
+    """Compare names, uid and resourceVersion, which must be that of `version` where it is given. Raises StatusError."""
     metadata, kept = new["metadata"], old["metadata"]
     name = metadata.get("name") or ""
     if name != attributes.name:
@@ -117,7 +116,6 @@ def _revise(served: Served, new: Object, old: Object, version: Version, attribut
         fault = invalid("metadata.resourceVersion", 0, "must be specified for an update")
         raise status.invalid(served.resource, name, [fault])
     metadata["resourceVersion"] = str(version.revision)
-    return bool(given)
 
 
 async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str) -> None:
@@ -145,7 +143,7 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
 async def _store(
     life: Life, served: Served, new: Object, old: Object, version: Version, attributes: Attributes
 ) -> Outcome:
-    if new == old:
+    if new == old and not life.committer.is_stale(served, version):
         return Outcome(old, version)
     if _is_finished(served, new, old):
         if not attributes.dry_run:
