@@ -54,6 +54,21 @@ async def test_generated_names_differ() -> None:
         assert all(name.startswith("g-") and len(name) == 7 for name in names)
 
 
+async def test_patches_at_the_same_time_all_succeed_and_updates_of_one_version_do_not() -> None:
+    async with api_server() as api:
+        first = await api.create(MAPS, config_map("c"))
+        patches = (api.patch(f"{MAPS}/c", {"data": {f"k{i}": "v"}}, STRATEGIC) for i in range(8))
+        assert {answer.status for answer in await asyncio.gather(*patches)} == {200}
+        last = await api.get(f"{MAPS}/c")
+        assert len(last["data"]) == 8
+        version = last["metadata"]["resourceVersion"]
+        puts = (api("PUT", f"{MAPS}/c", {**last, "data": {"k": str(i)}}) for i in range(4))
+        assert sorted(answer.status for answer in await asyncio.gather(*puts)) == [200, 409, 409, 409]
+        stale = await api.patch(f"{MAPS}/c", {"metadata": {"resourceVersion": version}, "data": {"k": "x"}})
+        assert stale.status == 409
+        assert first["metadata"]["resourceVersion"] != version
+
+
 async def test_optimistic_concurrency() -> None:
     async with api_server() as api:
         first = await api.create(MAPS, config_map("c", k="1"))

@@ -131,6 +131,8 @@ class Resource:
     """(name, is a generateName prefix) -> messages. None: a DNS subdomain."""
     warnings: Callable[[Object, Object | None], Sequence[str]] = _no_warnings
     """(new, old or None) -> texts of Warning headers."""
+    deprecation: str = ""
+    """The text of the Warning header of every answer, reads too."""
     stored: bool = True
     """False for reviews and other kinds that are only answered."""
     event_like: bool = False

@@ -53,6 +53,7 @@ class Behaviour:
     validate_status: ValidateUpdate | None = None
     validate_name: Callable[[str, bool], Sequence[str]] | None = None
     warnings: Warnings | None = None
+    deprecation: str = ""
     subresources: Mapping[str, SubresourceBehaviour] = field(default_factory=dict)
     """Beside `status`, whose rules are above."""
     event_like: bool = False
@@ -129,6 +130,7 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         prepare_update=_prepare_update(b, has_status),
         validate_name=b.validate_name,
         validate_on_update=b.validate_on_update,
+        deprecation=b.deprecation,
         stored=names.stored,
         event_like=b.event_like,
         create_on_update=b.create_on_update,

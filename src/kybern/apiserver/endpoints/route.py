@@ -46,6 +46,8 @@ class Router:
             raise status.no_such_path()
         if info.namespace and not served.resource.namespaced and info.resource != "namespaces":
             raise status.no_such_path()
+        if served.resource.deprecation:
+            call.warnings.append(served.resource.deprecation)
         special = self._special.get((served.resource.group_resource, info.subresource))
         if special is not None:
             endpoint = special.get(info.verb)

@@ -22,4 +22,6 @@ def cells(obj: Object, now: float) -> Sequence[str]:
     return obj["metadata"]["name"], word, healthy.get("message", ""), healthy.get("error", "")
 
 
-BEHAVIOUR = {"ComponentStatus": Behaviour(columns=COLUMNS, cells=cells)}
+BEHAVIOUR = {
+    "ComponentStatus": Behaviour(columns=COLUMNS, cells=cells, deprecation="v1 ComponentStatus is deprecated in v1.19+")
+}

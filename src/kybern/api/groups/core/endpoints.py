@@ -39,16 +39,12 @@ def _host_port(address: str, port: Object | None) -> str:
     return f"{host}:{port.get('port', 0)}"
 
 
-def _warnings(new: Object, old: Object | None) -> Sequence[str]:
-    return ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",)
-
-
 BEHAVIOUR = {
     "Endpoints": Behaviour(
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_endpoints(obj)),
-        warnings=_warnings,
+        deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         create_on_update=True,
     )
 }
