@@ -122,4 +122,8 @@ def _joined(served: Served, versions: Sequence[Version], metadata: Object) -> Se
     )
     if not versions:
         return (head, b"]}")
-    return (head, b"{", b",{".join([version.tail for version in versions]), b"]}")
+    pieces = [b",{"] * (2 * len(versions))
+    pieces[0] = head + b"{"
+    pieces[1::2] = [version.tail for version in versions]
+    pieces.append(b"]}")
+    return pieces

@@ -1,7 +1,7 @@
 """Answers to bytes: status line, headers, chunks, compression."""
 
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -90,13 +90,34 @@ def accepts_gzip(accepted: str) -> bool:
     return False
 
 
-def compress(body: bytes, slice_bytes: int) -> Generator[None, None, bytes]:
-    """Gzip, slice by slice: yields between them, returns the whole."""
+def slices(body: bytes | Sequence[bytes], slice_bytes: int) -> Iterator[bytes]:
+    """A body in parts of about `slice_bytes`, none over twice that. Never the whole at once: a hundred clients that list
+    a large collection share its objects' bytes, and each holds one part of its own."""
+    batch: list[bytes] = []
+    size = 0
+    for piece in (body,) if isinstance(body, bytes) else body:
+        if len(piece) > slice_bytes:
+            if batch:
+                yield b"".join(batch)
+                batch, size = [], 0
+            for start in range(0, len(piece), slice_bytes):
+                yield piece[start : start + slice_bytes]
+            continue
+        batch.append(piece)
+        size += len(piece)
+        if size >= slice_bytes:
+            yield b"".join(batch)
+            batch, size = [], 0
+    if batch:
+        yield b"".join(batch)
+
+
+def compress(parts: Iterable[bytes]) -> Generator[None, None, bytes]:
+    """Gzip, part by part: yields between them, returns the whole."""
     compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
-    view = memoryview(body)
     pieces = []
-    for start in range(0, len(body), slice_bytes):
-        pieces.append(compressor.compress(view[start : start + slice_bytes]))
+    for part in parts:
+        pieces.append(compressor.compress(part))
         yield
     pieces.append(compressor.flush())
     return b"".join(pieces)

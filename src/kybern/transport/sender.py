@@ -1,7 +1,7 @@
 """Answers out: head and body in one write, large bodies in slices, streams piece by piece."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from kybern.transport.exchange import Direct, Headers, Response, Stream
@@ -17,6 +17,7 @@ from kybern.transport.response import (
     chunk_of_many,
     compress,
     connection_line,
+    slices,
 )
 
 
@@ -34,7 +35,7 @@ class Sender:
     def respond(self, received: Received, response: Response, keep_alive: bool) -> bool:
         """Send an answer. False: it is a large one, for `respond_large`. Raises ValueError (a header's fault)."""
         body, limits = response.body, self._limits
-        size = len(body) if isinstance(body, bytes) else sum(map(len, body))
+        size = _size(body)
         if size > limits.slice_bytes or (size > limits.gzip_bytes and self._compressible(received, response)):
             return False
         head = self._head(received, response, response.headers, keep_alive, size)
@@ -46,26 +47,26 @@ class Sender:
 
     async def respond_large(self, received: Received, response: Response, keep_alive: bool) -> None:
         """The same for a large one: compressed where the client wants that, slice by slice, at the client's pace."""
-        body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
-        headers = response.headers
-        if len(body) > self._limits.gzip_bytes and self._compressible(received, response):
-            steps = compress(body, self._limits.slice_bytes)
+        body, headers, step = response.body, response.headers, self._limits.slice_bytes
+        size = _size(body)
+        if size > self._limits.gzip_bytes and self._compressible(received, response):
+            steps = compress(slices(body, step))
             try:
                 while True:
                     next(steps)
                     await asyncio.sleep(0)
             except StopIteration as ended:
                 body = ended.value
+                size = len(body)
             headers = (*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-        head = self._head(received, response, headers, keep_alive, len(body))
+        head = self._head(received, response, headers, keep_alive, size)
         if received.request.method == "HEAD":
             self._transport.write(head)
             return
-        view, step = memoryview(body), self._limits.slice_bytes
-        self._transport.write(head + body[:step])
-        for start in range(step, len(body), step):
+        for part in slices(body, step):
+            self._transport.write(head + part if head else part)
+            head = b""
             await self._flow.ready()
-            self._transport.write(view[start : start + step])
 
     async def stream(self, received: Received, stream: Stream, keep_alive: bool) -> None:
         """Send pieces as they come; the iterator is closed in any case. Raises ConnectionResetError, and what the
@@ -129,3 +130,7 @@ class Sender:
         if response.status not in BODILESS:
             framing += b"Content-Length: %d\r\n" % size
         return self._heads.make(response.status, response.content_type, headers, framing)
+
+
+def _size(body: bytes | Sequence[bytes]) -> int:
+    return len(body) if isinstance(body, bytes) else sum(map(len, body))
