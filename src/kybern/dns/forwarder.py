@@ -15,6 +15,9 @@ from kybern.dns.wire import BadMessage, Record, Reply
 PORT = 53
 ATTEMPT_SECONDS = 2.0
 """For one resolver; after that the next one is asked."""
+SILENCE_SECONDS = 5.0
+"""A resolver that gave no answer is not asked for so long: a client with no way out hears so at once, not after its own
+time limit. The first question after that tries it again."""
 OUTSTANDING_LIMIT = 1000
 """Questions under way at once; more are answered SERVFAIL at once."""
 CACHE_SECONDS = 30.0
@@ -55,6 +58,7 @@ class Forwarder:
         self._random = source
         self._monotonic = monotonic
         self._outstanding = 0
+        self._silent_until: dict[tuple[str, int], float] = {}
         self._cache: dict[tuple[bytes, bool, bool], tuple[float, bytes]] = {}
         self.responses: Counter[int] = Counter()
 
@@ -85,10 +89,14 @@ class Forwarder:
         if kept is not None and kept[0] > self._monotonic():
             return message[:2] + kept[1][2:]
         for server in self._servers:
+            if self._silent_until.get(server, 0.0) > self._monotonic():
+                continue
             answer = await self._ask(server, message, tcp=tcp)
             if answer is not None:
+                self._silent_until.pop(server, None)
                 self._keep(key, answer)
                 return message[:2] + answer[2:]
+            self._silent_until[server] = self._monotonic() + SILENCE_SECONDS
         return self._failure(forward)
 
     def _keep(self, key: tuple[bytes, bool, bool], answer: bytes) -> None:
