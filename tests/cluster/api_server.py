@@ -92,7 +92,7 @@ class Api:
     ) -> Answer:
         answer = await self.raw(method, path, body, headers, **query)
         data = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
-        warnings = [value.split(" ", 2)[2].strip('"') for name, value in answer.headers if name == "Warning"]
+        warnings = [value.split(" ", 2)[2][1:-1] for name, value in answer.headers if name == "Warning"]
         try:
             return Answer(answer.status, orjson.loads(data), warnings)
         except orjson.JSONDecodeError:

@@ -154,7 +154,7 @@ async def test_yaml_in_and_out() -> None:
         headers = {"content-type": "application/yaml", "accept": "application/yaml"}
         made = await api("POST", MAPS, text, headers)
         assert made.status == 201
-        assert yaml.safe_load(made.body)["data"] == {"when": "2026-01-01", "on": "yes"}
+        assert yaml.safe_load(made.body)["data"] == {"when": "2026-01-01", "true": "yes"}
         assert (await api("POST", MAPS, b"a: [", headers)).status == 400
 
 
