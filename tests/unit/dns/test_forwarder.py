@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import dnslib
 import pytest
@@ -22,8 +23,7 @@ class Resolver(asyncio.DatagramProtocol):
         self.address = address
         self.asked = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
+    def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, client: tuple[str, int]) -> None:
@@ -31,7 +31,7 @@ class Resolver(asyncio.DatagramProtocol):
         if self.address:
             reply = dnslib.DNSRecord.parse(data).reply()
             reply.add_answer(dnslib.RR("www.example.com", rdata=dnslib.A(self.address), ttl=60))
-            self.transport.sendto(reply.pack(), client)
+            self.transport.sendto(bytes(reply.pack()), client)
 
 
 @asynccontextmanager
@@ -54,7 +54,7 @@ class Times:
 
 
 def question(name: str = "www.example.com") -> Forward:
-    message = dnslib.DNSRecord.question(name).pack()
+    message = bytes(dnslib.DNSRecord.question(name).pack())
     return Forward(wire.parse_query(message), message)
 
 
