@@ -1,7 +1,7 @@
 """CronJob: makes a Job at each time of a schedule."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import msgspec
@@ -117,23 +117,27 @@ def _schedule(plan: Plan, cron_job: CronJob, status: CronJobStatus, jobs: Sequen
     if schedule is None:
         return
     upcoming = schedule.next(now)
-    if upcoming is not None:
-        plan.requeue(upcoming - now + LATER_SECONDS)
+    if upcoming is None:
+        why = "time difference between two schedules is less than 1 second"
+        plan.event("Warning", "InvalidSchedule", f"invalid schedule: {cron_job.spec.schedule} : {why}")
+        plan.decide(Verdict.REFUSED, "InvalidSchedule", "no time ever comes")
+        return
+    plan.requeue(upcoming - now + LATER_SECONDS)
     since = _since(cron_job, status, now)
     due, missed = latest(schedule, since, now)
     if due is None:
-        when = format_time(upcoming) if upcoming is not None else "never"
+        when = format_time(upcoming)
         plan.decide(Verdict.WAITED, "NotDue", f"next time: {when}", next=when)
         return
     if missed > MISSED_LIMIT:
         plan.event(
             "Warning",
             "TooManyMissedTimes",
-            f"too many missed start times: {missed}. Set or decrease .spec.startingDeadlineSeconds or check clock skew",
+            "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew",
         )
     deadline = cron_job.spec.starting_deadline_seconds
     if deadline is not None and due + deadline < now:
-        plan.event("Warning", "MissSchedule", f"Missed scheduled time to start a job: {_rfc1123(due, cron_job)}")
+        plan.event("Warning", "MissSchedule", f"Missed scheduled time to start a job: {_rfc1123(due)}")
         plan.decide(Verdict.REFUSED, "MissSchedule", f"the time {format_time(due)} is more than {deadline} s ago")
         return
     if any(job.metadata.name == job_name(cron_job, due) for job in jobs) or (
@@ -163,6 +167,12 @@ def _start(plan: Plan, cron_job: CronJob, status: CronJobStatus, jobs: Sequence[
 
 def _parsed(plan: Plan, cron_job: CronJob) -> cron.Schedule | None:
     zone = cron_job.spec.time_zone
+    if "TZ" in cron_job.spec.schedule:
+        message = (
+            f'CRON_TZ or TZ used in schedule "{cron_job.spec.schedule}" is not officially supported, see '
+            "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+        )
+        plan.event("Warning", "UnsupportedSchedule", message)
     try:
         if zone:
             cron.zone_of(zone)
@@ -236,6 +246,6 @@ def _later(left: str, right: str) -> str:
     return right if not left or parse_time(right) > parse_time(left) else left
 
 
-def _rfc1123(at: float, cron_job: CronJob) -> str:
+def _rfc1123(at: float) -> str:
     """`Mon, 02 Jan 2006 15:04:05 -0700`."""
-    return format_datetime(datetime.fromtimestamp(at, cron.zone_of(cron_job.spec.time_zone or "UTC")))
+    return format_datetime(datetime.fromtimestamp(at, UTC))

@@ -1,21 +1,19 @@
-"""A Job's Pods: which count as what, how they are made, how long the next has to wait."""
+"""A Job's Pods: which count as what, and how they are made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kybern.api.types import convert, to_dict
 from kybern.api.types.batch_v1 import Job
 from kybern.api.types.core_v1 import EnvVar, EnvVarSource, ObjectFieldSelector, Pod, PodTemplateSpec
-from kybern.base.clock import parse_time
-from kybern.controllers.pods import condition, from_template, is_terminating
+from kybern.controllers.pods import from_template, is_terminating
 
 FINALIZER = "batch.kubernetes.io/job-tracking"
 INDEX = "batch.kubernetes.io/job-completion-index"
 INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
 INDEX_IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
 
-FIRST_BACKOFF_SECONDS = 10.0
-BACKOFF_LIMIT_SECONDS = 600.0
-HOSTNAME_LIMIT = 63
+NAME_LIMIT = 58
+"""Characters of a generateName that the server keeps."""
 
 
 def is_indexed(job: Job) -> bool:
@@ -47,44 +45,6 @@ def still_terminates(pod: Pod) -> bool:
     return is_terminating(pod) and pod.status.phase not in ("Succeeded", "Failed")
 
 
-def ended_at(pod: Pod) -> float:
-    """When the last container ended, or the nearest that is known."""
-    ends = [
-        status.state.terminated.finished_at
-        for status in pod.status.container_statuses
-        if status.state is not None and status.state.terminated is not None
-    ]
-    known = [parse_time(each) for each in ends if each]
-    if known and len(known) == len(pod.status.container_statuses):
-        return max(known)
-    ready = condition(pod, "Ready")
-    for text in (
-        ready.last_transition_time if ready is not None else "",
-        pod.metadata.deletion_timestamp,
-        pod.metadata.creation_timestamp,
-    ):
-        if text:
-            return parse_time(text)
-    return 0.0
-
-
-def backoff_remaining(failures: int, last_failure: float, now: float) -> float:
-    """Seconds that the next Pod has to wait after so many failures in a row: 10 s doubled, at most 10 minutes."""
-    if failures == 0:
-        return 0.0
-    pause = min(FIRST_BACKOFF_SECONDS * float(2 ** min(failures - 1, 30)), BACKOFF_LIMIT_SECONDS)
-    return max(last_failure + pause - now, 0.0)
-
-
-def failures_in_a_row(job: Job, pods: Iterable[Pod]) -> tuple[int, float]:
-    """How many Pods failed since the last success, and when the last of them ended."""
-    seen = [*pods]
-    last_success = max((ended_at(pod) for pod in seen if pod.status.phase == "Succeeded"), default=float("-inf"))
-    failed = [ended_at(pod) for pod in seen if has_failed(job, pod)]
-    after = [each for each in failed if each > last_success]
-    return len(after), max(after, default=0.0)
-
-
 def make_pod(job: Job, index: int | None, previous: Pod | None, ignored: bool) -> Pod:
     """The next Pod; for an index with its name, label and environment, and with the count of its failures so far.
 
@@ -94,8 +54,8 @@ def make_pod(job: Job, index: int | None, previous: Pod | None, ignored: bool) -
     pod.metadata.finalizers = [*pod.metadata.finalizers, FINALIZER]
     if index is None:
         return pod
-    name = f"{job.metadata.name}-{index}"
-    pod.metadata.generate_name = f"{name}-"
+    suffix = f"-{index}-"
+    pod.metadata.generate_name = job.metadata.name[: NAME_LIMIT - len(suffix)] + suffix
     pod.metadata.annotations[INDEX] = str(index)
     pod.metadata.labels[INDEX] = str(index)
     if job.spec.backoff_limit_per_index is not None:
@@ -106,7 +66,7 @@ def make_pod(job: Job, index: int | None, previous: Pod | None, ignored: bool) -
         if passed:
             pod.metadata.annotations[INDEX_IGNORED_FAILURES] = str(passed)
     pod.spec = convert(to_dict(job.spec.template), PodTemplateSpec).spec
-    pod.spec.hostname = pod.spec.hostname or name[:HOSTNAME_LIMIT].rstrip("-.")
+    pod.spec.hostname = f"{job.metadata.name}-{index}"
     variable = EnvVar(
         name="JOB_COMPLETION_INDEX",
         value_from=EnvVarSource(field_ref=ObjectFieldSelector(field_path=f"metadata.labels['{INDEX}']")),

@@ -35,14 +35,12 @@ def judge_failure(job: Job, pod: Pod) -> FailureVerdict:
                     f"matching {rule.action} rule at index {number}",
                 )
             continue
-        for pattern in rule.on_pod_conditions:
-            if any(
-                each.type == pattern.type and each.status == (pattern.status or "True")
-                for each in pod.status.conditions
-            ):
+        wanted = {(pattern.type, pattern.status or "True") for pattern in rule.on_pod_conditions}
+        for each in pod.status.conditions:
+            if (each.type, each.status) in wanted:
                 return FailureVerdict(
                     rule.action,
-                    f"Pod {key_of(pod)} has condition {pattern.type} matching {rule.action} rule at index {number}",
+                    f"Pod {key_of(pod)} has condition {each.type} matching {rule.action} rule at index {number}",
                 )
     return FailureVerdict()
 
@@ -60,12 +58,12 @@ def _matching_container(pod: Pod, rule: PodFailurePolicyOnExitCodesRequirement) 
 
 def met_success_rule(job: Job, succeeded: set[int]) -> int | None:
     """The number of the first rule of the successPolicy that the succeeded indexes satisfy."""
-    if job.spec.success_policy is None:
+    if job.spec.success_policy is None or not succeeded:
         return None
     completions = job.spec.completions or 0
     for number, rule in enumerate(job.spec.success_policy.rules):
         among = parse(rule.succeeded_indexes, completions) if rule.succeeded_indexes else set(range(completions))
         enough = len(among) if rule.succeeded_count is None else rule.succeeded_count
-        if len(among & succeeded) >= enough:
+        if among and len(among & succeeded) >= enough:
             return number
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from kybern.api.types.batch_v1 import Job, UncountedTerminatedPods
 from kybern.api.types.core_v1 import Pod
+from kybern.controllers.job_backoff import ended_at
 from kybern.controllers.job_indexes import parse, render
 from kybern.controllers.job_pods import (
     has_failed,
@@ -50,9 +51,19 @@ class Tally:
     """The message of a podFailurePolicy rule that fails the Job."""
     ignored: set[str] = field(default_factory=set)
     """Uids of failed Pods that a rule says to ignore."""
+    new_succeeded: list[Pod] = field(default_factory=list)
+    new_failed: list[Pod] = field(default_factory=list)
+    """Ended, and not in the status before."""
+    delayed: dict[int, Pod] = field(default_factory=dict)
+    """By index: the failed Pod that is kept until its replacement knows how often the index failed."""
 
     def rendered_completed(self) -> str:
         return render(self.completed_indexes)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the status takes another uid."""
+        return len(self.uncounted.succeeded) + len(self.uncounted.failed) < UNCOUNTED_LIMIT
 
 
 def tally(job: Job, pods: Sequence[Pod]) -> Tally:
@@ -69,32 +80,58 @@ def tally(job: Job, pods: Sequence[Pod]) -> Tally:
         ),
     )
     known = {*stored.succeeded, *stored.failed}
-    completions = job.spec.completions or 0
     stored_indexes: set[int] = set()
     if is_indexed(job):
-        stored_indexes = parse(status.completed_indexes, completions)
+        stored_indexes = parse(status.completed_indexes, job.spec.completions or 0)
         result.completed_indexes = set(stored_indexes)
-        result.failed_indexes = parse(status.failed_indexes, completions)
+        result.failed_indexes = parse(status.failed_indexes, job.spec.completions or 0)
     for pod in pods:
-        if is_active(pod):
-            result.active.append(pod)
-            result.ready += is_ready(pod)
-        result.terminating += still_terminates(pod)
-        if not has_finalizer(pod):
-            continue
-        if pod.metadata.uid in known:
-            result.pending += 1
-            result.releasable.append(pod)
-        elif pod.status.phase == "Succeeded":
-            _count_success(job, pod, result, stored_indexes)
-        elif has_failed(job, pod):
-            _count_failure(job, pod, result)
+        _sort(job, pod, result, known, stored_indexes)
+    result.failed_indexes -= result.completed_indexes
+    failures = _delay(job, result)
+    for pod in failures:
+        if result.has_room:
+            result.uncounted.failed.append(pod.metadata.uid)
     if is_indexed(job):
         result.counted_succeeded = len(result.completed_indexes)
-        result.failed_indexes -= result.completed_indexes
     result.succeeded = result.counted_succeeded + len(result.uncounted.succeeded)
     result.failed = result.counted_failed + len(result.uncounted.failed)
+    result.failed += sum(pod.metadata.uid not in result.ignored for pod in result.delayed.values())
     return result
+
+
+def count_the_rest(pods: Sequence[Pod], result: Tally) -> None:
+    """The Job has failed: whatever has not succeeded counts as failed, the Pods that still run included."""
+    known = {*result.uncounted.succeeded, *result.uncounted.failed}
+    leaving = {pod.metadata.uid for pod in result.releasable}
+    for pod in pods:
+        uid = pod.metadata.uid
+        if not has_finalizer(pod) or uid in known or uid in leaving or pod.status.phase == "Succeeded":
+            continue
+        if uid in result.ignored:
+            result.releasable.append(pod)
+        elif result.has_room:
+            result.uncounted.failed.append(uid)
+    result.delayed = {}
+
+
+def _sort(job: Job, pod: Pod, result: Tally, known: set[str], stored_indexes: set[int]) -> None:
+    """Put one Pod where it belongs."""
+    if is_active(pod):
+        result.active.append(pod)
+        result.ready += is_ready(pod)
+    result.terminating += still_terminates(pod)
+    if not has_finalizer(pod):
+        return
+    if pod.metadata.uid in known:
+        result.pending += 1
+        result.releasable.append(pod)
+    elif pod.status.phase == "Succeeded":
+        _count_success(job, pod, result, stored_indexes)
+    elif has_failed(job, pod):
+        _judge_failure(job, pod, result)
+    elif job.metadata.deletion_timestamp:
+        result.releasable.append(pod)
 
 
 def _count_success(job: Job, pod: Pod, result: Tally, stored_indexes: set[int]) -> None:
@@ -105,24 +142,51 @@ def _count_success(job: Job, pod: Pod, result: Tally, stored_indexes: set[int]) 
             result.releasable.append(pod)
         else:
             result.completed_indexes.add(index)
-    elif len(result.uncounted.succeeded) + len(result.uncounted.failed) < UNCOUNTED_LIMIT:
-        result.uncounted.succeeded.append(pod.metadata.uid)
+            result.new_succeeded.append(pod)
+    else:
+        result.new_succeeded.append(pod)
+        if result.has_room:
+            result.uncounted.succeeded.append(pod.metadata.uid)
 
 
-def _count_failure(job: Job, pod: Pod, result: Tally) -> None:
+def _judge_failure(job: Job, pod: Pod, result: Tally) -> None:
     result.pending += 1
+    index = index_of(pod)
+    if is_indexed(job) and (index is None or index >= (job.spec.completions or 0)):
+        result.releasable.append(pod)  # An index that is none counts for nothing.
+        return
+    result.new_failed.append(pod)
     verdict = judge_failure(job, pod)
     if verdict.action == "Ignore":
         result.ignored.add(pod.metadata.uid)
-        result.releasable.append(pod)
         return
     if verdict.action == "FailJob" and not result.failing:
         result.failing = verdict.message
     limit = job.spec.backoff_limit_per_index
-    index = index_of(pod)
     if limit is not None and index is not None:
         failures, _ = index_failures(pod)
         if verdict.action == "FailIndex" or failures >= limit:
             result.failed_indexes.add(index)
-    if len(result.uncounted.succeeded) + len(result.uncounted.failed) < UNCOUNTED_LIMIT:
-        result.uncounted.failed.append(pod.metadata.uid)
+
+
+def _delay(job: Job, result: Tally) -> list[Pod]:
+    """Choose which failed Pod each index keeps until it is replaced; the failures to count now."""
+    if job.spec.backoff_limit_per_index is not None and not job.metadata.deletion_timestamp:
+        settled = {index_of(pod) for pod in result.active} | result.completed_indexes | result.failed_indexes
+        for pod in result.new_failed:
+            index = index_of(pod)
+            if index is None or index in settled:
+                continue
+            kept = result.delayed.get(index)
+            if kept is None or (sum(index_failures(kept)), ended_at(kept)) <= (sum(index_failures(pod)), ended_at(pod)):
+                result.delayed[index] = pod
+    kept_uids = {pod.metadata.uid for pod in result.delayed.values()}
+    failures: list[Pod] = []
+    for pod in result.new_failed:
+        if pod.metadata.uid in kept_uids:
+            continue
+        if pod.metadata.uid in result.ignored:
+            result.releasable.append(pod)
+        else:
+            failures.append(pod)
+    return failures

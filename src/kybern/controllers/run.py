@@ -81,7 +81,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
     "deployment-controller": lambda config: controller_of_module(deployment),
     "endpoints-controller": lambda config: controller_of_module(endpoints),
     "endpointslice-controller": lambda config: controller_of_module(endpointslice),
-    "job-controller": lambda config: controller_of_module(job),
+    "job-controller": lambda config: job.controller(),
     "namespace-controller": lambda config: controller_of_module(namespace),
     "node-ipam-controller": _node_ipam,
     "node-lifecycle-controller": _node_lifecycle,

@@ -71,6 +71,9 @@ class World:
             self.pods[name] = create.obj
         for delete in plan.deletes:
             pod = self.pods[delete.obj.metadata.name]
+            if FINALIZER not in pod.metadata.finalizers:
+                del self.pods[pod.metadata.name]
+                continue
             pod.metadata.deletion_timestamp = format_time(self.now)
             pod.status = PodStatus(phase="Failed")
         for update in plan.status_updates:
@@ -210,6 +213,7 @@ def test_success_policy_ends_the_rest() -> None:
     )
     world.play()
     assert world.end == ("Complete", "SuccessPolicy")
+    assert world.counts == (1, 0), "Pods that the policy ends have not failed"
     assert not any(pod.status.phase == "Running" for pod in world.pods.values())
 
 
@@ -227,6 +231,7 @@ def test_suspend_and_resume() -> None:
         world.step()
     assert world.pods == {}
     assert world.job.status.start_time == ""
+    assert world.counts == (0, 0), "suspending is no failure"
     world.job = msgspec.structs.replace(world.job, spec=msgspec.structs.replace(world.job.spec, suspend=False))
     world.play()
     assert world.end == COMPLETE
