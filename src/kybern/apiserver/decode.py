@@ -8,6 +8,9 @@ import orjson
 from kybern.api import protobuf
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import Codec
+from kybern.api.schema.codec import TYPE_META
+from kybern.api.schema.inspection import go_value
+from kybern.api.schema.syntax import summary
 from kybern.api.validation.field import not_supported
 from kybern.apiserver import yaml
 from kybern.apiserver.call import Call
@@ -18,8 +21,8 @@ from kybern.apiserver.served import Served
 from kybern.apiserver.status import invalid
 from kybern.base.errors import BadRequest
 
-SUMMARY_LENGTH = 30
-"""Characters of an unreadable body that a message shows."""
+REPEATED = "yaml: unmarshal errors:\n"
+"""How go-yaml begins its list of keys that a mapping has twice."""
 FIELD_VALIDATIONS = ("Ignore", "Warn", "Strict")
 PROPAGATION_POLICIES = ("Foreground", "Background", "Orphan")
 
@@ -31,9 +34,10 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
     validation = field_validation(call)
     body = call.request.body
     media = body_media(call.request)
-    if media in (YAML, PROTOBUF):
-        given = _mapping(resource, body) if media == YAML else _from_protobuf(resource, body)
-        obj, messages = codec.convert(given, validation)
+    if media == YAML:
+        obj, messages = _from_yaml(resource, codec, body, validation)
+    elif media == PROTOBUF:
+        obj, messages = codec.convert(_from_protobuf(resource, body), validation)
         codec.default(obj)
     else:
         obj, messages = codec.admit(body, validation)
@@ -50,15 +54,35 @@ def complete(resource: Resource, obj: Object) -> Object:
     return obj
 
 
-def _mapping(resource: Resource, body: bytes) -> Object:
-    """A YAML body. Raises BadRequest."""
+def _from_yaml(resource: Resource, codec: Codec, body: bytes, validation: str) -> tuple[Object, list[str]]:
+    """A YAML body; keys that it has twice count as duplicate fields of JSON do. Raises BadRequest."""
+    given, repeated = _mapping(resource, body)
+    obj, messages = codec.convert(given, "Warn" if repeated and validation == "Strict" else validation)
+    if repeated and validation == "Strict":
+        raise codec.refusal([REPEATED + "\n".join(f"  {each}" for each in repeated), *messages])
+    codec.default(obj)
+    return obj, messages if validation == "Ignore" else repeated + messages
+
+
+def _mapping(resource: Resource, body: bytes) -> tuple[Object, list[str]]:
+    """A YAML body, and the keys that it has twice. Raises BadRequest."""
     try:
-        loaded = yaml.load(body)
-    except ValueError as error:
-        raise unrecognized(resource, f"couldn't get version/kind; json parse error: {error}", body) from None
+        loaded, repeated = yaml.load_strict(body)
+    except yaml.NoYaml as error:
+        raise unrecognized(resource, str(error), body) from None
     if not isinstance(loaded, dict):
-        raise unrecognized(resource, "couldn't get version/kind; json parse error: not an object", body)
-    return loaded
+        if loaded is None:
+            return {}, []
+        raise unrecognized(resource, not_an_object(loaded), body)
+    return loaded, repeated
+
+
+def not_an_object(value: Any) -> str:
+    """What upstream says of a document that is no object."""
+    kind = go_value(value)
+    return (
+        f"couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type {TYPE_META}"
+    )
 
 
 def _from_protobuf(resource: Resource, body: bytes) -> Object:
@@ -70,8 +94,9 @@ def _from_protobuf(resource: Resource, body: bytes) -> Object:
 
 
 def unrecognized(resource: Resource, words: str, body: bytes) -> BadRequest:
-    shown = body[:SUMMARY_LENGTH].decode(errors="replace") + (" ..." if len(body) > SUMMARY_LENGTH else "")
-    return BadRequest(f"the object provided is unrecognized (must be of type {resource.kind}): {words} ({shown})")
+    return BadRequest(
+        f"the object provided is unrecognized (must be of type {resource.kind}): {words} ({summary(body)})"
+    )
 
 
 def field_validation(call: Call) -> str:
@@ -118,7 +143,7 @@ def _delete_body(call: Call) -> dict[str, Any]:
     options = Resource("", "v1", "DeleteOptions", "", False)
     media = body_media(call.request)
     if media == YAML:
-        raw = _mapping(options, call.request.body)
+        raw, _ = _mapping(options, call.request.body)
     elif media == PROTOBUF:
         raw = _from_protobuf(options, call.request.body)
     else:

@@ -55,6 +55,25 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
+_READS_OTHERWISE = re.compile(
+    r"^(?:\d{4}-\d\d?-\d\d?(?:(?:[Tt]|[ ]+)\d\d?:\d\d?:\d\d?(?:\.\d*)?(?:Z|[-+]\d\d:\d\d)?)?"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)$"
+)
+"""Texts that other readers take for times and numbers to the base of 60."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Go's choice of style: blocks for lines, quotes for what would read as something else."""
+    tag = f"{_TAG}str"
+    if "\n" in text:
+        return dumper.represent_scalar(tag, text, "|")
+    plain = dumper.resolve(yaml.ScalarNode, text, (True, False)) == tag and not _READS_OTHERWISE.match(text)  # type: ignore[no-untyped-call]
+    return dumper.represent_scalar(tag, text, None if plain else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
 def load(text: bytes) -> Any:
     """The first document as JSON values. Raises NoYaml for what is no YAML or expands without measure."""
     return load_strict(text)[0]
@@ -105,6 +124,7 @@ class _Reader:
             return value
         if isinstance(node, yaml.SequenceNode):
             return [self.value(each) for each in node.value]
+        assert isinstance(node, yaml.MappingNode)
         return self._mapping(node)
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:

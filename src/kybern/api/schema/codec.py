@@ -1,5 +1,6 @@
 """The door of the schema: bytes or parsed objects in, objects in upstream's form out."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import orjson
@@ -56,7 +57,7 @@ class Codec:
         except orjson.JSONDecodeError as error:
             raise self._unrecognized(body, syntax.fault(body) or str(error)) from None
         if obj.__class__ is not dict:
-            fault = f"json: cannot unmarshal {inspection.go_value(obj)} into Go value of type {_TYPE_META}"
+            fault = f"json: cannot unmarshal {inspection.go_value(obj)} into Go value of type {TYPE_META}"
             raise self._unrecognized(body, fault)
         return obj
 
@@ -112,9 +113,13 @@ class Codec:
             raise self._cannot(str(mismatch)) from None
         return function(cleaned), messages
 
+    def refusal(self, messages: Sequence[str]) -> BadRequest:
+        """What Strict makes of findings."""
+        return self._cannot("strict decoding error: " + ", ".join(messages))
+
     def _judge(self, messages: list[str], field_validation: str) -> list[str]:
         if field_validation == STRICT and messages:
-            raise self._cannot("strict decoding error: " + ", ".join(messages))
+            raise self.refusal(messages)
         return [] if field_validation == IGNORE else messages
 
     def _cannot(self, fault: str) -> BadRequest:
@@ -122,7 +127,7 @@ class Codec:
         return BadRequest(f'{self.kind} in version "{version}" cannot be handled as a {self.kind}: {fault}')
 
 
-_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 
 

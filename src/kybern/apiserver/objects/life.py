@@ -8,6 +8,7 @@ from kybern.apiserver.admission.chain import Admission
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Committer
 from kybern.apiserver.objects.effects import Effect
+from kybern.apiserver.objects.turns import Turns
 from kybern.apiserver.served import Served
 from kybern.base.clock import Clock, format_time
 from kybern.base.ids import Ids
@@ -23,6 +24,7 @@ class Life:
     admission: Admission
     effects: Mapping[str, Effect] = field(default_factory=dict)
     """By group_resource."""
+    turns: Turns = field(default_factory=Turns)
 
     def timestamp(self) -> str:
         return format_time(self.clock.now())

@@ -18,8 +18,8 @@ from kybern.apiserver.objects.life import Life, Outcome, commit, remove
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
 
-ATTEMPTS = 100
-"""Tries of a write that named no resourceVersion, while others write in between."""
+ATTEMPTS = 1000
+"""Tries of a write while others write in between: only other processes can make it more than a few."""
 
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 _DROPPED = ("selfLink", "managedFields")
@@ -67,23 +67,37 @@ async def update(
     `rules` names the subresource whose rules hold, where that is not the one of `attributes` ("": the object's own).
     """
     rules = attributes.subresource if rules is None else rules
-    for _ in range(ATTEMPTS):
-        version = served.find(attributes.namespace, attributes.name)
-        if version is None:
-            if create_missing is None:
-                raise status.not_found(served.resource, attributes.name)
-            attributes.operation = "CREATE"
-            return await create(life, served, create_missing(), attributes)
-        old = served.parse(version)
-        preconditions.check(served, attributes.name, version, old)
-        new = edit(served.parse(version))
-        _revise(served, new, old, version, attributes)
-        await _settle(life, served, new, old, attributes, rules)
-        try:
-            return await _store(life, served, new, old, version, attributes)
-        except Changed:
-            continue  # The next try tells an edit that named the version it changes from one that takes any.
+    async with life.turns.of(served.cache.prefix + served.key(attributes.namespace, attributes.name)) as turn:
+        for _ in range(ATTEMPTS):
+            try:
+                return await _attempt(life, served, edit, attributes, preconditions, create_missing, rules)
+            except Changed:
+                await turn.contend()
     raise status.conflict(served.resource, attributes.name)
+
+
+async def _attempt(
+    life: Life,
+    served: Served,
+    edit: Edit,
+    attributes: Attributes,
+    preconditions: Preconditions,
+    create_missing: Callable[[], Object] | None,
+    rules: str,
+) -> Outcome:
+    """One try, on what is stored now. Raises Changed, StatusError."""
+    version = served.find(attributes.namespace, attributes.name)
+    if version is None:
+        if create_missing is None:
+            raise status.not_found(served.resource, attributes.name)
+        attributes.operation = "CREATE"
+        return await create(life, served, create_missing(), attributes)
+    old = served.parse(version)
+    preconditions.check(served, attributes.name, version, old)
+    new = edit(served.parse(version))
+    _revise(served, new, old, version, attributes)
+    await _settle(life, served, new, old, attributes, rules)
+    return await _store(life, served, new, old, version, attributes)
 
 
 def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> None:
