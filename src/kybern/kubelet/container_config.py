@@ -1,6 +1,6 @@
-"""A container's `ContainerConfig`: command, environment, mounts, resources, the termination log."""
+"""A container's `ContainerConfig`: command, environment, resources; its mounts and its security are rooms of their own."""
 
-import secrets
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,19 @@ from kybern.base.errors import StatusError, Unreachable
 from kybern.kubelet.config.downward import Node
 from kybern.kubelet.config.environment import ConfigError, Sources, container_environment
 from kybern.kubelet.config.expansion import expand
+from kybern.kubelet.container_mounts import container_mounts
 from kybern.kubelet.kubelet_config import KubeletConfig
-from kybern.kubelet.labels import container_annotations, container_labels
+from kybern.kubelet.labels import container_annotations, container_labels, format_pod
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, EventSink
 from kybern.kubelet.qos import PERIOD_MICROSECONDS, cpu_quota, cpu_shares, oom_score_adj
 from kybern.kubelet.references import References
-from kybern.kubelet.sandbox_config import make_sandbox_config, namespace_options
+from kybern.kubelet.sandbox_config import make_sandbox_config
+from kybern.kubelet.security import container_security
 
-PROPAGATION = {"": 0, "None": 0, "HostToContainer": 1, "Bidirectional": 2}
+NO_CLUSTER_DNS = (
+    'pod: "{}". kubelet does not have ClusterDNS IP configured and cannot create Pod using "{}" policy. '
+    'Falling back to "Default" policy.'
+)
 
 
 class PodEnvironment:
@@ -37,11 +42,17 @@ class PodEnvironment:
 
     async def sandbox(self, pod: Pod, attempt: int, cgroup_parent: str) -> Mapping[str, Any]:
         """See Environment.sandbox."""
+        policy = pod.spec.dns_policy or "ClusterFirst"
+        if policy.startswith("ClusterFirst") and not self._config.cluster_dns and not pod.spec.host_network:
+            self._sink.event(pod, "Warning", "MissingClusterDNS", NO_CLUSTER_DNS.format(format_pod(pod), policy))
         return make_sandbox_config(self._config, pod, attempt, cgroup_parent)
 
     async def build(self, pod: Pod, container: Container, place: ContainerPlace) -> Mapping[str, Any]:
         """See Environment.build."""
+        seccomp = self._config.root_directory / "seccomp"
+        security = container_security(pod, container, place.image, seccomp, place.target_id)
         variables = await self._variables(pod, container, place)
+        mounts = await asyncio.to_thread(container_mounts, self._config, pod, container, place, variables)
         return {
             "metadata": {"name": container.name, "attempt": place.restart_count},
             "image": {"image": place.image.id, "user_specified_image": container.image},
@@ -49,7 +60,7 @@ class PodEnvironment:
             "args": [expand(word, variables) for word in container.args],
             "working_dir": container.working_dir,
             "envs": [{"key": name, "value": text} for name, text in variables.items()],
-            "mounts": [*self._mounts(container, place, variables), *self._termination_log(pod, container)],
+            "mounts": mounts,
             "labels": container_labels(pod, container),
             "annotations": container_annotations(pod, container, place.restart_count),
             "log_path": f"{container.name}/{place.restart_count}.log",
@@ -58,7 +69,7 @@ class PodEnvironment:
             "tty": bool(container.tty),
             "linux": {
                 "resources": linux_resources(self._config, pod, container, self._memory_bytes),
-                "security_context": self._security(pod, container),
+                "security_context": security,
             },
         }
 
@@ -76,56 +87,6 @@ class PodEnvironment:
             message = f"Keys [{names}] from the EnvFrom source were skipped since they are considered invalid"
             self._sink.event(pod, "Warning", "InvalidEnvironmentVariableNames", message)
         return made.variables
-
-    def _mounts(
-        self, container: Container, place: ContainerPlace, variables: Mapping[str, str]
-    ) -> list[dict[str, Any]]:
-        mounts = []
-        for mount in container.volume_mounts:
-            if mount.name not in place.volumes:
-                raise ConfigNotReady(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
-            path = Path(place.volumes[mount.name])
-            sub_path = expand(mount.sub_path_expr, variables) or mount.sub_path
-            if sub_path:
-                path = (path / sub_path).resolve()
-                if not path.is_relative_to(Path(place.volumes[mount.name]).resolve()):
-                    raise ConfigNotReady(f'failed to prepare subPath for volumeMount "{mount.name}"')
-            if not path.exists():
-                path.mkdir(parents=True)
-            mounts.append(
-                {
-                    "container_path": mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}",
-                    "host_path": str(path),
-                    "readonly": bool(mount.read_only),
-                    "propagation": PROPAGATION[mount.mount_propagation],
-                }
-            )
-        return mounts
-
-    def _termination_log(self, pod: Pod, container: Container) -> list[dict[str, Any]]:
-        """A file for the container's last words, new for every start."""
-        if not container.termination_message_path:
-            return []
-        directory = self._config.pod_directory(pod.metadata.uid) / "containers" / container.name
-        directory.mkdir(parents=True, exist_ok=True)
-        file = directory / secrets.token_hex(4)
-        file.touch()
-        file.chmod(0o666)
-        return [{"container_path": container.termination_message_path, "host_path": str(file)}]
-
-    def _security(self, pod: Pod, container: Container) -> dict[str, Any]:
-        own, shared = container.security_context, pod.spec.security_context
-        made: dict[str, Any] = {"namespace_options": namespace_options(pod)}
-        user = own.run_as_user if own and own.run_as_user is not None else shared.run_as_user if shared else None
-        group = own.run_as_group if own and own.run_as_group is not None else shared.run_as_group if shared else None
-        if user is not None:
-            made["run_as_user"] = {"value": user}
-        if user is not None and group is not None:
-            made["run_as_group"] = {"value": group}
-        if own is not None:
-            made["privileged"] = bool(own.privileged)
-            made["readonly_rootfs"] = bool(own.read_only_root_filesystem)
-        return made
 
 
 def _addresses(place: ContainerPlace) -> dict[str, Any]:

@@ -33,8 +33,8 @@ class KubeletConfig:
     resolv_conf: str = "/etc/resolv.conf"
     relist_seconds: float = 10.0
     """How often the runtime is listed although no event came."""
-    volume_refresh_seconds: float = 10.0
-    """How soon at the latest mounted ConfigMaps and Secrets follow a change (upstream: a minute or more)."""
+    volume_refresh_seconds: float = 60.0
+    """How often all volumes are looked at: for tokens, and for changes that no watch has told (`syncFrequency`)."""
     serialize_image_pulls: bool = False
     max_parallel_image_pulls: int = 5
     container_log_max_size: int = 10 * 1024 * 1024

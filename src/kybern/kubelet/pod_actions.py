@@ -12,8 +12,9 @@ from kybern.kubelet.killing import Killer
 from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.pod_cleanup import prune_containers
 from kybern.kubelet.pod_spec import grace_seconds, restart_policy
+from kybern.kubelet.ports import MountedVolume
 from kybern.kubelet.probes.prober import Prober
-from kybern.kubelet.starting import Parts, StartFailed, create_sandbox, start_container
+from kybern.kubelet.starting import CONFIG_ERROR, Parts, StartFailed, create_sandbox, start_container
 from kybern.kubelet.status_manager import StatusManager
 from kybern.trace import Verdict as Traced
 from kybern.trace import record
@@ -58,7 +59,7 @@ class PodActions:
         self._shared, self._parts = shared, shared.parts
         self._component = component
         self._observe = observe
-        self._volumes: Mapping[str, str] | None = None
+        self._volumes: Mapping[str, MountedVolume] | None = None
 
     def events(self, pod: Pod) -> PodEvents:
         return PodEvents(self._parts.sink, pod)
@@ -69,6 +70,12 @@ class PodActions:
     def is_due(self, start: StartContainer) -> bool:
         """Whether a start that failed may be tried again."""
         return self.retries.get(start.container.name, 0.0) <= self._parts.clock.now()
+
+    def retry_configuration(self) -> None:
+        """Try containers again at once whose configuration could not be made."""
+        for name, waiting in self.waits.items():
+            if waiting.reason == CONFIG_ERROR:
+                self.retries.pop(name, None)
 
     async def perform(self, pod: Pod, actions: Actions, observed: PodRuntime) -> None:
         if actions.stop_pod:

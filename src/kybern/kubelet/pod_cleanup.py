@@ -46,8 +46,8 @@ def _remove_logs(path: Path) -> None:
 
 
 async def clean_pod(parts: Parts, pod: Pod, *, logs: bool = False) -> None:
-    """Volumes and cgroups, and with `logs` the logs. Raises VolumesNotReady."""
-    await parts.volumes.unmount(pod)
+    """Volumes and cgroups, and with `logs` the logs and last words. Raises VolumesNotReady."""
+    await (parts.volumes.forget(pod) if logs else parts.volumes.unmount(pod))
     if parts.config.cgroups_per_qos:
         for _ in range(CGROUP_TRIES):
             if await asyncio.to_thread(parts.cgroups.remove, pod):

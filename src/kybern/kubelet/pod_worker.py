@@ -78,6 +78,11 @@ class PodWorker:
         self.pod = pod
         self._interrupt()
 
+    def references_changed(self) -> None:
+        """A ConfigMap or Secret that the Pod names is another now: what failed for want of it may be tried again."""
+        self._actions.retry_configuration()
+        self._woken.set()
+
     def remove(self) -> None:
         """The Pod is no longer there: end it, and forget it."""
         self._removed = True

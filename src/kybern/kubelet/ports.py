@@ -35,15 +35,32 @@ class VolumesNotReady(KybernError):
     """A volume cannot be mounted now. `message` is for the event FailedMount."""
 
 
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    """A volume that is ready on the node."""
+
+    path: str
+    read_only: bool = False
+    """Whatever a mount of it says."""
+
+
 class VolumeManager(Protocol):
     """Owns the Pod's directory of volumes."""
 
-    async def mount(self, pod: Pod) -> Mapping[str, str]:
-        """Make all volumes of the Pod ready; the path on the node by the volume's name. Raises VolumesNotReady."""
+    async def mount(self, pod: Pod) -> Mapping[str, MountedVolume]:
+        """Make all volumes of the Pod ready, by their names. Raises VolumesNotReady."""
+        ...
+
+    async def refresh(self, pod: Pod) -> None:
+        """Have the volumes of a running Pod follow what they are made of. Raises VolumesNotReady."""
         ...
 
     async def unmount(self, pod: Pod) -> None:
-        """Take everything of the Pod away, the data of ephemeral volumes too. Idempotent."""
+        """Take the volumes away, with the data of ephemeral ones. Idempotent. Raises VolumesNotReady."""
+        ...
+
+    async def forget(self, pod: Pod) -> None:
+        """Take all of the Pod away: nothing is asked about it any more. Idempotent. Raises VolumesNotReady."""
         ...
 
 
@@ -57,9 +74,13 @@ class ContainerPlace:
 
     sandbox: Sandbox
     image: Image
-    volumes: Mapping[str, str]
+    volumes: Mapping[str, MountedVolume]
     restart_count: int
     cgroup_parent: str
+    target_id: str = ""
+    """The container whose processes an ephemeral one is to see."""
+    recursive_read_only: bool = False
+    """Whether the runtime can make all of a mount read-only."""
 
 
 class Environment(Protocol):

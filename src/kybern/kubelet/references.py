@@ -1,6 +1,7 @@
 """What a Pod refers to: ConfigMaps, Secrets, its service account's tokens, the Services around it.
 
-Asked for when it is needed and never listed: a node may read only what its own Pods refer to (the Node authoriser).
+Asked for when it is needed, followed one by one: a node may read only what its own Pods refer to (the Node
+authoriser).
 Tokens are kept until four fifths of their life are over.
 """
 
@@ -16,6 +17,8 @@ from kybern.client.client import Client
 from kybern.client.informer import Informer
 from kybern.client.objects import T
 from kybern.kubelet.config.services import service_environment
+from kybern.kubelet.following import Followed, Following
+from kybern.kubelet.pod_spec import containers_of
 from kybern.kubelet.volumes.payload import Objects, tokens_of
 
 REFRESH_AT = 0.8
@@ -37,17 +40,25 @@ class _Token:
 class References:
     """Looks things up for Pods of this node. Without a client nothing is found."""
 
-    def __init__(self, client: Client | None, services: Informer[Service] | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client | None,
+        services: Informer[Service] | None,
+        clock: Clock,
+        following: Following | None = None,
+    ) -> None:
         self._client = client
         self._services = services
         self._clock = clock
+        self._following = following
         self._tokens: dict[_TokenKey, _Token] = {}
 
-    async def objects(self, pod: Pod, *, tokens: bool = True) -> Objects:
-        """Everything that the Pod's volumes and containers name. Raises StatusError, Unreachable."""
+    async def objects(self, pod: Pod, *, tokens: bool = True, fresh: bool = True) -> Objects:
+        """Everything that the Pod's volumes and containers name; with `fresh` as the API server has it this moment,
+        else as the watches have last seen it. Raises StatusError, Unreachable."""
         namespace = pod.metadata.namespace
-        config_maps = await self._all(ConfigMap, namespace, config_map_names(pod))
-        secrets = await self._all(Secret, namespace, secret_names(pod))
+        config_maps = await self._all(ConfigMap, namespace, config_map_names(pod), fresh=fresh)
+        secrets = await self._all(Secret, namespace, secret_names(pod), fresh=fresh)
         wanted = {key for volume in pod.spec.volumes for key in tokens_of(volume)} if tokens else set()
         held = {key: text for key in wanted if (text := await self._token(pod, *key)) is not None}
         return Objects(config_maps, secrets, held)
@@ -59,21 +70,41 @@ class References:
         links = pod.spec.enable_service_links is not False
         return service_environment(self._services.list(), pod.metadata.namespace, links=links)
 
+    def follow(self, pod: Pod) -> None:
+        """Watch what the Pod names."""
+        if self._following is not None:
+            namespace = pod.metadata.namespace
+            named = [Followed(ConfigMap, namespace, name) for name in config_map_names(pod)]
+            named += [Followed(Secret, namespace, name) for name in secret_names(pod)]
+            self._following.follow(pod.metadata.uid, named)
+
     def forget(self, uid: str) -> None:
-        """The Pod is gone: so are its tokens."""
+        """The Pod is gone: so are its tokens, and nothing is watched for it."""
+        if self._following is not None:
+            self._following.forget(uid)
         for key in [key for key in self._tokens if key[0] == uid]:
             del self._tokens[key]
 
-    async def _all(self, kind: type[T], namespace: str, names: set[str]) -> dict[str, T]:
+    async def _all(self, kind: type[T], namespace: str, names: set[str], *, fresh: bool) -> dict[str, T]:
         found: dict[str, T] = {}
-        if self._client is None:
-            return found
         for name in sorted(names):
-            try:
-                found[name] = await self._client.get(kind, name, namespace)
-            except NotFound:
-                continue  # Whether that matters is said by the reference (`optional`).
+            held = await self._one(kind, namespace, name, fresh=fresh)
+            if held is not None:
+                found[name] = held
         return found
+
+    async def _one(self, kind: type[T], namespace: str, name: str, *, fresh: bool) -> T | None:
+        """None for one that is not there; whether that matters is said by the reference (`optional`)."""
+        if self._client is None:
+            return None
+        followed = Followed(kind, namespace, name)  # type: ignore[arg-type]  # Only these two kinds are asked for.
+        if not fresh and self._following is not None and self._following.has(followed):
+            held = self._following.get(followed)
+            return held if isinstance(held, kind) else None
+        try:
+            return await self._client.get(kind, name, namespace)
+        except NotFound:
+            return None
 
     async def _token(self, pod: Pod, audience: str, seconds: int) -> str | None:
         key = (pod.metadata.uid, audience, seconds)
@@ -128,5 +159,5 @@ def secret_names(pod: Pod) -> set[str]:
 
 
 def _containers(pod: Pod) -> Iterator[Container]:
-    yield from pod.spec.init_containers
-    yield from pod.spec.containers
+    for _kind, container in containers_of(pod):
+        yield container

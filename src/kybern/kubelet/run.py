@@ -23,6 +23,7 @@ from kybern.kubelet.config import downward
 from kybern.kubelet.container_config import PodEnvironment
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.events import NoEvents
+from kybern.kubelet.following import Following
 from kybern.kubelet.images import Images, NoPullSecrets
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import POD_UID, is_mirror
@@ -30,8 +31,9 @@ from kybern.kubelet.log_rotation import rotate_logs
 from kybern.kubelet.mirror_pods import MirrorPods
 from kybern.kubelet.node_admission import Refusal, decide_admission
 from kybern.kubelet.pod_actions import WorkerParts
+from kybern.kubelet.pod_spec import is_terminal
 from kybern.kubelet.pod_workers import PodWorkers
-from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager, VolumesNotReady
+from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
 from kybern.kubelet.probes.prober import Prober
 from kybern.kubelet.references import References
 from kybern.kubelet.registration import make_agent
@@ -39,7 +41,9 @@ from kybern.kubelet.runtime_watch import relist, watch_runtime
 from kybern.kubelet.starting import Parts
 from kybern.kubelet.static_pods import read_static_pods
 from kybern.kubelet.status_manager import StatusManager
+from kybern.kubelet.volumes.claims import ApiClaims
 from kybern.kubelet.volumes.local import LocalVolumes
+from kybern.kubelet.volumes.refresh import VolumeRefresh, has_told_more
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +82,10 @@ class Kubelet:
         self._static_read = asyncio.Event()
         self.mirrors = MirrorPods(client, self.node)
         self.statuses = StatusManager(client, self.clock, self.mirrors.of)
-        references = References(client, self._around, self.clock)
-        self._volumes = LocalVolumes(config, references, self._told)
+        self._following = Following(client, self.clock, extensions.source, self._referred) if client else None
+        self._references = References(client, self._around, self.clock, self._following)
+        volumes = extensions.volumes or LocalVolumes(config, self._references, ApiClaims(client), self._told)
+        self._refresh = VolumeRefresh(volumes, self.clock, config.volume_refresh_seconds)
         pulls = Backoff()
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
         secrets = extensions.secrets or NoPullSecrets()
@@ -89,8 +95,8 @@ class Kubelet:
             clock=self.clock,
             sink=sink,
             images=Images(self.runtime, pulls, secrets, self.clock, parallel),
-            environment=extensions.environment or PodEnvironment(config, references, self._told, sink),
-            volumes=extensions.volumes or self._volumes,
+            environment=extensions.environment or PodEnvironment(config, self._references, self._told, sink),
+            volumes=volumes,
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
         )
         self.prober = Prober(self.runtime, self.clock, sink)
@@ -122,7 +128,7 @@ class Kubelet:
                 )
                 tasks.create_task(self._relist(workers), name="relist")
                 tasks.create_task(rotate_logs(self.config, self.runtime, self.clock), name="log rotation")
-                tasks.create_task(self._refresh_volumes(workers), name="volumes")
+                tasks.create_task(self._refresh.run(self._kept_pods), name="volumes")
                 if self._pods is not None and self._nodes is not None and self._around is not None:
                     tasks.create_task(self._around.run(), name="services")
                     tasks.create_task(self._pods.run(), name="pods of this node")
@@ -134,6 +140,8 @@ class Kubelet:
                     await self._register(tasks, self._recorder)
         finally:
             await self.prober.close()
+            if self._following is not None:
+                await self._following.close()
             await self.runtime.close()
 
     async def _register(self, tasks: asyncio.TaskGroup, recorder: EventRecorder) -> None:
@@ -167,6 +175,10 @@ class Kubelet:
                 self.statuses.seen(pod)
                 if old is not None and old.metadata.uid != pod.metadata.uid:
                     workers.remove(old.metadata.uid)
+                if not is_terminal(pod):
+                    self._references.follow(pod)
+                if old is not None and has_told_more(old, pod):
+                    self._refresh.mark(pod.metadata.uid)
                 workers.update(pod)
 
         self._pods.subscribe(on_pod)
@@ -195,15 +207,16 @@ class Kubelet:
                 workers.update(pod)
         self._static = [known.get(pod.metadata.uid, pod) for pod in found]
 
-    async def _refresh_volumes(self, workers: PodWorkers) -> None:
-        """Files made of ConfigMaps, Secrets and tokens follow them."""
-        while True:
-            await self.clock.sleep(self.config.volume_refresh_seconds)
-            for worker in workers.all():
-                try:
-                    await self._volumes.refresh(worker.pod)
-                except VolumesNotReady as error:
-                    log.info("pod %s: %s", worker.pod.metadata.name, error)
+    def _referred(self, uid: str) -> None:
+        """Something that a Pod refers to has changed."""
+        self._refresh.mark(uid)
+        worker = self.workers.get(uid) if self.workers else None
+        if worker is not None:
+            worker.references_changed()
+
+    def _kept_pods(self) -> list[Pod]:
+        """The Pods whose volumes have to follow."""
+        return [worker.pod for worker in self.workers.all() if not worker.is_ending] if self.workers else []
 
     async def _relist(self, workers: PodWorkers) -> None:
         """Look at the whole runtime now and then; end what no source knows, once all sources have spoken."""

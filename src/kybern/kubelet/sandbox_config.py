@@ -7,11 +7,15 @@ from typing import Any
 from kybern.api.types.core_v1 import Pod
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import pod_annotations, pod_labels
+from kybern.kubelet.ports import ConfigNotReady
+from kybern.kubelet.security import sandbox_security
 
-POD_NAMESPACE, CONTAINER_NAMESPACE, NODE_NAMESPACE = 0, 1, 2
-"""CRI's NamespaceMode."""
 PROTOCOLS = {"TCP": 0, "UDP": 1, "SCTP": 2}
 HOSTNAME_LIMIT = 63
+FQDN_LIMIT = 64
+"""What the kernel takes for a host name."""
+NAMESERVERS_LIMIT, SEARCHES_LIMIT, SEARCH_CHARACTERS_LIMIT = 3, 32, 2048
+"""What resolvers read of a resolv.conf; upstream leaves out the rest, too."""
 CLUSTER_OPTIONS = ("ndots:5",)
 
 
@@ -27,7 +31,7 @@ def make_sandbox_config(config: KubeletConfig, pod: Pod, attempt: int, cgroup_pa
         "dns_config": make_dns_config(config, pod, _read(config.resolv_conf)),
         "linux": {
             "cgroup_parent": cgroup_parent,
-            "security_context": {"namespace_options": namespace_options(pod)},
+            "security_context": sandbox_security(pod),
             "sysctls": {each.name: each.value for each in sysctls},
         },
     }
@@ -47,24 +51,23 @@ def make_sandbox_config(config: KubeletConfig, pod: Pod, attempt: int, cgroup_pa
     return made
 
 
-def namespace_options(pod: Pod) -> dict[str, int]:
-    spec = pod.spec
-    pid = NODE_NAMESPACE if spec.host_pid else POD_NAMESPACE if spec.share_process_namespace else CONTAINER_NAMESPACE
-    return {
-        "network": NODE_NAMESPACE if spec.host_network else POD_NAMESPACE,
-        "pid": pid,
-        "ipc": NODE_NAMESPACE if spec.host_ipc else POD_NAMESPACE,
-    }
-
-
 def hostname_of(config: KubeletConfig, pod: Pod) -> str:
-    """The Pod's own host name; with `setHostnameAsFQDN` all of it (KEP-1797), with an override that (KEP-4762)."""
+    """The Pod's own host name; with `setHostnameAsFQDN` all of it (KEP-1797), with an override that (KEP-4762).
+
+    Raises ConfigNotReady for a full name that is too long for the kernel.
+    """
     spec = pod.spec
     if spec.hostname_override:
         return spec.hostname_override
     name = (spec.hostname or pod.metadata.name)[:HOSTNAME_LIMIT].rstrip("-.")
     if spec.set_hostname_as_fqdn and spec.subdomain:
-        return f"{name}.{spec.subdomain}.{pod.metadata.namespace}.svc.{config.cluster_domain}"
+        full = f"{name}.{spec.subdomain}.{pod.metadata.namespace}.svc.{config.cluster_domain}"
+        if len(full) > FQDN_LIMIT:
+            raise ConfigNotReady(
+                f"failed to construct FQDN from pod hostname and cluster domain, FQDN {full} is too long "
+                f"({FQDN_LIMIT} characters is the max, {len(full)} characters requested)"
+            )
+        return full
     return name
 
 
@@ -90,7 +93,15 @@ def make_dns_config(config: KubeletConfig, pod: Pod, node_resolv_conf: str) -> M
         named = dict(option.partition(":")[::2] for option in options)
         named |= {option.name: option.value for option in spec.dns_config.options}
         options = [f"{name}:{value}" if value else name for name, value in named.items()]
-    return {"servers": servers, "searches": searches, "options": options}
+    return {"servers": servers[:NAMESERVERS_LIMIT], "searches": _fitting(searches), "options": options}
+
+
+def _fitting(searches: list[str]) -> list[str]:
+    """As many search domains as resolvers read."""
+    kept = searches[:SEARCHES_LIMIT]
+    while len(" ".join(kept)) > SEARCH_CHARACTERS_LIMIT:
+        kept.pop()
+    return kept
 
 
 def _unique(values: list[str]) -> list[str]:

@@ -16,7 +16,9 @@ from kybern.kubelet.images import RETRY_SECONDS, ImageFailed, Images
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.lifecycle import HookFailed, run_hook
 from kybern.kubelet.observed import PodRuntime
-from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, Environment, EventSink, VolumeManager
+from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, Environment, EventSink, MountedVolume, VolumeManager
+
+CONFIG_ERROR = "CreateContainerConfigError"
 
 
 class StartFailed(KybernError):
@@ -67,7 +69,7 @@ async def start_container(
     pod: Pod,
     observed: PodRuntime,
     action: StartContainer,
-    volumes: Mapping[str, str],
+    volumes: Mapping[str, MountedVolume],
     events: PodEvents,
 ) -> str:
     """Pull, create, start, run the postStart hook; the container's id. Raises StartFailed."""
@@ -85,7 +87,7 @@ async def start_container(
         config = await parts.environment.build(pod, container, place)
     except ConfigNotReady as error:
         events.warning("Failed", f"Error: {error}", name)
-        raise StartFailed("CreateContainerConfigError", str(error)) from error
+        raise StartFailed(CONFIG_ERROR, str(error)) from error
     id = await _create(parts, sandbox.id, config, pod_config, events, name)
     await _start(parts, id, events, name)
     link_log(parts.config, pod, name, id, action.restart_count)

@@ -29,6 +29,8 @@ def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return file.read(MESSAGE_LIMIT).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
     except OSError as error:
         return f"Error on reading termination log {path}: {error.strerror}"
 

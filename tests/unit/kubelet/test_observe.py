@@ -64,7 +64,7 @@ async def test_looks_that_overlap_keep_the_last_words(tmp_path: Path) -> None:
         while not runtime.asked:
             await asyncio.sleep(0)
         runtime.gates[1].set()
-        done, _ = await asyncio.wait({second}, timeout=0.1)
+        await asyncio.wait({second}, timeout=0.1)
         runtime.gates[0].set()
         seen = [*(await first).containers, *(await second).containers]
     assert [each.message for each in seen] == [WORDS, WORDS]

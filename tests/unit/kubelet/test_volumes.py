@@ -9,9 +9,8 @@ import pytest
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import ConfigMap, HostPathVolumeSource, Pod, Secret, Volume
 from kybern.kubelet.config.downward import Node
-from kybern.kubelet.ports import VolumesNotReady
 from kybern.kubelet.volumes import atomic_writer
-from kybern.kubelet.volumes.local import check_host_path
+from kybern.kubelet.volumes.host_path import check_host_path
 from kybern.kubelet.volumes.payload import File, Objects, VolumeError, tokens_of, volume_payload
 
 OBJECTS = Objects(
@@ -126,7 +125,7 @@ def test_host_paths_are_what_they_are_said_to_be(tmp_path: Path, kind: str, name
     (tmp_path / "file").touch()
     source = HostPathVolumeSource(path=str(tmp_path / name), type=kind)
     if fits:
-        assert check_host_path("v", source) == source.path
+        assert check_host_path(source) == source.path
     else:
-        with pytest.raises(VolumesNotReady):
-            check_host_path("v", source)
+        with pytest.raises(VolumeError):
+            check_host_path(source)

@@ -17,11 +17,10 @@ DATA = "..data"
 _NEW_DATA = "..data_tmp"
 
 
-def write(directory: Path, payload: Payload, *, group: int | None = None) -> bool:
+def write(directory: Path, payload: Payload) -> bool:
     """Make `directory` show exactly `payload`; whether anything changed. Blocking.
 
-    With `group` (fsGroup) the files belong to it and it may read them. Raises VolumeError for a path that would leave
-    the directory, OSError when the disk refuses.
+    Raises VolumeError for a path that would leave the directory, OSError when the disk refuses.
     """
     for path in payload:
         _check(path)
@@ -32,7 +31,7 @@ def write(directory: Path, payload: Payload, *, group: int | None = None) -> boo
     new = Path(tempfile.mkdtemp(prefix=time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime()), dir=directory))
     new.chmod(0o755)
     for path, file in payload.items():
-        _write_file(new / path, file, group)
+        _write_file(new / path, file)
     _swap(directory, new)
     _link(directory, payload)
     if current is not None:
@@ -53,17 +52,17 @@ def _current(directory: Path) -> Path | None:
 
 def _shown(data: Path) -> dict[str, File]:
     return {
-        str(path.relative_to(data)): File(path.read_bytes(), path.stat().st_mode & 0o7777)
+        str(path.relative_to(data)): File(path.read_bytes(), path.stat().st_mode & 0o7777, path.stat().st_uid)
         for path in data.rglob("*")
         if path.is_file()
     }
 
 
-def _write_file(path: Path, file: File, group: int | None) -> None:
+def _write_file(path: Path, file: File) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.content)
-    if group is not None:
-        os.chown(path, -1, group)
+    if file.owner:
+        os.chown(path, file.owner, -1)
     path.chmod(file.mode)
 
 

@@ -17,8 +17,10 @@ from kybern.api.types.core_v1 import (
 )
 from kybern.base.errors import KybernError
 from kybern.kubelet.config.downward import Node, UnknownField, field_text, resource_text
+from kybern.kubelet.security import run_as_user
 
 DEFAULT_MODE = 0o644
+TOKEN_MODE = 0o600
 
 TOKEN_AUDIENCE = ""
 """The API server's own audience."""
@@ -34,6 +36,7 @@ class File:
 
     content: bytes
     mode: int
+    owner: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +167,17 @@ def _projection(pod: Pod, each: VolumeProjection, mode: int, objects: Objects, n
         token = objects.tokens.get(_token_key(each.service_account_token))
         if token is None:
             raise VolumeError(f"no token yet for service account {pod.spec.service_account_name}")
-        return {each.service_account_token.path: File(token.encode(), mode)}
-    raise VolumeError("this kind of projection is not supported by this node")
+        return {each.service_account_token.path: _token_file(pod, token, mode)}
+    if each.cluster_trust_bundle is not None:
+        raise VolumeError("ClusterTrustBundle projection is not supported in static kubelet mode")
+    raise VolumeError("podCertificate projections are not supported by this node")
+
+
+def _token_file(pod: Pod, token: str, mode: int) -> File:
+    """Only for the one user of all containers, where there is one, or for the group that the volumes belong to."""
+    context = pod.spec.security_context
+    users = {run_as_user(pod, container) for container in (*pod.spec.init_containers, *pod.spec.containers)}
+    user = users.pop() if len(users) == 1 else None
+    if user is not None or (context is not None and context.fs_group is not None):
+        mode = TOKEN_MODE
+    return File(token.encode(), mode, user or 0)
