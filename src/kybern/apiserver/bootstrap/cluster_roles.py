@@ -64,9 +64,10 @@ def _people() -> list[Object]:
             rule(
                 WRITE,
                 "core",
-                "configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets "
+                "configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets "
                 "serviceaccounts services services/proxy",
             ),
+            rule(WRITE, "core events.k8s.io", "events"),
             rule("create", "core", "serviceaccounts/token"),
             rule(WRITE, "apps", _APPS),
             rule(WRITE, "autoscaling", "horizontalpodautoscalers"),
@@ -94,9 +95,10 @@ def _view() -> Object:
         rule(
             READ,
             "core",
-            "bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status "
+            "bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status "
             "resourcequotas resourcequotas/status",
         ),
+        rule(READ, "core events.k8s.io", "events"),
         rule(READ, "core", "namespaces"),
         rule(READ, "discovery.k8s.io", "endpointslices"),
         rule(
@@ -136,10 +138,14 @@ def _information() -> list[Object]:
         cluster_role(
             "system:monitoring",
             paths("get", f"{health} /healthz/* /livez/* /readyz/* /metrics /metrics/slis /statusz /flagz"),
+            rule("get", "core", "nodes/metrics"),
         ),
         cluster_role(
             "system:service-account-issuer-discovery",
-            paths("get", "/.well-known/openid-configuration /openid/v1/jwks"),
+            paths(
+                "get",
+                "/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/",
+            ),
         ),
         cluster_role("system:auth-delegator", _REVIEW_TOKENS, _REVIEW_ACCESS),
     ]
@@ -147,6 +153,11 @@ def _information() -> list[Object]:
 
 def _components() -> list[Object]:
     return [
+        cluster_role(
+            "system:heapster",
+            rule(READ, "core", "events namespaces nodes pods"),
+            rule(READ, "extensions", "deployments"),
+        ),
         cluster_role("system:kube-aggregator", rule(READ, "core", "endpoints services")),
         cluster_role(
             "system:kube-controller-manager",
@@ -167,7 +178,8 @@ def _components() -> list[Object]:
             "system:kube-scheduler",
             EVENTS,
             rule("create", "coordination.k8s.io", "leases"),
-            rule("get update", "coordination.k8s.io", "leases", "kube-scheduler"),
+            rule(f"{READ} update", "coordination.k8s.io", "leases", "kube-scheduler"),
+            rule(ALL, "coordination.k8s.io", "leasecandidates"),
             rule(READ, "core", "nodes"),
             rule(f"{READ} delete", "core", "pods"),
             rule("create", "core", "bindings pods/binding"),
@@ -180,13 +192,17 @@ def _components() -> list[Object]:
             _REVIEW_TOKENS,
             _REVIEW_ACCESS,
             rule(READ, "storage.k8s.io", "csinodes"),
+            rule(READ, "storage.k8s.io", "volumeattachments"),
             rule(READ, "core", "namespaces"),
             rule(READ, "storage.k8s.io", "csidrivers"),
             rule(READ, "storage.k8s.io", "csistoragecapacities"),
-            rule(READ, "storage.k8s.io", "volumeattachments"),
-            rule(READ, "resource.k8s.io", "deviceclasses resourceslices"),
+            rule(READ, "resource.k8s.io", "deviceclasses"),
             rule(f"{READ} patch update", "resource.k8s.io", "resourceclaims"),
-            rule("patch update", "resource.k8s.io", "resourceclaims/status"),
+            rule(f"{READ} patch update", "resource.k8s.io", "resourceclaims/status"),
+            rule("update", "core", "pods/finalizers"),
+            rule(READ, "resource.k8s.io", "resourceslices"),
+            rule("create delete", "resource.k8s.io", "resourceclaims"),
+            rule("patch update", "resource.k8s.io", "resourceclaims/binding"),
         ),
         cluster_role(
             "system:volume-scheduler",
@@ -231,7 +247,8 @@ def node_rules() -> list[Object]:
         rule("create delete get patch update", "storage.k8s.io", "csinodes"),
         rule(READ, "node.k8s.io", "runtimeclasses"),
         rule("get", "resource.k8s.io", "resourceclaims"),
-        rule("create delete deletecollection get list patch update watch", "resource.k8s.io", "resourceslices"),
+        rule("deletecollection", "resource.k8s.io", "resourceslices"),
+        rule("get", "core", "serviceaccounts"),
     ]
 
 
@@ -243,8 +260,8 @@ def _nodes() -> list[Object]:
             rule("list watch", "core", "endpoints services"),
             rule(READ, "core", "nodes"),
             EVENTS,
-            rule("list watch", "discovery.k8s.io", "endpointslices"),
             rule("list watch", "networking.k8s.io", "servicecidrs"),
+            rule("list watch", "discovery.k8s.io", "endpointslices"),
         ),
         cluster_role(
             "system:node-problem-detector",
@@ -257,7 +274,8 @@ def _nodes() -> list[Object]:
             "system:kubelet-api-admin",
             rule(READ, "core", "nodes"),
             rule("proxy", "core", "nodes"),
-            rule("*", "core", "nodes/configz nodes/healthz nodes/log nodes/metrics nodes/pods nodes/proxy nodes/stats"),
+            rule("*", "core", "nodes/log nodes/metrics nodes/proxy nodes/stats"),
+            rule("*", "core", "nodes/configz nodes/healthz nodes/pods"),
         ),
     ]
 

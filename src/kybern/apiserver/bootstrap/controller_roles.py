@@ -75,6 +75,7 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule(READ, "core", "nodes pods services"),
         rule("update", "core", "services/finalizers"),
         rule(f"{READ} create delete update", "discovery.k8s.io", "endpointslices"),
+        rule("create", "discovery.k8s.io", "endpointslices/restricted"),
         EVENTS,
     ),
     "endpointslicemirroring-controller": (
@@ -82,6 +83,7 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule("update", "core", "services/finalizers"),
         rule("update", "core", "endpoints/finalizers"),
         rule(f"{READ} create delete update", "discovery.k8s.io", "endpointslices"),
+        rule("create", "discovery.k8s.io", "endpointslices/restricted"),
         EVENTS,
     ),
     "expand-controller": (
@@ -89,7 +91,6 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule("patch update", "core", "persistentvolumeclaims/status"),
         rule(READ, "core", "persistentvolumeclaims"),
         EVENTS,
-        rule("get", "core", "services"),
     ),
     "ephemeral-volume-controller": (
         rule(READ, "core", "pods"),
@@ -103,6 +104,15 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule(f"{READ} create delete", "resource.k8s.io", "resourceclaims"),
         rule("patch update", "resource.k8s.io", "resourceclaims resourceclaims/status"),
         rule("patch update", "core", "pods/status"),
+        rule("patch update", "resource.k8s.io", "resourceclaims/binding"),
+        EVENTS,
+    ),
+    "device-taint-eviction-controller": (
+        rule(f"{READ} delete", "core", "pods"),
+        rule("patch update", "core", "pods/status"),
+        rule(READ, "resource.k8s.io", "resourceclaims"),
+        rule(READ, "resource.k8s.io", "resourceslices"),
+        rule(READ, "resource.k8s.io", "deviceclasses"),
         EVENTS,
     ),
     "generic-garbage-collector": (rule("delete get list patch update watch", "*", "*"), EVENTS),
@@ -145,7 +155,6 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule("list watch", "core", "nodes"),
         EVENTS,
         rule("watch", "core", "events"),
-        rule("get", "core", "services"),
     ),
     "pod-garbage-collector": (
         rule("delete list watch", "core", "pods"),
@@ -215,6 +224,7 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
     ),
     "pvc-protection-controller": (
         rule(f"{READ} update", "core", "persistentvolumeclaims"),
+        rule("update", "core", "persistentvolumeclaims/status"),
         rule(READ, "core", "pods"),
         EVENTS,
     ),
@@ -231,6 +241,13 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule(READ, "admissionregistration.k8s.io", "validatingadmissionpolicies"),
         rule("get patch update", "admissionregistration.k8s.io", "validatingadmissionpolicies/status"),
         EVENTS,
+    ),
+    "selinux-warning-controller": (
+        EVENTS,
+        rule(READ, "core", "persistentvolumes"),
+        rule(READ, "core", "persistentvolumeclaims"),
+        rule(READ, "core", "pods"),
+        rule(READ, _STORAGE, "csidrivers"),
     ),
     "legacy-service-account-token-cleaner": (
         rule("get", "core", "configmaps", "kube-apiserver-legacy-service-account-token-tracking"),

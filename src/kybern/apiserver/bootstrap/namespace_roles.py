@@ -38,9 +38,8 @@ def _leader_locking(component: str) -> Object:
     return role(
         SYSTEM,
         f"system::leader-locking-{component}",
-        rule("watch", "core", "configmaps"),
-        rule("get update", "core", "configmaps", component),
         rule(f"{READ} create update", "coordination.k8s.io", "leases"),
+        rule(f"{READ} create update", "coordination.k8s.io", "leasecandidates"),
     )
 
 
@@ -48,7 +47,11 @@ def role_bindings() -> list[Object]:
     manager, scheduler = user(f"system:{_MANAGER}"), user(f"system:{_SCHEDULER}")
     return [
         role_binding(SYSTEM, _AUTHENTICATION_READER, [manager, scheduler], name=f"system::{_AUTHENTICATION_READER}"),
-        role_binding(SYSTEM, f"system::leader-locking-{_MANAGER}", [manager, account(_MANAGER)]),
+        role_binding(
+            SYSTEM,
+            f"system::leader-locking-{_MANAGER}",
+            [manager, account(_MANAGER), account("leader-election-controller")],
+        ),
         role_binding(SYSTEM, f"system::leader-locking-{_SCHEDULER}", [scheduler, account(_SCHEDULER)]),
         role_binding(SYSTEM, _SIGNER, [account("bootstrap-signer")]),
         role_binding(SYSTEM, "system:controller:cloud-provider", [account("cloud-provider")]),
