@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import ANONYMOUS_USER, User
-from kybern.transport.exchange import Request
+from kybern.transport.exchange import Headers, Request
 
 if TYPE_CHECKING:
+    from kybern.apiserver.flow.level import Ticket
     from kybern.apiserver.served import Served
 
 
@@ -25,8 +26,10 @@ class Call:
     """Texts of the answer's Warning headers."""
     served: "Served | None" = None
     """What the path names, once routed."""
-    in_flight: str = ""
-    """Which limit counts this call: `readOnly`, `mutating` or none."""
+    ticket: "Ticket | None" = None
+    """Its seats in a priority level, while it has them."""
+    flow_headers: Headers = ()
+    """Headers of the answer that tell its FlowSchema and priority level."""
     audit_annotations: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kybern.apiserver.limit import READ_LIMIT, WRITE_LIMIT
-
 
 @dataclass(frozen=True, slots=True)
 class ApiServerConfig:
@@ -36,8 +34,8 @@ class ApiServerConfig:
     encryption_provider_config: Path | None = None
     encryption_provider_config_automatic_reload: bool = False
     audit_log_path: Path | None = None
-    max_requests_inflight: int = READ_LIMIT
-    max_mutating_requests_inflight: int = WRITE_LIMIT
+    max_requests_inflight: int = 400
+    max_mutating_requests_inflight: int = 200
     event_ttl_seconds: int = 3600
     min_request_timeout_seconds: float = 1800.0
     shared_store: bool = False

@@ -37,8 +37,9 @@ from kybern.apiserver.endpoints.route import Endpoint, Router
 from kybern.apiserver.endpoints.special import SPECIAL
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.token import TokenEndpoint
+from kybern.apiserver.flow.control import FlowControl
+from kybern.apiserver.flow.dangling import Dangling
 from kybern.apiserver.health import Health
-from kybern.apiserver.limit import InFlight
 from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.paths import Paths
@@ -74,8 +75,9 @@ class ApiServer:
         self.served = ServedResources(resources, self.cache)
         self.life = Life(clock, ids, Committer(backend, self.cache, config.event_ttl_seconds), Chain(()))
         self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
-        self.in_flight = InFlight(config.max_requests_inflight, config.max_mutating_requests_inflight)
-        self.metrics = Metrics(self._object_counts, lambda: self.in_flight.counts, self._watch_counts)
+        seats = config.max_requests_inflight + config.max_mutating_requests_inflight
+        self.flow = FlowControl(self.served, clock, seats)
+        self.metrics = Metrics(self._object_counts, lambda: self.flow.counts, self._watch_counts)
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
         self.authorizer = Authorizer(self._deciders())
         self._lookup = Lookup(self.cache)
@@ -104,7 +106,7 @@ class ApiServer:
         self.paths = Paths(
             resources, [decisions.RESOURCE], Health(self._checks()), self.metrics, address, self._documents()
         )
-        gate = Gate(self.authenticator, self.authorizer, self.in_flight, self.audit)
+        gate = Gate(self.authenticator, self.authorizer, self.flow, self.audit)
         self._stages = Stages(clock, gate, self._answer, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
@@ -122,7 +124,8 @@ class ApiServer:
         await aggregation.settle()
         await self._allocation.repair()
         await self._kubernetes.settle()
-        self._tasks += [asyncio.create_task(aggregation.run()), asyncio.create_task(self._kubernetes.run())]
+        loops = (aggregation.run(), self._kubernetes.run(), Dangling(self.life, self.served).run())
+        self._tasks += [asyncio.create_task(each) for each in loops]
         path = self.config.encryption_provider_config
         if self.config.encryption_provider_config_automatic_reload and isinstance(self._backend, EncryptedBackend):
             assert path is not None

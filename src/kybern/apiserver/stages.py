@@ -1,7 +1,8 @@
 """The way of a request, one visible list: authenticate, audit, limit, authorise, then the endpoint.
 
-A stage is a function of the call that returns nothing and refuses by raising a StatusError. None of them waits, so a
-request that is answered from the cache costs no task. What must happen at the end of every request happens in `finish`.
+A stage is a function of the call that refuses by raising a StatusError. Only the limit may have to wait; where it has
+not, a request that is answered from the cache costs no task. What must happen at the end of every request happens in
+`finish`.
 """
 
 import logging
@@ -14,17 +15,17 @@ from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.call import Call
-from kybern.apiserver.limit import InFlight
+from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.request_info import request_info
 from kybern.apiserver.status import failure
 from kybern.base.clock import Clock
 from kybern.base.errors import InternalError, StatusError
-from kybern.transport.exchange import Answer, Request, Response, Stream
+from kybern.transport.exchange import Answer, Request, Response, Stream, Upgrade
 
 log = logging.getLogger(__name__)
 
-Stage = Callable[[Call], None]
+Stage = Callable[[Call], Awaitable[None] | None]
 Endpoint = Callable[[Call], Answer | Awaitable[Answer]]
 
 
@@ -34,7 +35,7 @@ class Gate:
 
     authenticator: Authenticator
     authorizer: Authorizer
-    in_flight: InFlight
+    flow: FlowControl
     audit: Audit
 
     def authenticate(self, call: Call) -> None:
@@ -51,8 +52,8 @@ class Gate:
     def begin_audit(self, call: Call) -> None:
         self.audit.received(call)
 
-    def limit(self, call: Call) -> None:
-        self.in_flight.enter(call)
+    def limit(self, call: Call) -> Awaitable[None] | None:
+        return self.flow.enter(call)
 
     def authorize(self, call: Call) -> None:
         self.authorizer.check(call.user, call.info)
@@ -78,8 +79,10 @@ class Stages:
         """Answer at once where nothing has to be waited for."""
         call = Call(request, request_info(request), self._clock.monotonic())
         try:
-            for stage in self.stages:
-                stage(call)
+            for index, stage in enumerate(self.stages):
+                waiting = stage(call)
+                if waiting is not None:
+                    return self._later(call, self._resume(call, waiting, self.stages[index + 1 :]))
             answer = self._endpoint(call)
         except Exception as error:
             return self._finish(call, _failed(call, error))
@@ -89,19 +92,31 @@ class Stages:
             return self._later(call, answer)
         return self._finish(call, answer)
 
+    async def _resume(self, call: Call, waiting: Awaitable[None], stages: Sequence[Stage]) -> Answer:
+        """Go on behind a stage that had to wait."""
+        await waiting
+        for stage in stages:
+            further = stage(call)
+            assert further is None, "one stage waits"
+        answer = self._endpoint(call)
+        return await answer if isawaitable(answer) else answer
+
     async def _later(self, call: Call, answer: Awaitable[Answer]) -> Answer:
         try:
             return self._finish(call, await answer)
         except Exception as error:
             return self._finish(call, _failed(call, error))
         finally:
-            self._gate.in_flight.leave(call)
+            self._gate.flow.leave(call)
 
     def _finish(self, call: Call, answer: Answer) -> Answer:
-        if call.in_flight:
-            self._gate.in_flight.leave(call)
-        if isinstance(answer, Response | Stream) and call.warnings:
-            answer.headers = [*answer.headers, *(("Warning", f"299 - {_quoted(text)}") for text in call.warnings)]
+        if call.ticket is not None:
+            self._gate.flow.leave(call)
+        if not isinstance(answer, Upgrade):
+            if call.flow_headers:
+                answer.headers = (*answer.headers, *call.flow_headers) if answer.headers else call.flow_headers
+            if call.warnings:
+                answer.headers = [*answer.headers, *(("Warning", f"299 - {_quoted(text)}") for text in call.warnings)]
         status = answer.status if isinstance(answer, Response | Stream) else 101
         self._metrics.observe(call, status, self._clock.monotonic() - call.started)
         self._gate.audit.answered(call, status)
