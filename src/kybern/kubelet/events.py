@@ -1,4 +1,4 @@
-"""Events about a Pod and its containers, in upstream's words. Without an API server they go nowhere but the trace."""
+"""Events about Pods, their containers and the node, in upstream's words. Without an API server they go nowhere but the trace."""
 
 from typing import Any
 
@@ -14,6 +14,21 @@ class NoEvents:
 
     def event(self, subject: Any, type: str, reason: str, message: str) -> None:
         """There is nobody to tell."""
+
+
+class NodeEvents:
+    """Events about one node."""
+
+    def __init__(self, sink: EventSink, node_name: str) -> None:
+        self._sink = sink
+        # Upstream's kubelet refers to its node by name in the place of the uid; `kubectl describe node` looks for that.
+        self._reference = ObjectReference(kind="Node", name=node_name, uid=node_name)
+
+    def normal(self, reason: str, message: str) -> None:
+        self._sink.event(self._reference, NORMAL, reason, message)
+
+    def warning(self, reason: str, message: str) -> None:
+        self._sink.event(self._reference, WARNING, reason, message)
 
 
 class PodEvents:

@@ -57,13 +57,6 @@ def pull_policy(container: Container) -> str:
     return ALWAYS if with_default_tag(container.image).endswith(":latest") else IF_NOT_PRESENT
 
 
-class NoPullSecrets:
-    """Anonymous pulls."""
-
-    async def credentials(self, pod: Pod, image: str) -> list[Auth]:
-        return []
-
-
 class Images:
     """Makes images present, a bounded number of pulls at once."""
 

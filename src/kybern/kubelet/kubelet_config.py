@@ -37,6 +37,10 @@ class KubeletConfig:
     """How often all volumes are looked at: for tokens, and for changes that no watch has told (`syncFrequency`)."""
     serialize_image_pulls: bool = False
     max_parallel_image_pulls: int = 5
+    image_gc_high: int = 85
+    image_gc_low: int = 80
+    """Percent of the disk: images are collected above the one, down to the other. 100: never."""
+    image_minimum_gc_age: float = 120.0
     container_log_max_size: int = 10 * 1024 * 1024
     container_log_max_files: int = 5
     container_log_monitor_interval: float = 10.0

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from kybern.api.types.core_v1 import ContainerImage
 from kybern.base.clock import Clock
 from kybern.client.client import Client
-from kybern.client.events import EventRecorder
 from kybern.kubelet.cri import Runtime, RuntimeFailed
+from kybern.kubelet.events import NodeEvents
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.node.agent import NodeAgent, Observed, Registration
 from kybern.kubelet.node.machine import read_machine
 from kybern.kubelet.node.status import Health, Identity
 
 
-def make_agent(
-    config: KubeletConfig, client: Client, runtime: Runtime, events: EventRecorder, clock: Clock
-) -> NodeAgent:
+def make_agent(config: KubeletConfig, client: Client, runtime: Runtime, events: NodeEvents, clock: Clock) -> NodeAgent:
     """The agent of this node. Blocking: it reads the machine's files. Raises OSError."""
     config.root_directory.mkdir(parents=True, exist_ok=True)
 

@@ -22,9 +22,10 @@ from kybern.kubelet.cgroups import Cgroups
 from kybern.kubelet.config import downward
 from kybern.kubelet.container_config import PodEnvironment
 from kybern.kubelet.cri import Runtime
-from kybern.kubelet.events import NoEvents
+from kybern.kubelet.events import NodeEvents, NoEvents
 from kybern.kubelet.following import Following
-from kybern.kubelet.images import Images, NoPullSecrets
+from kybern.kubelet.image_collection import ImageCollection
+from kybern.kubelet.images import Images
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import POD_UID, is_mirror
 from kybern.kubelet.log_rotation import rotate_logs
@@ -35,6 +36,7 @@ from kybern.kubelet.pod_spec import is_terminal
 from kybern.kubelet.pod_workers import PodWorkers
 from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
 from kybern.kubelet.probes.prober import Prober
+from kybern.kubelet.pull_secrets import ApiPullSecrets
 from kybern.kubelet.references import References
 from kybern.kubelet.registration import make_agent
 from kybern.kubelet.runtime_watch import relist, watch_runtime
@@ -88,7 +90,7 @@ class Kubelet:
         self._refresh = VolumeRefresh(volumes, self.clock, config.volume_refresh_seconds)
         pulls = Backoff()
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
-        secrets = extensions.secrets or NoPullSecrets()
+        secrets = extensions.secrets or ApiPullSecrets(client, sink)
         self.parts = Parts(
             config=config,
             runtime=self.runtime,
@@ -99,6 +101,8 @@ class Kubelet:
             volumes=volumes,
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
         )
+        self._node_events = NodeEvents(sink, config.node_name)
+        self.image_collection = ImageCollection(config, self.runtime, self.clock, self._node_events)
         self.prober = Prober(self.runtime, self.clock, sink)
         self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
         self.workers: PodWorkers | None = None
@@ -127,6 +131,7 @@ class Kubelet:
                     watch_runtime(self.runtime, self.clock, workers.wake, workers.wake_all), name="runtime events"
                 )
                 tasks.create_task(self._relist(workers), name="relist")
+                tasks.create_task(self.image_collection.run(), name="image collection")
                 tasks.create_task(rotate_logs(self.config, self.runtime, self.clock), name="log rotation")
                 tasks.create_task(self._refresh.run(self._kept_pods), name="volumes")
                 if self._pods is not None and self._nodes is not None and self._around is not None:
@@ -137,18 +142,20 @@ class Kubelet:
                     tasks.create_task(service(self), name="service of the node")
                 if self._recorder is not None:
                     tasks.create_task(self._recorder.run(), name="events")
-                    await self._register(tasks, self._recorder)
+                    await self._register(tasks)
         finally:
             await self.prober.close()
             if self._following is not None:
                 await self._following.close()
             await self.runtime.close()
 
-    async def _register(self, tasks: asyncio.TaskGroup, recorder: EventRecorder) -> None:
+    async def _register(self, tasks: asyncio.TaskGroup) -> None:
         """Introduce the node and keep its Lease and status."""
         if self.client is None or not self.config.register_node:
             return
-        agent = await asyncio.to_thread(make_agent, self.config, self.client, self.runtime, recorder, self.clock)
+        agent = await asyncio.to_thread(
+            make_agent, self.config, self.client, self.runtime, self._node_events, self.clock
+        )
         tasks.create_task(agent.run(), name="node agent")
 
     def _informer(self, kind: type[T], selector: str, extensions: Extensions) -> Informer[T] | None:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from kybern.api.types import to_dict
 from kybern.api.types.coordination_v1 import Lease, LeaseSpec
-from kybern.api.types.core_v1 import ContainerImage, Node, NodeCondition, NodeSpec, NodeStatus, ObjectReference, Taint
+from kybern.api.types.core_v1 import ContainerImage, Node, NodeCondition, NodeSpec, NodeStatus, Taint
 from kybern.api.types.meta_v1 import ObjectMeta, OwnerReference
 from kybern.base.clock import Clock, format_micro_time
 from kybern.base.errors import AlreadyExists, Conflict, KybernError, NotFound
 from kybern.client.client import Client, PatchType
-from kybern.client.events import EventRecorder
+from kybern.kubelet.events import NodeEvents
 from kybern.kubelet.node.machine import Machine, read_pressure
 from kybern.kubelet.node.status import Health, Identity, labels, node_status, same
 
@@ -63,7 +63,7 @@ class NodeAgent:
         machine: Machine,
         directory: Path,
         observed: Observed,
-        events: EventRecorder,
+        events: NodeEvents,
         clock: Clock,
         registration: Registration | None = None,
     ) -> None:
@@ -88,7 +88,7 @@ class NodeAgent:
     async def run(self) -> None:
         """Register, then keep Lease and status."""
         await self._insist(self._register)
-        self._event("Normal", "Starting", "Starting kubelet.")
+        self._events.normal("Starting", "Starting kubelet.")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_lease())
             group.create_task(self._keep_status())
@@ -168,7 +168,7 @@ class NodeAgent:
         for condition in status.conditions:
             if condition.type == "Ready" and _ready(previous) != condition.status:
                 reason = "NodeReady" if condition.status == "True" else "NodeNotReady"
-                self._event("Normal", reason, f"Node {self._identity.name} status is now: {reason}")
+                self._events.normal(reason, f"Node {self._identity.name} status is now: {reason}")
 
     async def _keep_lease(self) -> None:
         wait = RETRY_SECONDS
@@ -201,11 +201,6 @@ class NodeAgent:
             return []
         uid = self.node.metadata.uid
         return [OwnerReference(api_version="v1", kind="Node", name=self._identity.name, uid=uid)]
-
-    def _event(self, type_: str, reason: str, message: str) -> None:
-        # Upstream's kubelet refers to its node by name in the place of the uid; `kubectl describe node` looks for that.
-        about = ObjectReference(kind="Node", name=self._identity.name, uid=self._identity.name)
-        self._events.event(about, type_, reason, message)
 
 
 def _ready(status: NodeStatus | None) -> str:

@@ -74,6 +74,8 @@ class ContainerRecord:
     state: ContainerState
     created_at_ns: int
     labels: Mapping[str, str]
+    image: str = ""
+    """The image's id, or a reference to it."""
 
     @classmethod
     def of(cls, answer: Any) -> Self:
@@ -85,6 +87,7 @@ class ContainerRecord:
             state=ContainerState(answer.state),
             created_at_ns=answer.created_at,
             labels=dict(answer.labels),
+            image=answer.image_id or answer.image_ref,
         )
 
 
