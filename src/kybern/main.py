@@ -100,6 +100,7 @@ class Processes:
             kubelet_client_certificate=pki / "apiserver-kubelet-client.crt",
             kubelet_client_key=pki / "apiserver-kubelet-client.key",
             kubelet_certificate_authority=pki / "ca.crt",
+            enable_admission_plugins=("NodeRestriction",),
             shared_store=options.store not in ("sqlite", "memory"),
         )
 

@@ -33,7 +33,19 @@ class ApiServerConfig:
     kubelet_certificate_authority: Path | None = None
     encryption_provider_config: Path | None = None
     encryption_provider_config_automatic_reload: bool = False
+    enable_admission_plugins: tuple[str, ...] = ()
+    disable_admission_plugins: tuple[str, ...] = ()
+    admission_control_config_file: Path | None = None
+    audit_policy_file: Path | None = None
+    """None: every request is told of at level Metadata."""
     audit_log_path: Path | None = None
+    """`-`: standard output."""
+    audit_log_maxsize: int = 100
+    """Megabytes after which the file is set aside."""
+    audit_log_maxbackup: int = 0
+    """Files set aside that are kept; 0: all."""
+    audit_log_maxage: int = 0
+    """Days for which they are kept; 0: for ever."""
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
     event_ttl_seconds: int = 3600

@@ -11,9 +11,12 @@ from typing import Any
 from kybern.api.registry import RESOURCES
 from kybern.apiserver import decisions
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.admission.configuration import read_configuration
 from kybern.apiserver.admission.lookup import Lookup
-from kybern.apiserver.admission.plugins import plugins
-from kybern.apiserver.audit import Audit, LogFile
+from kybern.apiserver.admission.plugins import Parts, plugins
+from kybern.apiserver.audit.audit import EVERYTHING, Audit
+from kybern.apiserver.audit.log_file import DAY_SECONDS, MEGABYTE, LogFile
+from kybern.apiserver.audit.policy import Policy, PolicyError, parse_policy
 from kybern.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
 from kybern.apiserver.authentication.certificate import Certificates
 from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey, read_key
@@ -83,7 +86,16 @@ class ApiServer:
         self._lookup = Lookup(self.cache)
         self._keys = self._read_keys()
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
-        self.life.admission = Chain(plugins(self._lookup, ids, self.authorizer, self.rbac, config.authorization_mode))
+        parts = Parts(
+            self._lookup,
+            self.life,
+            self.served,
+            self.authorizer,
+            self.rbac,
+            config.authorization_mode,
+            read_configuration(config.admission_control_config_file),
+        )
+        self.life.admission = Chain(plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins))
         addresses = Addresses(
             self.life, self.served["networking.k8s.io", "v1", "ipaddresses"], ids, config.service_cluster_ip_range
         )
@@ -99,7 +111,7 @@ class ApiServer:
             addresses.first,
             config.service_cluster_ip_range,
         )
-        self.audit = Audit(clock, ids, LogFile(config.audit_log_path) if config.audit_log_path else None)
+        self.audit = Audit(clock, self._audit_sink(), self._audit_policy())
         self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
         self.decisions = decisions.Decisions(clock.now)
@@ -184,6 +196,26 @@ class ApiServer:
     @property
     def _audiences(self) -> Sequence[str]:
         return self.config.api_audiences or (self.config.service_account_issuer,)
+
+    def _audit_sink(self) -> LogFile | None:
+        config = self.config
+        if config.audit_log_path is None:
+            return None
+        return LogFile(
+            config.audit_log_path,
+            max_bytes=(config.audit_log_maxsize or 100) * MEGABYTE,
+            max_files=config.audit_log_maxbackup,
+            max_age_seconds=config.audit_log_maxage * DAY_SECONDS,
+        )
+
+    def _audit_policy(self) -> Policy:
+        path = self.config.audit_policy_file
+        if path is None:
+            return EVERYTHING
+        try:
+            return parse_policy(path.read_bytes())
+        except (OSError, PolicyError) as error:
+            raise PolicyError(f"loading audit policy file: {error}: from file {path}") from None
 
     def _read_keys(self) -> list[NamedKey]:
         """The signing key first, then those that only verify."""

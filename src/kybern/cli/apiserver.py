@@ -44,7 +44,13 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-requests-inflight", type=int, default=400, metavar="N", help="default: 400")
     group.add_argument("--max-mutating-requests-inflight", type=int, default=200, metavar="N", help="default: 200")
     group.add_argument("--min-request-timeout", type=int, default=1800, metavar="SECONDS", help="default: 1800")
-    group.add_argument("--audit-log-path", type=Path, metavar="FILE", help="write an audit event for each answer")
+    group.add_argument("--audit-policy-file", type=Path, metavar="FILE", help="what the audit tells of which requests")
+    group.add_argument(
+        "--audit-log-path", type=Path, metavar="FILE", help="where it tells it; '-': standard output; default: nowhere"
+    )
+    group.add_argument("--audit-log-maxsize", type=int, default=100, metavar="MB", help="of one file; default: 100")
+    group.add_argument("--audit-log-maxbackup", type=int, default=0, metavar="N", help="older files kept; default: all")
+    group.add_argument("--audit-log-maxage", type=int, default=0, metavar="DAYS", help="for which; default: for ever")
 
 
 def _add_identity(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +66,9 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
         metavar="MODE,…",
         help="Node, RBAC, AlwaysAllow; default: Node,RBAC",
     )
+    group.add_argument("--enable-admission-plugins", default="", metavar="NAME,…", help="besides those that run anyway")
+    group.add_argument("--disable-admission-plugins", default="", metavar="NAME,…")
+    group.add_argument("--admission-control-config-file", type=Path, metavar="FILE", help="what plugins are told")
     group.add_argument("--service-account-issuer", default=ISSUER, metavar="URL", help=f"default: {ISSUER}")
     group.add_argument("--service-account-signing-key-file", type=Path, metavar="FILE")
     group.add_argument("--service-account-key-file", type=Path, action="append", default=[], metavar="FILE")
@@ -175,12 +184,23 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         kubelet_certificate_authority=kubelet[2],
         encryption_provider_config=args.encryption_provider_config,
         encryption_provider_config_automatic_reload=args.encryption_provider_config_automatic_reload,
+        enable_admission_plugins=_names(args.enable_admission_plugins),
+        disable_admission_plugins=_names(args.disable_admission_plugins),
+        admission_control_config_file=args.admission_control_config_file,
+        audit_policy_file=args.audit_policy_file,
         audit_log_path=args.audit_log_path,
+        audit_log_maxsize=args.audit_log_maxsize,
+        audit_log_maxbackup=args.audit_log_maxbackup,
+        audit_log_maxage=args.audit_log_maxage,
         max_requests_inflight=args.max_requests_inflight,
         max_mutating_requests_inflight=args.max_mutating_requests_inflight,
         event_ttl_seconds=args.event_ttl,
         min_request_timeout_seconds=float(args.min_request_timeout),
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _hosts(args: argparse.Namespace, advertised: str) -> list[str]:

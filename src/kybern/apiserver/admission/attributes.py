@@ -1,16 +1,34 @@
 """What an admission plugin may know of a write."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from kybern.api.resource import Resource
+from kybern.api.resource import Object, Resource
+from kybern.apiserver import status
 from kybern.apiserver.user import User
+from kybern.base.errors import Forbidden
 
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 
 SYSTEM_USER = User("system:apiserver", ("system:masters", "system:authenticated"))
 """The server itself."""
+
+
+class Hold(Protocol):
+    """What a plugin has taken for a write that is not stored yet."""
+
+    def keep(self) -> None:
+        """The write is durable."""
+        ...
+
+    async def release(self) -> None:
+        """The write failed: give back."""
+        ...
+
+
+def _no_options() -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(slots=True)
@@ -24,10 +42,36 @@ class Attributes:
     user: User = SYSTEM_USER
     subresource: str = ""
     dry_run: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """CreateOptions, UpdateOptions, PatchOptions or DeleteOptions."""
+    options: Callable[[], Mapping[str, Any]] = _no_options
+    """Makes CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; few plugins ask."""
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
+    """Of the audit event, under `plugin.domain/name`."""
+    holds: list[Hold] = field(default_factory=list)
 
     @property
     def group_resource(self) -> str:
         return self.resource.group_resource
+
+    def warn(self, text: str) -> None:
+        """A Warning header of the answer; each text once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def keep_holds(self) -> None:
+        """The write is durable."""
+        for hold in self.holds:
+            hold.keep()
+        self.holds.clear()
+
+    async def release_holds(self) -> None:
+        """The write failed."""
+        holds, self.holds = self.holds, []
+        for hold in holds:
+            await hold.release()
+
+    def forbidden(self, obj: Object | None, why: str) -> Forbidden:
+        """A refusal in upstream's form; before a name is generated it tells the prefix."""
+        metadata = (obj or {}).get("metadata") or {}
+        name = self.name or metadata.get("name") or metadata.get("generateName") or "Unknown"
+        return status.forbidden(self.resource, name, why)

@@ -7,7 +7,6 @@ CertificateSigning, CertificateSubjectRestriction).
 from base64 import b64decode
 
 from kybern.api.resource import Object
-from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.authorization.authorizer import Authorizer
@@ -19,29 +18,50 @@ REQUESTS = f"certificatesigningrequests.{GROUP}"
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 
 
-class Certificates(Plugin):
+class CertificateApproval(Plugin):
+    """Who approves may do so for the request's signer."""
+
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
-        if attributes.group_resource != REQUESTS or obj is None:
+        if attributes.group_resource != REQUESTS or attributes.subresource != "approval" or old is None:
             return
-        signer = obj["spec"].get("signerName", "")
-        if attributes.subresource == "approval":
-            self._check(attributes, "approve", signer)
-        elif attributes.subresource == "status":
-            before = ((old or {}).get("status") or {}).get("certificate")
-            if (obj.get("status") or {}).get("certificate") != before:
-                self._check(attributes, "sign", signer)
-        elif old is None and signer == CLIENT_SIGNER and SUPERUSERS in _organisations(obj):
-            why = f"use of {CLIENT_SIGNER} signer with {SUPERUSERS} group is not allowed"
-            raise status.forbidden(attributes.resource, obj["metadata"].get("name", ""), why)
+        signer = old["spec"].get("signerName", "")
+        if not _may(self._authorizer, attributes.user, "approve", signer):
+            raise attributes.forbidden(obj, f'user not permitted to approve requests with signerName "{signer}"')
 
-    def _check(self, attributes: Attributes, verb: str, signer: str) -> None:
-        if not _may(self._authorizer, attributes.user, verb, signer):
-            done = "approve" if verb == "approve" else "sign"
-            why = f'user not permitted to {done} requests with signerName "{signer}"'
-            raise status.forbidden(attributes.resource, attributes.name, why)
+
+class CertificateSigning(Plugin):
+    """Who writes a certificate may sign for the request's signer."""
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
+        if attributes.group_resource != REQUESTS or attributes.subresource != "status" or obj is None or old is None:
+            return
+        before, after = old.get("status") or {}, obj.get("status") or {}
+        if before.get("certificate") == after.get("certificate") and _failed(before) == _failed(after):
+            return
+        signer = old["spec"].get("signerName", "")
+        if not _may(self._authorizer, attributes.user, "sign", signer):
+            raise attributes.forbidden(obj, f'user not permitted to sign requests with signerName "{signer}"')
+
+
+class CertificateSubjectRestriction(Plugin):
+    """Nobody gets a certificate of the superusers' group by asking."""
+
+    def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
+        if attributes.group_resource != REQUESTS or attributes.subresource or obj is None or old is not None:
+            return
+        if obj["spec"].get("signerName") == CLIENT_SIGNER and SUPERUSERS in _organisations(obj):
+            why = f"use of {CLIENT_SIGNER} signer with {SUPERUSERS} group is not allowed"
+            raise attributes.forbidden(obj, why)
+
+
+def _failed(state: Object) -> list[Object]:
+    return [each for each in state.get("conditions") or () if each.get("type") == "Failed"]
 
 
 def _may(authorizer: Authorizer, user: User, verb: str, signer: str) -> bool:

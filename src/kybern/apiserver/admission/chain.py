@@ -14,6 +14,10 @@ class Plugin:
         """Change `obj` in place; before validation. Not called for deletions."""
         return None
 
+    def mutate_deletion(self, attributes: Attributes, old: Object) -> Awaitable[None] | None:
+        """What may look at a deletion before all that validate it; it can only refuse."""
+        return None
+
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> Awaitable[None] | None:
         """Refuse; `obj` is None for a deletion, `old` for a creation."""
         return None
@@ -33,6 +37,7 @@ class Chain:
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
         self._mutating = [each for each in plugins if type(each).mutate is not Plugin.mutate]
+        self._deleting = [each for each in plugins if type(each).mutate_deletion is not Plugin.mutate_deletion]
         self._validating = [each for each in plugins if type(each).validate is not Plugin.validate]
 
     async def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
@@ -42,6 +47,11 @@ class Chain:
                 await waiting
 
     async def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
+        if obj is None and old is not None:
+            for plugin in self._deleting:
+                waiting = plugin.mutate_deletion(attributes, old)
+                if waiting is not None:
+                    await waiting
         for plugin in self._validating:
             waiting = plugin.validate(attributes, obj, old)
             if waiting is not None:

@@ -10,7 +10,7 @@ STORAGE_CLASSES = "storageclasses.storage.k8s.io"
 INGRESS_CLASSES = "ingressclasses.networking.k8s.io"
 _DEFAULT_STORAGE = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _DEFAULT_INGRESS = ("ingressclass.kubernetes.io/is-default-class",)
-_OLD_STORAGE_CLASS = "volume.beta.kubernetes.io/storage-class"
+OLD_STORAGE_CLASS = "volume.beta.kubernetes.io/storage-class"
 _OLD_INGRESS_CLASS = "kubernetes.io/ingress.class"
 
 
@@ -38,7 +38,7 @@ class DefaultStorageClass(Plugin):
             return
         if obj["spec"].get("storageClassName") is not None:
             return
-        if _OLD_STORAGE_CLASS in (obj["metadata"].get("annotations") or {}):
+        if OLD_STORAGE_CLASS in (obj["metadata"].get("annotations") or {}):
             return
         name = _default_class(self._lookup.list(STORAGE_CLASSES), _DEFAULT_STORAGE)
         if name:

@@ -1,45 +1,117 @@
-"""The list of admission plugins, in upstream's order. Webhooks and policies will stand before the quota."""
+"""The admission plugins by upstream's names, in upstream's order, and which of them run.
 
-from collections.abc import Sequence
+Source: pkg/kubeapiserver/options/plugins.go. Those of upstream's that only beta or alpha resources need have no row:
+ClusterTrustBundleAttest, PodGroupProtection, PodGroupWorkloadExists, JobValidation, NodeDeclaredFeatureValidator.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kybern.apiserver.admission.certificates import Certificates
+from kybern.apiserver.admission.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+)
 from kybern.apiserver.admission.chain import Plugin
+from kybern.apiserver.admission.configuration import Configuration
 from kybern.apiserver.admission.defaults import (
     DefaultIngressClass,
     DefaultStorageClass,
     TaintNodesByCondition,
 )
 from kybern.apiserver.admission.escalation import Escalation
+from kybern.apiserver.admission.event_rate_limit import EventRateLimit
+from kybern.apiserver.admission.limit_ranger import LimitRanger
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
+from kybern.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
 from kybern.apiserver.admission.pod_defaults import DefaultTolerationSeconds, Priority, RuntimeClass
+from kybern.apiserver.admission.pod_resize import PodResizeValidator
+from kybern.apiserver.admission.pod_security.plugin import PodSecurity
+from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
+from kybern.apiserver.admission.quota.plugin import QUOTAS, ResourceQuota
 from kybern.apiserver.admission.service_account import ServiceAccount
+from kybern.apiserver.admission.storage_objects import PersistentVolumeClaimResize, StorageObjectInUseProtection
 
 if TYPE_CHECKING:
     from kybern.apiserver.authorization.authorizer import Authorizer
     from kybern.apiserver.authorization.rbac import Rbac
-    from kybern.base.ids import Ids
+    from kybern.apiserver.objects.life import Life
+    from kybern.apiserver.served import ServedResources
 
 
-def plugins(
-    lookup: Lookup, ids: "Ids", authorizer: "Authorizer", rbac: "Rbac", modes: Sequence[str]
-) -> Sequence[Plugin]:
-    """`modes`: of authorisation; what narrows them down is there only with them."""
-    chosen: list[Plugin] = [
-        NamespaceLifecycle(lookup),
-        ServiceAccount(lookup, ids),
-        TaintNodesByCondition(),
-        Priority(lookup),
-        DefaultTolerationSeconds(),
-        DefaultStorageClass(lookup),
-        RuntimeClass(lookup),
-        Certificates(authorizer),
-        DefaultIngressClass(lookup),
-    ]
-    if "Node" in modes:
-        chosen.insert(1, NodeRestriction(lookup))
-    if "RBAC" in modes and "AlwaysAllow" not in modes:
-        chosen.append(Escalation(rbac, authorizer))
-    return chosen
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What plugins are made of."""
+
+    lookup: Lookup
+    life: "Life"
+    served: "ServedResources"
+    authorizer: "Authorizer"
+    rbac: "Rbac"
+    authorization_mode: Sequence[str]
+    configuration: Configuration
+
+
+PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
+    "NamespaceLifecycle": lambda parts: NamespaceLifecycle(parts.lookup),
+    "LimitRanger": lambda parts: LimitRanger(parts.lookup),
+    "ServiceAccount": lambda parts: ServiceAccount(parts.lookup, parts.life.ids),
+    "NodeRestriction": lambda parts: NodeRestriction(parts.lookup),
+    "TaintNodesByCondition": lambda parts: TaintNodesByCondition(),
+    "PodSecurity": lambda parts: PodSecurity(parts.lookup, parts.configuration.pod_security),
+    "Priority": lambda parts: Priority(parts.lookup),
+    "DefaultTolerationSeconds": lambda parts: DefaultTolerationSeconds(),
+    "EventRateLimit": lambda parts: EventRateLimit(parts.life.clock, parts.configuration.event_limits),
+    "DefaultStorageClass": lambda parts: DefaultStorageClass(parts.lookup),
+    "StorageObjectInUseProtection": lambda parts: StorageObjectInUseProtection(),
+    "OwnerReferencesPermissionEnforcement": lambda parts: OwnerReferencesPermissionEnforcement(
+        parts.authorizer, lambda: parts.served.resources
+    ),
+    "PersistentVolumeClaimResize": lambda parts: PersistentVolumeClaimResize(parts.lookup),
+    "RuntimeClass": lambda parts: RuntimeClass(parts.lookup),
+    "CertificateApproval": lambda parts: CertificateApproval(parts.authorizer),
+    "CertificateSigning": lambda parts: CertificateSigning(parts.authorizer),
+    "CertificateSubjectRestriction": lambda parts: CertificateSubjectRestriction(),
+    "DefaultIngressClass": lambda parts: DefaultIngressClass(parts.lookup),
+    "PodTopologyLabels": lambda parts: PodTopologyLabels(parts.lookup),
+    "PodResizeValidator": lambda parts: PodResizeValidator(parts.lookup),
+    "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served["", "v1", QUOTAS]),
+}
+"""In the order in which they run."""
+
+OFF = frozenset(("NodeRestriction", "EventRateLimit", "OwnerReferencesPermissionEnforcement"))
+"""Run only when they are asked for; `kybern up` asks for NodeRestriction."""
+
+WITHOUT_ROW = frozenset(
+    (
+        "ClusterTrustBundleAttest",
+        "JobValidation",
+        "NodeDeclaredFeatureValidator",
+        "PodGroupProtection",
+        "PodGroupWorkloadExists",
+    )
+)
+"""Names that flags may hold: what they look after is not served."""
+
+
+def chosen(enabled: Sequence[str], disabled: Sequence[str]) -> list[str]:
+    """The names of the plugins that run. Raises ValueError, as upstream words it."""
+    for flag, names in (("enable", enabled), ("disable", disabled)):
+        for name in names:
+            if name not in PLUGINS and name not in WITHOUT_ROW:
+                raise ValueError(f'{flag}-admission-plugins plugin "{name}" is unknown')
+    both = sorted(set(enabled) & set(disabled))
+    if both:
+        raise ValueError(f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins overlapped")
+    return [name for name in PLUGINS if name not in disabled and (name not in OFF or name in enabled)]
+
+
+def plugins(parts: Parts, enabled: Sequence[str], disabled: Sequence[str]) -> Sequence[Plugin]:
+    """Raises ValueError for a name that no plugin has."""
+    made = [PLUGINS[name](parts) for name in chosen(enabled, disabled)]
+    if "RBAC" in parts.authorization_mode and "AlwaysAllow" not in parts.authorization_mode:
+        made.insert(0, Escalation(parts.rbac, parts.authorizer))
+    return made

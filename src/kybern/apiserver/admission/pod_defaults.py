@@ -3,7 +3,6 @@
 from typing import Any
 
 from kybern.api.resource import Object
-from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
@@ -39,7 +38,7 @@ class Priority(Plugin):
         name = spec.get("priorityClassName") or ""
         chosen = self._lookup.get(PRIORITY_CLASSES, name) if name else self._default()
         if name and chosen is None:
-            raise status.forbidden(attributes.resource, obj["metadata"].get("name", ""), _unknown_class(name))
+            raise attributes.forbidden(obj, _unknown_class(name))
         if chosen is not None and not name:
             spec["priorityClassName"] = chosen["metadata"]["name"]
         self._fill(attributes, obj, "priority", chosen.get("value", 0) if chosen else 0)
@@ -52,7 +51,7 @@ class Priority(Plugin):
         if default is not None and default["metadata"]["name"] != obj["metadata"]["name"]:
             name = default["metadata"]["name"]
             why = f"PriorityClass {name} is already marked as default. Only one default can exist"
-            raise status.forbidden(attributes.resource, obj["metadata"]["name"], why)
+            raise attributes.forbidden(obj, why)
 
     def _default(self) -> Object | None:
         defaults = [each for each in self._lookup.list(PRIORITY_CLASSES) if each.get("globalDefault")]
@@ -68,7 +67,7 @@ class Priority(Plugin):
                 else f"the string value of PreemptionPolicy ({given}) must not be provided in pod spec; priority "
                 f"admission controller computed {value} from the given PriorityClass name"
             )
-            raise status.forbidden(attributes.resource, pod["metadata"].get("name", ""), why)
+            raise attributes.forbidden(pod, why)
         pod["spec"][key] = value
 
 
@@ -114,16 +113,48 @@ class RuntimeClass(Plugin):
         chosen = self._lookup.get("runtimeclasses.node.k8s.io", name)
         if chosen is None:
             why = f'pod rejected: RuntimeClass "{name}" not found'
-            raise status.forbidden(attributes.resource, obj["metadata"].get("name", ""), why)
+            raise attributes.forbidden(obj, why)
         spec = obj["spec"]
         overhead = (chosen.get("overhead") or {}).get("podFixed")
         if overhead:
             if spec.get("overhead") and spec["overhead"] != overhead:
                 why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
-                raise status.forbidden(attributes.resource, obj["metadata"].get("name", ""), why)
+                raise attributes.forbidden(obj, why)
             spec["overhead"] = dict(overhead)
         scheduling = chosen.get("scheduling") or {}
         if scheduling.get("nodeSelector"):
-            spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), **scheduling["nodeSelector"]}
+            spec["nodeSelector"] = _merged_selector(attributes, obj, scheduling["nodeSelector"])
         if scheduling.get("tolerations"):
-            spec["tolerations"] = [*(spec.get("tolerations") or ()), *scheduling["tolerations"]]
+            own = spec.get("tolerations") or []
+            spec["tolerations"] = [*own, *(each for each in scheduling["tolerations"] if each not in own)]
+
+    def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
+        """Webhooks may have changed the Pod since."""
+        if obj is None or old is not None or not _is_pod(attributes):
+            return
+        overhead, name = obj["spec"].get("overhead"), obj["spec"].get("runtimeClassName")
+        if not overhead and not name:
+            return
+        chosen = self._lookup.get("runtimeclasses.node.k8s.io", name) if name else None
+        if name and chosen is None:
+            raise attributes.forbidden(obj, f'pod rejected: RuntimeClass "{name}" not found')
+        defined = ((chosen or {}).get("overhead") or {}).get("podFixed")
+        if defined and defined != overhead:
+            raise attributes.forbidden(
+                obj, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+            )
+        if overhead and not defined:
+            why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+            raise attributes.forbidden(obj, why)
+
+
+def _merged_selector(attributes: Attributes, pod: Object, selector: Object) -> Object:
+    own = pod["spec"].get("nodeSelector") or {}
+    for key, value in selector.items():
+        if own.get(key, value) != value:
+            why = (
+                f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
+                f"pod.spec.nodeSelector[{key}] = {own[key]}"
+            )
+            raise attributes.forbidden(pod, why)
+    return {**own, **selector}

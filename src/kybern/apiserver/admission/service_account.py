@@ -4,10 +4,10 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts
 """
 
 from kybern.api.resource import Object
-from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.admission.mountable_secrets import enforces, unlisted_secret
 from kybern.base.ids import Ids
 
 DEFAULT = "default"
@@ -35,23 +35,40 @@ class ServiceAccount(Plugin):
         spec["serviceAccountName"] = spec["serviceAccount"] = name
         account = self._lookup.get("serviceaccounts", name, attributes.namespace)
         if account is None:
-            raise status.forbidden(
-                attributes.resource,
-                obj["metadata"].get("name", ""),
-                f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found',
-            )
+            why = f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found'
+            raise attributes.forbidden(obj, why)
         if _mounts_token(account, spec):
             self._mount(spec)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = [dict(each) for each in account["imagePullSecrets"]]
 
+    def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
+        """An account may be held to the secrets that it names."""
+        if attributes.group_resource != "pods" or obj is None:
+            return
+        if attributes.subresource != ("" if old is None else "ephemeralcontainers"):
+            return
+        if MIRROR in (obj["metadata"].get("annotations") or {}):
+            return
+        name = obj["spec"].get("serviceAccountName") or ""
+        account = self._lookup.get("serviceaccounts", name, attributes.namespace)
+        if account is not None and enforces(account):
+            why = unlisted_secret(account, obj["spec"])
+            if why:
+                raise attributes.forbidden(obj, why)
+
     def _check_mirror(self, attributes: Attributes, spec: Object) -> None:
         if spec.get("serviceAccountName"):
-            raise status.forbidden(
-                attributes.resource, attributes.name, "a mirror pod may not reference service accounts"
-            )
+            raise attributes.forbidden(None, "a mirror pod may not reference service accounts")
         if any("secret" in volume for volume in spec.get("volumes") or ()):
-            raise status.forbidden(attributes.resource, attributes.name, "a mirror pod may not reference secrets")
+            raise attributes.forbidden(None, "a mirror pod may not reference secrets")
+        sources = [
+            each
+            for volume in spec.get("volumes") or ()
+            for each in (volume.get("projected") or {}).get("sources") or ()
+        ]
+        if any("serviceAccountToken" in source for source in sources):
+            raise attributes.forbidden(None, "a mirror pod may not use ServiceAccountToken volume projections")
 
     def _mount(self, spec: Object) -> None:
         containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]

@@ -32,6 +32,7 @@ async def bind_pod(at: Surroundings, call: Call, served: Served) -> Response:
     pods = at.served[PODS]
     attributes = attributes_of(call, pods, "CREATE", "binding")
     attributes.name = name
+    await at.life.admission.mutate(attributes, binding, None)
     await at.life.admission.validate(attributes, binding, None)
     for _ in range(ATTEMPTS):
         version = pods.find(call.info.namespace, name)

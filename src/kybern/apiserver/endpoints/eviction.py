@@ -38,6 +38,7 @@ async def evict_pod(at: Surroundings, call: Call, served: Served) -> Response:
         raise status.not_found(pods.resource, name)
     pod = pods.parse(version)
     attributes = attributes_of(call, pods, "CREATE", "eviction")
+    await at.life.admission.mutate(attributes, eviction, None)
     await at.life.admission.validate(attributes, eviction, None)
     options = _options(eviction, pod)
     if not _may_go(pod):

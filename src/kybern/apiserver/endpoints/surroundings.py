@@ -1,6 +1,7 @@
 """What endpoints have at hand."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from kybern.apiserver.admission.attributes import Attributes, Operation
 from kybern.apiserver.cache.cache import Cache
@@ -41,5 +42,27 @@ def attributes_of(call: Call, served: Served, operation: Operation, subresource:
         call.user,
         subresource,
         call.dry_run,
+        options=lambda: _options(call),
         warnings=call.warnings,
+        annotations=call.audit_annotations,
     )
+
+
+_OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+def _options(call: Call) -> dict[str, Any]:
+    """What the query asks of a write, as an object."""
+    options: dict[str, Any] = {
+        "kind": _OPTIONS.get(call.info.verb, "CreateOptions"),
+        "apiVersion": "meta.k8s.io/v1",
+    }
+    request = call.request
+    if request.query.get("dryRun"):
+        options["dryRun"] = list(request.query["dryRun"])
+    if request.parameter("force"):
+        options["force"] = request.parameter("force").lower() in ("true", "1")
+    for name in ("fieldManager", "fieldValidation"):
+        if request.parameter(name):
+            options[name] = request.parameter(name)
+    return options

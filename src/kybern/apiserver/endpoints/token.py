@@ -49,7 +49,9 @@ class TokenEndpoint:
         faults = _faults(spec)
         if faults:
             raise status.invalid(REQUEST, request["metadata"].get("name", ""), faults)
-        await at.life.admission.validate(attributes_of(call, served, "CREATE", "token"), request, None)
+        attributes = attributes_of(call, served, "CREATE", "token")
+        await at.life.admission.mutate(attributes, request, None)
+        await at.life.admission.validate(attributes, request, None)
         bound = _bound(at, call, account, spec.get("boundObjectRef"))
         seconds = spec["expirationSeconds"] = min(seconds, self._max_seconds)
         extended = seconds == TOKEN_SECONDS and spec["audiences"] == self._audiences and bool(bound)

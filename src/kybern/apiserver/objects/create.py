@@ -40,10 +40,18 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
             attributes.warnings.extend(served.resource.warnings(obj, None))
             await life.admission.validate(attributes, obj, None)
         try:
-            return await _store(life, served, obj, attributes)
+            outcome = await _store(life, served, obj, attributes)
         except Changed:
-            if not prefix:
-                raise status.already_exists(served.resource, metadata["name"]) from None
+            if prefix:
+                continue
+            await attributes.release_holds()
+            raise status.already_exists(served.resource, metadata["name"]) from None
+        except BaseException:
+            await attributes.release_holds()
+            raise
+        attributes.keep_holds()
+        return outcome
+    await attributes.release_holds()
     raise AlreadyExists(
         f'{served.resource.group_resource} "{metadata["name"]}" already exists, the server was not able to generate a '
         "unique name for the object",

@@ -97,7 +97,13 @@ async def _attempt(
     new = edit(served.parse(version))
     _revise(served, new, old, version, attributes)
     await _settle(life, served, new, old, attributes, rules)
-    return await _store(life, served, new, old, version, attributes)
+    try:
+        outcome = await _store(life, served, new, old, version, attributes)
+    except BaseException:
+        await attributes.release_holds()
+        raise
+    attributes.keep_holds()
+    return outcome
 
 
 def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> None:

@@ -1,0 +1,1 @@
+"""Pod Security: three levels of strictness for the Pods of a namespace, chosen by its labels."""

@@ -1,0 +1,92 @@
+"""Whether a write fits into the quotas of its namespace. Pure. Source: k8s.io/apiserver resourcequota CheckRequest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kybern.api import quantity
+from kybern.api.quota import Evaluator, matches_quota
+from kybern.api.quota.amounts import Amounts, add, masked, nonzero, rise, shown
+from kybern.api.resource import Object
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One write that may use more."""
+
+    evaluator: Evaluator
+    new: Object
+    old: Object | None
+    now: float
+
+
+class Refusal(Exception):
+    """Why it does not fit, in upstream's words."""
+
+
+def charge(demand: Demand, quotas: Sequence[Object], used: Mapping[str, Amounts]) -> dict[str, dict[str, str]]:
+    """What each quota, by its name, would be charged; those that it does not touch are left out. Raises Refusal.
+
+    `used` stands for status.used, by the quota's name: it runs ahead of what is stored.
+    """
+    touched = [quota for quota in quotas if _is_touched(demand, quota, used)]
+    if not touched:
+        return {}
+    usage = demand.evaluator.usage(demand.new, demand.now)
+    negative = [name for name, amount in usage.items() if quantity.parse(amount) < 0]
+    if negative:
+        raise Refusal(f"quota usage is negative for resource(s): {','.join(sorted(negative))}")
+    return {
+        quota["metadata"]["name"]: found
+        for quota in touched
+        if (found := _into(quota, _growth(demand, quota, usage), used[quota["metadata"]["name"]]))
+    }
+
+
+def _is_touched(demand: Demand, quota: Object, used: Mapping[str, Amounts]) -> bool:
+    """Raises Refusal where the object says too little, or nothing is known yet of what is used."""
+    hard = hard_of(quota)
+    names = demand.evaluator.names(hard)
+    if not names or not matches_quota(quota, demand.new, demand.evaluator.in_scope):
+        return False
+    name = quota["metadata"]["name"]
+    missing = demand.evaluator.missing(names, demand.new)
+    if missing:
+        raise Refusal(f"failed quota: {name}: {missing}")
+    if any(each not in used[name] for each in names):
+        raise Refusal(f"status unknown for quota: {name}, resources: {','.join(sorted(names))}")
+    return True
+
+
+def _growth(demand: Demand, quota: Object, usage: Amounts) -> Amounts:
+    """An update is charged by how much it adds, where the quota has counted the object before."""
+    old = demand.old
+    if old is None or not matches_quota(quota, old, demand.evaluator.in_scope):
+        return usage
+    return rise(usage, demand.evaluator.usage(old, demand.now))
+
+
+def _into(quota: Object, growth: Amounts, used: Amounts) -> dict[str, str]:
+    """Raises Refusal when it does not fit."""
+    hard = hard_of(quota)
+    asked = masked(growth, hard)
+    if not nonzero(asked):
+        return {}
+    after = add(used, asked)
+    exceeded = [name for name in asked if quantity.compare(after[name], hard[name]) > 0]
+    if exceeded:
+        raise Refusal(
+            f"exceeded quota: {quota['metadata']['name']}, requested: {shown(masked(asked, exceeded))}, "
+            f"used: {shown(masked(used, exceeded))}, limited: {shown(masked(hard, exceeded))}"
+        )
+    return asked
+
+
+def hard_of(quota: Object) -> Amounts:
+    """What is enforced: the limits that the controller has taken note of."""
+    hard: Amounts = (quota.get("status") or {}).get("hard") or {}
+    return hard
+
+
+def used_of(quota: Object) -> Amounts:
+    used: Amounts = (quota.get("status") or {}).get("used") or {}
+    return used

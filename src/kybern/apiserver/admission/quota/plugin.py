@@ -1,0 +1,102 @@
+"""The plugin: finds the quotas of a write's namespace and waits until they are charged.
+
+Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
+"""
+
+from collections.abc import Awaitable, Iterable
+
+from kybern.api import quantity
+from kybern.api.quota import evaluator_of, matches_quota
+from kybern.api.quota.amounts import Amounts, add, masked
+from kybern.api.resource import Object
+from kybern.apiserver.admission.attributes import SYSTEM_USER, Attributes
+from kybern.apiserver.admission.chain import Plugin
+from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.admission.quota.check import Demand, used_of
+from kybern.apiserver.admission.quota.desk import Charged, Desk, Waiter
+from kybern.apiserver.objects.life import Life
+from kybern.apiserver.served import Served
+
+QUOTAS = "resourcequotas"
+RECENT_SECONDS = 10.0
+"""How far behind the caches of a quota's controller may be."""
+_IGNORED = frozenset(("events", "events.events.k8s.io"))
+
+
+class ResourceQuota(Plugin):
+    def __init__(self, lookup: Lookup, life: Life, quotas: Served) -> None:
+        self._lookup = lookup
+        self._life = life
+        self._quotas = quotas
+        self._stored = quotas.cache.objects
+        self._desks: dict[str, Desk] = {}
+        self._charged_at: dict[str, float] = {}
+        """Monotonic seconds of a namespace's newest charge."""
+
+    def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
+        """A sum that was made while objects were being created is not taken for less than what is there."""
+        if attributes.group_resource == QUOTAS and attributes.subresource == "status" and old is not None:
+            charged = self._charged_at.get(attributes.namespace)
+            if attributes.user is SYSTEM_USER or charged is None:
+                return
+            if self._life.clock.monotonic() - charged > RECENT_SECONDS:
+                del self._charged_at[attributes.namespace]
+                return
+            self._raise_used(obj, old)
+
+    def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> Awaitable[None] | None:
+        if not self._stored or obj is None or attributes.operation not in ("CREATE", "UPDATE"):
+            return None
+        namespace, resource = attributes.namespace, attributes.group_resource
+        if not namespace or resource in _IGNORED or not self._quotas.cache.keys_in(namespace):
+            return None
+        evaluator = evaluator_of(resource)
+        if not evaluator.handles(attributes.subresource, obj, old):
+            return None
+        return self._admit(Waiter(attributes, Demand(evaluator, obj, old, self._life.clock.now())))
+
+    async def _admit(self, waiter: Waiter) -> None:
+        namespace = waiter.attributes.namespace
+        desk = self._desks.get(namespace)
+        if desk is None:
+            desk = self._desks[namespace] = Desk(
+                self._life, self._quotas, namespace, lambda: self._lookup.list(QUOTAS, namespace)
+            )
+        try:
+            await desk.admit(waiter)
+        finally:
+            self._close(namespace)
+        if waiter.charged:
+            self._charged_at[namespace] = self._life.clock.monotonic()
+            waiter.attributes.holds.append(Charged(desk, waiter, lambda: self._close(namespace)))
+
+    def _close(self, namespace: str) -> None:
+        desk = self._desks.get(namespace)
+        if desk is not None and desk.idle:
+            del self._desks[namespace]
+
+    def _raise_used(self, quota: Object, old: Object) -> None:
+        status = quota.get("status") or {}
+        used, before = used_of(quota), used_of(old)
+        lowered = [name for name, amount in used.items() if quantity.compare(amount, before.get(name, "0")) < 0]
+        if lowered:
+            there = self._counted(quota, lowered)
+            least = {name: max(amount, there.get(name, "0"), key=quantity.parse) for name, amount in used.items()}
+            quota["status"] = {**status, "used": least}
+
+    def _counted(self, quota: Object, names: Iterable[str]) -> Amounts:
+        """What the caches show, and what is charged and on its way into them."""
+        namespace, now = quota["metadata"]["namespace"], self._life.clock.now()
+        total: Amounts = {}
+        wanted = set(names)
+        for resource in self._lookup.namespaced():
+            evaluator = evaluator_of(resource)
+            if resource in _IGNORED or not evaluator.names(wanted):
+                continue
+            for obj in self._lookup.list(resource, namespace):
+                if matches_quota(quota, obj, evaluator.in_scope):
+                    total = add(total, masked(evaluator.usage(obj, now), wanted))
+        desk = self._desks.get(namespace)
+        for waiter in desk.held if desk is not None else ():
+            total = add(total, masked(waiter.charged.get(quota["metadata"]["name"], {}), wanted))
+        return total
