@@ -8,6 +8,7 @@ from kybern.apiserver.user import ANONYMOUS_USER, User
 from kybern.transport.exchange import Headers, Request
 
 if TYPE_CHECKING:
+    from kybern.apiserver.audit.policy import Verdict
     from kybern.apiserver.flow.level import Ticket
     from kybern.apiserver.served import Served
 
@@ -30,6 +31,10 @@ class Call:
     """Its seats in a priority level, while it has them."""
     flow_headers: Headers = ()
     """Headers of the answer that tell its FlowSchema and priority level."""
+    audit_id: str = ""
+    """Of the request, and told in the answer's header `Audit-Id`."""
+    audit_verdict: "Verdict | None" = None
+    """What the audit tells of this request; None: nothing."""
     audit_annotations: dict[str, str] = field(default_factory=dict)
 
     @property

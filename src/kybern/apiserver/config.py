@@ -37,7 +37,7 @@ class ApiServerConfig:
     disable_admission_plugins: tuple[str, ...] = ()
     admission_control_config_file: Path | None = None
     audit_policy_file: Path | None = None
-    """None: every request is told of at level Metadata."""
+    """None: nothing is told."""
     audit_log_path: Path | None = None
     """`-`: standard output."""
     audit_log_maxsize: int = 100

@@ -14,7 +14,7 @@ from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.admission.configuration import read_configuration
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.plugins import Parts, plugins
-from kybern.apiserver.audit.audit import EVERYTHING, Audit
+from kybern.apiserver.audit.audit import NOTHING, Audit
 from kybern.apiserver.audit.log_file import DAY_SECONDS, MEGABYTE, LogFile
 from kybern.apiserver.audit.policy import Policy, PolicyError, parse_policy
 from kybern.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
@@ -119,7 +119,7 @@ class ApiServer:
             resources, [decisions.RESOURCE], Health(self._checks()), self.metrics, address, self._documents()
         )
         gate = Gate(self.authenticator, self.authorizer, self.flow, self.audit)
-        self._stages = Stages(clock, gate, self._answer, self.metrics)
+        self._stages = Stages(clock, gate, self._answer, self.metrics, ids)
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
         self.stopping = False
@@ -211,7 +211,9 @@ class ApiServer:
     def _audit_policy(self) -> Policy:
         path = self.config.audit_policy_file
         if path is None:
-            return EVERYTHING
+            if self.config.audit_log_path is not None:
+                log.warning("no audit policy file provided, no events will be recorded")
+            return NOTHING
         try:
             return parse_policy(path.read_bytes())
         except (OSError, PolicyError) as error:

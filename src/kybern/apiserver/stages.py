@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 
-from kybern.apiserver.audit import Audit
+from kybern.apiserver.audit.audit import Audit
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authorization.authorizer import Authorizer
@@ -20,10 +20,13 @@ from kybern.apiserver.metrics import Metrics
 from kybern.apiserver.request_info import request_info
 from kybern.apiserver.status import failure
 from kybern.base.clock import Clock
-from kybern.base.errors import InternalError, StatusError
+from kybern.base.errors import Forbidden, InternalError, StatusError
+from kybern.base.ids import Ids
 from kybern.transport.exchange import Answer, Request, Response, Stream, Upgrade
 
 log = logging.getLogger(__name__)
+
+_UNCACHED = ("Cache-Control", "no-cache, private")
 
 Stage = Callable[[Call], Awaitable[None] | None]
 Endpoint = Callable[[Call], Answer | Awaitable[Answer]]
@@ -56,17 +59,30 @@ class Gate:
         return self.flow.enter(call)
 
     def authorize(self, call: Call) -> None:
-        self.authorizer.check(call.user, call.info)
+        if call.audit_verdict is None:
+            self.authorizer.check(call.user, call.info)
+            return
+        told = call.audit_annotations
+        try:
+            self.authorizer.check(call.user, call.info)
+        except Forbidden:
+            told["authorization.k8s.io/decision"] = "forbid"
+            told["authorization.k8s.io/reason"] = self.authorizer.reason(call.user, call.info)
+            raise
+        told["authorization.k8s.io/decision"] = "allow"
+        told["authorization.k8s.io/reason"] = ""
 
 
 class Stages:
     """The handler that the transport calls."""
 
-    def __init__(self, clock: Clock, gate: Gate, endpoint: Endpoint, metrics: Metrics) -> None:
+    def __init__(self, clock: Clock, gate: Gate, endpoint: Endpoint, metrics: Metrics, ids: Ids) -> None:
         self._clock = clock
         self._gate = gate
         self._endpoint = endpoint
         self._metrics = metrics
+        self._audit_prefix = ids.uid()[:24]
+        self._requests = 0
         self.stages: Sequence[Stage] = (
             gate.authenticate,
             gate.impersonate,
@@ -75,9 +91,15 @@ class Stages:
             gate.authorize,
         )
 
+    def _next_audit_id(self) -> str:
+        """Unique, and cheap: what is random about it is the process', the rest counts."""
+        self._requests += 1
+        return f"{self._audit_prefix}{self._requests:012x}"
+
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer at once where nothing has to be waited for."""
         call = Call(request, request_info(request), self._clock.monotonic())
+        call.audit_id = request.headers.get("audit-id") or self._next_audit_id()
         try:
             for index, stage in enumerate(self.stages):
                 waiting = stage(call)
@@ -113,13 +135,12 @@ class Stages:
         if call.ticket is not None:
             self._gate.flow.leave(call)
         if not isinstance(answer, Upgrade):
-            if call.flow_headers:
-                answer.headers = (*answer.headers, *call.flow_headers) if answer.headers else call.flow_headers
+            answer.headers = (("Audit-Id", call.audit_id), _UNCACHED, *call.flow_headers, *answer.headers)
             if call.warnings:
                 answer.headers = [*answer.headers, *(("Warning", f"299 - {_quoted(text)}") for text in call.warnings)]
         status = answer.status if isinstance(answer, Response | Stream) else 101
         self._metrics.observe(call, status, self._clock.monotonic() - call.started)
-        self._gate.audit.answered(call, status)
+        self._gate.audit.answered(call, answer)
         return answer
 
 

@@ -64,6 +64,8 @@ class Stream:
     status: int = 200
     content_type: str = "application/json"
     headers: Headers = ()
+    ended: Callable[[], None] | None = None
+    """Called once when all is sent, or the client is gone."""
 
 
 @runtime_checkable

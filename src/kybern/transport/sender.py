@@ -93,6 +93,8 @@ class Sender:
             if close is not None:
                 with suppress(asyncio.CancelledError):
                     await close()
+            if stream.ended is not None:
+                stream.ended()
 
     async def _send_pieces(self, pieces: AsyncIterator[bytes], chunked: bool) -> None:
         transport, flow = self._transport, self._flow
