@@ -30,6 +30,7 @@ from kybern.controllers import (
     replicaset,
     root_ca,
     service_account,
+    statefulset,
     taint_eviction,
     ttl_after_finished,
 )
@@ -93,6 +94,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
         Path(config.root_ca_file).read_text()
     ),
     "serviceaccount-controller": lambda config: controller_of_module(service_account),
+    "statefulset-controller": lambda config: controller_of_module(statefulset),
     "taint-eviction-controller": lambda config: taint_eviction.controller(),
     "ttl-after-finished-controller": lambda config: controller_of_module(ttl_after_finished),
 }
