@@ -24,6 +24,8 @@ class LogFile:
         self._max_files = max_files
         self._max_age_seconds = max_age_seconds
         self._stdout = str(path) == STDOUT
+        self._last = 0.0
+        """When the newest file was set aside, by its name."""
         self._file = 1 if self._stdout else self._open()
         self._size = 0 if self._stdout else os.fstat(self._file).st_size
 
@@ -44,10 +46,9 @@ class LogFile:
     def _set_aside(self) -> None:
         os.close(self._file)
         now = time.time()
-        moment = now
-        while (aside := self._aside(moment)).exists():
-            moment += 0.001
-        self._path.rename(aside)
+        # Names stay in order and differ, however quickly files fill.
+        self._last = max(now, self._last + 0.001)
+        self._path.rename(self._aside(self._last))
         self._file, self._size = self._open(), 0
         self._remove_old(now)
 
