@@ -7,6 +7,7 @@ import ctypes
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from threading import Lock
 
 from kybern.proxy.decide import Element, Elements
@@ -19,6 +20,7 @@ FIRST_SIZE = 32
 `th dport` to a table which the kernel holds already."""
 LOAD_BATCH = 4000
 """Elements of one command: a longer line costs the parser more than it saves."""
+ROUTE_LOOPBACK = Path("/proc/sys/net/ipv4/conf/all/route_localnet")
 REMEMBERED = re.compile(r"([\d.]+) \. (0x[0-9a-f]{8}) [^:,]*: ([\d.]+ \. [\w-]+)")
 
 
@@ -69,7 +71,7 @@ class ServiceTable:
         while not named - _affinity_chains(named) <= size_chains(self._size):
             self._size *= 2
         chains = size_chains(self._size) | named
-        lines = [f"add table ip {TABLE}", f"delete table ip {TABLE}", base_table(self._pod_network)]
+        lines = [f"add table ip {TABLE}", f"delete table ip {TABLE}", base_table(self._pod_network, routes_loopback())]
         lines += [line for chain in sorted(chains) for line in verdict_chain(chain)]
         self._nft.run("\n".join(lines + _additions(elements)) + "\n")
         self._chains = chains
@@ -102,6 +104,11 @@ class ServiceTable:
     def remove(self) -> None:
         """Take the table away."""
         self._nft.run(f"add table ip {TABLE}\ndelete table ip {TABLE}\n")
+
+
+def routes_loopback() -> bool:
+    """Whether this network namespace lets packets from and to 127.0.0.1 pass its links."""
+    return ROUTE_LOOPBACK.read_text().strip() == "1"
 
 
 def _chains(elements: Mapping[Element, str]) -> set[str]:

@@ -1,7 +1,8 @@
 """The text of the proxy's table: maps and the few chains that read them. No I/O.
 
 A first packet passes `prerouting` (or `output`): `frontends` says by (address, protocol, port) whether it is for the
-cluster's or for an external address, `nodeports` the same by (protocol, port) for addresses of the node but loopback.
+cluster's or for an external address, `nodeports` the same by (protocol, port) for addresses of the node: those of
+loopback too, for the node's own programs, where the kernel routes them (`route_localnet`).
 The chain they name puts the number of a group of endpoints into the packet's mark; `counts` leads from the mark to the
 chain of the group's size, which draws an endpoint. The connection mark's bit MASQUERADE says that the source must be
 the node's. Later packets of the connection never come here: they follow conntrack.
@@ -17,16 +18,21 @@ MASQUERADE = 0x4000
 PROTOCOL_SET = "{ tcp, udp, sctp }"
 SERVICE_KEY = "ip daddr . meta l4proto . th dport"
 PORT_KEY = "meta l4proto . th dport"
-NODE_ADDRESS = "fib daddr type local ip daddr != 127.0.0.0/8"
+LOOPBACK = "127.0.0.0/8"
+NODE_ADDRESS = f"fib daddr type local ip daddr != {LOOPBACK}"
 AFFINITY_LIMIT = 65536
 """Clients remembered; the kernel refuses to remember more, which costs those their affinity."""
 
 
-def base_table(pod_network: str) -> str:
-    """The empty table. `pod_network` is the range of all Pods: others' traffic to a Service address is masqueraded."""
+def base_table(pod_network: str, routes_loopback: bool = False) -> str:
+    """The empty table. `pod_network` is the range of all Pods: others' traffic to a Service address is masqueraded.
+
+    `routes_loopback`: whether the kernel lets a packet from 127.0.0.1 leave, so that node ports can be served there.
+    """
     address_key = "ipv4_addr . inet_proto . inet_service"
     outside = f"ip saddr != {pod_network} fib saddr type != local"
     mark_masquerade = f"ct mark set ct mark or 0x{MASQUERADE:x}"
+    loopback = "jump loopback_ports;" if routes_loopback else ""
     return f"""table ip {TABLE} {{
   map frontends {{ type {address_key} : verdict; }}
   map nodeports {{ type inet_proto . inet_service : verdict; }}
@@ -74,7 +80,11 @@ def base_table(pod_network: str) -> str:
     {NODE_ADDRESS} meta l4proto {PROTOCOL_SET} dnat ip to {PORT_KEY} map @hostports
   }}
   chain prerouting {{ type nat hook prerouting priority dstnat; jump translate; }}
-  chain output {{ type nat hook output priority -100; jump translate; }}
+  chain loopback_ports {{
+    ip daddr {LOOPBACK} {PORT_KEY} vmap @nodeports
+    ip daddr {LOOPBACK} meta l4proto {PROTOCOL_SET} dnat ip to {PORT_KEY} map @hostports
+  }}
+  chain output {{ type nat hook output priority -100; jump translate; {loopback} }}
 
   chain memorize {{ ct state new ct status dnat meta mark vmap @remember; }}
   chain forwarded {{ type filter hook postrouting priority 90; jump memorize; }}
@@ -86,6 +96,7 @@ def base_table(pod_network: str) -> str:
   chain postrouting {{
     type nat hook postrouting priority srcnat
     ct status dnat ip saddr . ip daddr @hairpin masquerade
+    ct status dnat ip saddr {LOOPBACK} masquerade
     ct status dnat ct mark and 0x{MASQUERADE:x} == 0x{MASQUERADE:x} masquerade
   }}
   chain unmarked {{

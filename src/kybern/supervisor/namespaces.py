@@ -101,19 +101,21 @@ def delete_mount(path: Path) -> None:
 
 
 def mounts_below(directory: Path) -> list[Path]:
-    """Mount points at or below `directory` in this mount namespace, the newest first."""
-    prefix = f"{directory}/"
+    """Mount points below `directory` in this mount namespace, the newest first."""
+    return [point for point in reversed(_mounts()) if directory in point.parents]
+
+
+def _mounts() -> list[Path]:
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    decoded = [point.encode().decode("unicode_escape") for point in points]
-    return [Path(point) for point in reversed(decoded) if point == str(directory) or point.startswith(prefix)]
+    return [Path(point.encode().decode("unicode_escape")) for point in points]
 
 
 def unmount_below(directory: Path) -> list[Path]:
-    """Unmount everything at or below `directory`; what would not go."""
+    """Unmount everything below `directory`, which may itself be a disk that someone mounted; what would not go."""
     for point in mounts_below(directory):
         run("umount", "-l", str(point), check=False)
     return mounts_below(directory)
 
 
 def _is_mounted(path: Path) -> bool:
-    return path in mounts_below(path)
+    return path in _mounts()

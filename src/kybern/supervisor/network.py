@@ -29,6 +29,8 @@ LAST_METRIC = 4096
 TABLE = "kybern-fabric"
 SWITCHES = ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables")
 """Kernel switches that must be on wherever a node lives: forwarding, and NAT for what stays on one bridge."""
+LOOPBACK_SWITCH = "net/ipv4/conf/all/route_localnet"
+"""Lets the machine's own programs reach node ports at 127.0.0.1; the table below keeps everybody else away from there."""
 CNI_NETWORK = "kybern"
 
 MASQUERADE = f"""table ip {TABLE}
@@ -39,9 +41,15 @@ table ip {TABLE} {{
     type nat hook postrouting priority srcnat;
     ip saddr @inside ip daddr != @inside masquerade
   }}
+  chain loopback {{
+    type filter hook prerouting priority raw;
+    iif != lo ip saddr 127.0.0.0/8 drop
+    iif != lo ip daddr 127.0.0.0/8 drop
+  }}
 }}
 """
-"""What leaves the cluster takes the machine's address; what stays inside keeps its own."""
+"""What leaves the cluster takes the machine's address; what stays inside keeps its own. Nothing from outside may speak
+to the machine's loopback addresses, though they are routed (CVE-2020-8558)."""
 
 
 def conflicting_routes(routes: Iterable[Mapping[str, str]], layout: ClusterLayout) -> list[str]:
@@ -66,14 +74,15 @@ def apply_fabric(layout: ClusterLayout) -> dict[str, str]:
     """Build the machine's side. Returns the former values of the kernel switches that had to be changed."""
     _bridge(FABRIC_BRIDGE, f"{HOST_ADDRESS}/24")
     changed = switch_on(SWITCHES)
+    run("nft", "-f", "-", text=MASQUERADE)
     if layout.has_namespaces:
         ends = [SERVICE_NETWORK, POD_NETWORK]
     else:
         _bridge(SERVICE_BRIDGE, "")
         _ip([f"route replace {SERVICE_NETWORK} dev {SERVICE_BRIDGE} src {HOST_ADDRESS}"])
         ends = [POD_NETWORK]
+        changed |= switch_on([LOOPBACK_SWITCH])
     _ip([f"route replace unreachable {network} metric {LAST_METRIC}" for network in ends])
-    run("nft", "-f", "-", text=MASQUERADE)
     return changed
 
 
