@@ -3,6 +3,8 @@
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 """
 
+from dataclasses import replace
+
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import codec
 from kybern.api.selectors import SelectorError, labels_from_struct
@@ -22,6 +24,13 @@ EVICTION = Resource("policy", "v1", "Eviction", "evictions", True)
 DISRUPTED_LIMIT = 2000
 """Pods whose eviction a budget may remember at once."""
 RETRY_SECONDS = 10
+TARGET = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+"""The condition of a Pod that is evicted."""
 REFUSAL = "Cannot evict pod as it would violate the pod's disruption budget."
 
 
@@ -29,9 +38,9 @@ async def evict_pod(at: Surroundings, call: Call, served: Served) -> Response:
     """201 and a Status; 429 where the budget does not allow it."""
     decode.check_write_options(call)
     eviction = decode.body_object(call, served, codec("policy/v1", "Eviction"), EVICTION)
-    name = eviction["metadata"].get("name") or call.info.name
-    if name != call.info.name:
-        raise BadRequest(f"name in URL does not match name in Eviction object: {call.info.name} != {name}")
+    name = call.info.name
+    if eviction["metadata"].get("name", "") != name:
+        raise BadRequest("name in URL does not match name in Eviction object")
     pods = at.served[PODS]
     version = pods.find(call.info.namespace, name)
     if version is None:
@@ -45,6 +54,8 @@ async def evict_pod(at: Surroundings, call: Call, served: Served) -> Response:
         await _spend_budget(at, attributes, pod)
     removal = attributes_of(call, pods, "DELETE")
     removal.dry_run = attributes.dry_run = attributes.dry_run or bool(options.raw.get("dryRun"))
+    if not removal.dry_run:
+        options = await _say_why(at, pods, options, removal)
     await delete(at.life, pods, options, removal)
     return answer.document(call, SUCCESS, status.CREATED)
 
@@ -54,6 +65,25 @@ def _options(eviction: Object, pod: Object) -> DeleteOptions:
     wanted = raw.get("preconditions") or {}
     preconditions = Preconditions(wanted.get("uid") or pod["metadata"]["uid"], wanted.get("resourceVersion") or "")
     return DeleteOptions(raw.get("gracePeriodSeconds"), raw.get("propagationPolicy") or "", preconditions, raw)
+
+
+async def _say_why(at: Surroundings, pods: Served, options: DeleteOptions, removal: Attributes) -> DeleteOptions:
+    """Write the condition DisruptionTarget into the Pod; the options with what that makes of their preconditions."""
+    now = at.life.timestamp()
+    spending = Attributes("UPDATE", pods.resource, removal.namespace, removal.name, subresource="status")
+
+    def edit(pod: Object) -> Object:
+        conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+        old = next((each for each in conditions if each["type"] == TARGET["type"]), None)
+        if old is None:
+            conditions.append({**TARGET, "lastProbeTime": None, "lastTransitionTime": now})
+        else:
+            moved = old["status"] != TARGET["status"]
+            old.update(TARGET, **({"lastTransitionTime": now} if moved else {}))
+        return pod
+
+    await update(at.life, pods, edit, spending, preconditions=options.preconditions)
+    return replace(options, preconditions=Preconditions(options.preconditions.uid, ""))
 
 
 def _may_go(pod: Object) -> bool:
@@ -87,9 +117,7 @@ async def _spend_budget(at: Surroundings, attributes: Attributes, pod: Object) -
 
     def edit(current: Object) -> Object:
         _check(current)
-        current["status"]["disruptionsAllowed"] -= 1
-        current["status"].setdefault("disruptedPods", {})[pod["metadata"]["name"]] = now
-        return current
+        return _spent(current, pod["metadata"]["name"], now)
 
     await update(at.life, budgets, edit, spending)
 
@@ -119,24 +147,54 @@ def _unhealthy_may_go(budget: Object) -> bool:
 
 
 def _check(budget: Object) -> None:
+    """Raises TooManyRequests, Forbidden."""
     name, state = budget["metadata"]["name"], budget.setdefault("status", {})
     if state.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
-        raise _too_many(f"The disruption budget {name} is still being processed by the server.")
+        raise _too_many(f"The disruption budget {name} is still being processed by the server.", RETRY_SECONDS)
     allowed = state.get("disruptionsAllowed", 0)
     if allowed < 0:
-        raise Forbidden(f'poddisruptionbudgets.policy "{name}" is forbidden: pdb disruptions allowed is negative')
+        raise _forbidden(name, "pdb disruptions allowed is negative")
     if len(state.get("disruptedPods") or {}) > DISRUPTED_LIMIT:
-        raise Forbidden(
-            f'poddisruptionbudgets.policy "{name}" is forbidden: DisruptedPods map too big - too many evictions not '
-            "confirmed by PDB controller"
-        )
+        raise _forbidden(name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller")
     if allowed == 0:
-        raise _too_many(
-            f"The disruption budget {name} needs {state.get('desiredHealthy', 0)} healthy pods and has "
-            f"{state.get('currentHealthy', 0)} currently"
-        )
+        raise _too_many(_why_none(name, state), 0)
 
 
-def _too_many(message: str) -> TooManyRequests:
-    cause = {"reason": "DisruptionBudget", "message": message}
-    return TooManyRequests(REFUSAL, details={"causes": [cause], "retryAfterSeconds": RETRY_SECONDS})
+def _why_none(name: str, state: Object) -> str:
+    """Why a budget allows nothing now."""
+    desired, current = state.get("desiredHealthy", 0), state.get("currentHealthy", 0)
+    found = (each for each in state.get("conditions") or () if each["type"] == "DisruptionAllowed")
+    condition = next(found, None)
+    said = condition.get("message", "") if condition is not None and condition["status"] == "False" else ""
+    if condition is not None and said and condition["reason"] == "SyncFailed":
+        return f"The disruption budget {name} does not allow evicting pods currently because it failed sync: {said}"
+    if current <= desired:
+        return f"The disruption budget {name} needs {desired} healthy pods and has {current} currently"
+    if condition is not None and said:
+        return f"The disruption budget {name} does not allow evicting pods currently ({condition['reason']}): {said}"
+    return f"The disruption budget {name} does not allow evicting pods currently"
+
+
+def _forbidden(name: str, why: str) -> Forbidden:
+    return Forbidden(
+        f'poddisruptionbudget.policy "{name}" is forbidden: {why}',
+        details={"name": name, "group": "policy", "kind": "poddisruptionbudget"},
+    )
+
+
+def _too_many(message: str, retry_seconds: int) -> TooManyRequests:
+    details: Object = {"causes": [{"reason": "DisruptionBudget", "message": message}]}
+    if retry_seconds:
+        details["retryAfterSeconds"] = retry_seconds
+    return TooManyRequests(REFUSAL, details=details)
+
+
+def _spent(budget: Object, pod: str, now: str) -> Object:
+    """One disruption fewer."""
+    state = budget["status"]
+    state["disruptionsAllowed"] -= 1
+    state.setdefault("disruptedPods", {})[pod] = now
+    for each in state.get("conditions") or ():
+        if each["type"] == "DisruptionAllowed" and state["disruptionsAllowed"] == 0 and each["status"] != "False":
+            each.update(status="False", reason="InsufficientPods", message="", lastTransitionTime=now)
+    return budget
