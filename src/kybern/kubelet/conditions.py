@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 
 from kybern.api.types.core_v1 import ContainerStatus, Pod, PodCondition
-from kybern.kubelet.pod_spec import find_status, is_sidecar
+from kybern.kubelet.pod_spec import find_status, is_sidecar, may_restart_all
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWNED = (
+    "AllContainersRestarting",
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+)
+RESET_MESSAGE = "container exited with restart policy rule"
+_OVER = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}
 
 
 def make_conditions(
-    pod: Pod, statuses: Sequence[ContainerStatus], phase: str, *, ready_to_start: bool
+    pod: Pod, statuses: Sequence[ContainerStatus], phase: str, *, ready_to_start: bool, resets: bool = False
 ) -> list[PodCondition]:
-    """All that the kubelet owns. `statuses` are those of init and regular containers together."""
+    """All that the kubelet owns. `statuses` are those of init and regular containers together; `resets`: all of them
+    are being started anew."""
     known = list(statuses)
     ready = _containers_ready(pod, known, phase)
     found = [
@@ -21,11 +31,20 @@ def make_conditions(
         ("ContainersReady", *ready),
         ("PodScheduled", "True", "", ""),
     ]
+    if may_restart_all(pod):
+        found.append(("AllContainersRestarting", *_resetting(phase, resets)))
     generation = pod.metadata.generation
     return [
         PodCondition(type=type, status=status, reason=reason, message=message, observed_generation=generation)
         for type, status, reason, message in found
     ]
+
+
+def _resetting(phase: str, resets: bool) -> tuple[str, str, str]:
+    """KEP-5532."""
+    if phase in _OVER:
+        return "False", _OVER[phase], ""
+    return ("True", "RestartAllContainersStarted", RESET_MESSAGE) if resets else ("False", "", "")
 
 
 def _names(names: list[str]) -> str:

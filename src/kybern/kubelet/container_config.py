@@ -110,6 +110,15 @@ def linux_resources(config: KubeletConfig, pod: Pod, container: Container, memor
     return made
 
 
+def resized_resources(config: KubeletConfig, pod: Pod, container: Container) -> dict[str, Any]:
+    """The same for a container that runs: a limit that is gone has to be said."""
+    made = linux_resources(config, pod, container, memory_capacity())
+    del made["oom_score_adj"]  # It is that of the processes, which stay.
+    if config.cpu_cfs_quota and "cpu_quota" not in made:
+        made |= {"cpu_period": PERIOD_MICROSECONDS, "cpu_quota": -1}
+    return made
+
+
 def memory_capacity() -> int:
     """The node's memory, in bytes."""
     for line in Path("/proc/meminfo").read_text().splitlines():

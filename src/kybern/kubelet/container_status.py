@@ -1,7 +1,7 @@
 """One container's `ContainerStatus` from what the runtime, the probes and the last status say. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kybern.api.types.core_v1 import (
     Container,
@@ -16,8 +16,9 @@ from kybern.api.types.core_v1 import (
     VolumeMountStatus,
 )
 from kybern.base.clock import format_time
+from kybern.kubelet.allocation import Resources
 from kybern.kubelet.observed import NANOSECONDS, PodRuntime, restarts_of
-from kybern.kubelet.pod_spec import Kind, find_status, should_restart
+from kybern.kubelet.pod_spec import Kind, find_status, may_restart_all, should_restart
 from kybern.kubelet.ports import ProbeKind, ProbeResults
 from kybern.kubelet.runtime import views
 
@@ -49,6 +50,8 @@ class StatusInputs:
     ended: bool
     """The Pod is over: what has no end gets one."""
     initialised: bool
+    actuated: Resources = field(default_factory=dict)
+    """What the running containers have been given; the spec's where nothing is known."""
 
 
 def make_container_status(inputs: StatusInputs, kind: Kind, container: Container) -> ContainerStatus:
@@ -57,7 +60,7 @@ def make_container_status(inputs: StatusInputs, kind: Kind, container: Container
     if not history:
         status = _without_runtime(inputs, container, old)
     else:
-        status = _from_runtime(container, history, old)
+        status = _from_runtime(inputs, container, history, old)
     waiting = inputs.waits.get(container.name)
     if waiting is not None and not inputs.ended and _may_wait(inputs.pod, kind, container, status):
         if status.state is not None and status.state.terminated:
@@ -87,8 +90,10 @@ def _may_wait(pod: Pod, kind: Kind, container: Container, status: ContainerStatu
 
 
 def _without_runtime(inputs: StatusInputs, container: Container, old: ContainerStatus | None) -> ContainerStatus:
-    """The runtime has none: not started yet, or it was lost."""
-    if old is not None and old.state is not None and old.state.terminated:
+    """The runtime has none: not started yet, it was lost, or all containers begin anew."""
+    ended = old.state.terminated if old is not None and old.state is not None else None
+    begins_anew = not inputs.ended and may_restart_all(inputs.pod)
+    if old is not None and ended is not None and not begins_anew:
         return _copy(container, old)
     reason = "ContainerCreating" if inputs.initialised or not inputs.pod.spec.init_containers else "PodInitializing"
     status = ContainerStatus(name=container.name, image=container.image)
@@ -96,7 +101,10 @@ def _without_runtime(inputs: StatusInputs, container: Container, old: ContainerS
     if old is None:
         return status
     status.restart_count, status.last_state = old.restart_count, old.last_state
-    if old.state is not None and old.state.running:
+    if ended is not None:
+        status.restart_count += 1
+        status.last_state = old.state
+    elif old.state is not None and old.state.running:
         status.restart_count += 1
         lost = "The container could not be located when the pod was deleted.  The container used to be Running"
         status.last_state = ContainerState(
@@ -118,7 +126,7 @@ def _copy(container: Container, old: ContainerStatus) -> ContainerStatus:
 
 
 def _from_runtime(
-    container: Container, history: list[views.ContainerStatus], old: ContainerStatus | None
+    inputs: StatusInputs, container: Container, history: list[views.ContainerStatus], old: ContainerStatus | None
 ) -> ContainerStatus:
     newest = history[0]
     status = ContainerStatus(
@@ -137,7 +145,7 @@ def _from_runtime(
     elif old is not None and old.state is not None and old.state.terminated:
         status.last_state = old.state
     if newest.state is views.ContainerState.RUNNING:
-        _add_running(container, newest, status)
+        _add_running(inputs, container, newest, status)
     return status
 
 
@@ -165,10 +173,12 @@ def _time(nanoseconds: int) -> str:
     return format_time(nanoseconds / NANOSECONDS) if nanoseconds > 0 else ""
 
 
-def _add_running(container: Container, running: views.ContainerStatus, status: ContainerStatus) -> None:
+def _add_running(
+    inputs: StatusInputs, container: Container, running: views.ContainerStatus, status: ContainerStatus
+) -> None:
     """What only a running container has: resources, mounts, user."""
     if container.resources is not None:
-        status.resources = container.resources
+        status.resources = inputs.actuated.get(container.name, container.resources)
         status.allocated_resources = container.resources.requests
     status.volume_mounts = [
         VolumeMountStatus(

@@ -9,8 +9,25 @@ from dataclasses import dataclass
 from kybern.api.types.core_v1 import Container, Pod
 from kybern.kubelet.backoff import Backoff, format_duration
 from kybern.kubelet.labels import container_hash, format_pod
-from kybern.kubelet.observed import PodRuntime, finished_at, hash_of, restarts_of, sandbox_needed
-from kybern.kubelet.pod_spec import NEVER, Kind, containers_of, is_sidecar, restart_policy, should_restart
+from kybern.kubelet.observed import (
+    PodRuntime,
+    finished_at,
+    hash_of,
+    known_restarts,
+    name_of,
+    restart_all_cause,
+    restarts_of,
+    sandbox_needed,
+)
+from kybern.kubelet.pod_spec import (
+    NEVER,
+    Kind,
+    containers_of,
+    find_container,
+    is_sidecar,
+    restart_policy,
+    should_restart,
+)
 from kybern.kubelet.ports import ProbeKind, ProbeResults
 from kybern.kubelet.runtime.views import ContainerState, ContainerStatus
 
@@ -51,9 +68,13 @@ class Actions:
     stop_pod: bool = False
     create_sandbox: int | None = None
     """The attempt of the sandbox to create; then decide again."""
+    reset: bool = False
+    """End and remove all containers, so that the Pod begins anew in its sandbox."""
     stops: tuple[StopContainer, ...] = ()
     starts: tuple[StartContainer, ...] = ()
     holds: tuple[HoldContainer, ...] = ()
+    resize: bool = False
+    """Give running containers what was allocated to them."""
 
     @property
     def requeue_seconds(self) -> float | None:
@@ -71,7 +92,25 @@ def decide(pod: Pod, observed: PodRuntime, probes: ProbeResults, backoff: Backof
     needed, attempt = sandbox_needed(pod, observed)
     if needed:
         return _decide_sandbox(pod, observed, attempt)
+    cause = restart_all_cause(pod, observed)
+    if cause is not None:
+        return _decide_reset(pod, cause, backoff, now)
     return _Decision(pod, observed, probes, backoff, now).actions()
+
+
+def _decide_reset(pod: Pod, cause: ContainerStatus, backoff: Backoff, now: float) -> Actions:
+    """All begins anew, unless it has only just done so."""
+    found = find_container(pod, name_of(cause))
+    assert found is not None, "the cause is one of the Pod's containers"
+    container, ended = found[1], finished_at(cause)
+    remaining = backoff.remaining_since(crash_key(pod, container), ended, now)
+    return Actions(holds=(_hold(pod, container, backoff, remaining),)) if remaining > 0 else Actions(reset=True)
+
+
+def _hold(pod: Pod, container: Container, backoff: Backoff, remaining: float) -> HoldContainer:
+    wait = format_duration(backoff.seconds(crash_key(pod, container)))
+    message = f"back-off {wait} restarting failed container={container.name} pod={format_pod(pod)}"
+    return HoldContainer(container.name, message, remaining)
 
 
 def _decide_sandbox(pod: Pod, observed: PodRuntime, attempt: int) -> Actions:
@@ -204,14 +243,7 @@ class _Decision:
             key = crash_key(self.pod, container)
             remaining = self.backoff.remaining_since(key, failed_at, self.now)
             if remaining > 0:
-                self.holds.append(
-                    HoldContainer(
-                        container.name,
-                        f"back-off {format_duration(self.backoff.seconds(key))} restarting failed "
-                        f"container={container.name} pod={format_pod(self.pod)}",
-                        remaining,
-                    )
-                )
+                self.holds.append(_hold(self.pod, container, self.backoff, remaining))
                 return
-        count = restarts_of(before) + 1 if before else 0
+        count = restarts_of(before) + 1 if before else known_restarts(self.pod, container.name)
         self.starts.append(StartContainer(kind, container, count, failed_at))

@@ -32,7 +32,7 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
     if pod.spec.os is not None and pod.spec.os.name != THIS_OS:
         return Refusal("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
     if not is_critical(pod):
-        refusal = _resources(pod, others, node)
+        refusal = decide_resources(pod, others, node)
         if refusal is not None:
             return refusal
     if pod.spec.node_name and pod.spec.node_name != node.metadata.name:
@@ -50,7 +50,8 @@ def _predicate(name: str, text: str) -> Refusal:
     return Refusal(name, f"Predicate {name} failed: {text}")
 
 
-def _resources(pod: Pod, others: list[Pod], node: Node) -> Refusal | None:
+def decide_resources(pod: Pod, others: list[Pod], node: Node) -> Refusal | None:
+    """Whether what the Pod requests is left beside what others have."""
     allocatable = node.status.allocatable
     slots = allocatable.get("pods")
     if slots and len(others) + 1 > value(slots):

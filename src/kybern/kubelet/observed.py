@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kybern.api.types.core_v1 import Pod
 from kybern.kubelet.labels import CONTAINER_HASH, CONTAINER_NAME, restart_count_of
+from kybern.kubelet.pod_spec import RESTART_ALL, find_status, restart_action
 from kybern.kubelet.runtime.views import ContainerState, ContainerStatus, Sandbox
 
 NANOSECONDS = 1_000_000_000
@@ -62,6 +63,18 @@ def restarts_of(container: ContainerStatus) -> int:
     return restart_count_of(container.annotations, container.attempt)
 
 
+def known_restarts(pod: Pod, name: str) -> int:
+    """The restarts of a container that the runtime knows nothing of: it has lost it, or it was reset."""
+    before = pod.status
+    status = find_status([*before.container_statuses, *before.init_container_statuses], name)
+    if status is None:
+        return 0
+    if status.container_id:
+        return status.restart_count + 1
+    last = status.last_state.terminated if status.last_state else None
+    return status.restart_count if last else 0  # The end that is told of was counted when it was told.
+
+
 def hash_of(container: ContainerStatus) -> str:
     return container.annotations.get(CONTAINER_HASH, "")
 
@@ -82,3 +95,14 @@ def sandbox_needed(pod: Pod, observed: PodRuntime) -> tuple[bool, int]:
         len(ready) > 1 or not newest.ready or newest.host_network != host_network or not (host_network or newest.ips)
     )
     return broken, newest.attempt + 1
+
+
+def restart_all_cause(pod: Pod, observed: PodRuntime) -> ContainerStatus | None:
+    """The container whose end has all containers of the Pod started anew."""
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
+        ended = observed.active(container.name)
+        if ended is None or ended.state is not ContainerState.EXITED:
+            continue
+        if restart_action(container, ended.exit_code) == RESTART_ALL:
+            return ended
+    return None

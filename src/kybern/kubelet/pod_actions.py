@@ -4,16 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from kybern.api.types.core_v1 import Pod
+from kybern.kubelet.allocation import Allocation, resize_message
 from kybern.kubelet.backoff import Backoff
 from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.decide import Actions, StartContainer, StopContainer, crash_key
 from kybern.kubelet.events import PodEvents
-from kybern.kubelet.killing import Killer
-from kybern.kubelet.observed import PodRuntime
+from kybern.kubelet.images import RETRY_SECONDS
+from kybern.kubelet.killing import MINIMUM_GRACE_SECONDS, Killer
+from kybern.kubelet.observed import PodRuntime, finished_at, name_of, restart_all_cause
 from kybern.kubelet.pod_cleanup import prune_containers
-from kybern.kubelet.pod_spec import grace_seconds, restart_policy
+from kybern.kubelet.pod_spec import RESTART_ALL, find_container, grace_seconds, restart_policy
 from kybern.kubelet.ports import MountedVolume
 from kybern.kubelet.probes.prober import Prober
+from kybern.kubelet.resizing import ResizeFailed, actuate
+from kybern.kubelet.runtime.views import ContainerState
 from kybern.kubelet.starting import CONFIG_ERROR, Parts, StartFailed, create_sandbox, start_container
 from kybern.kubelet.status_manager import StatusManager
 from kybern.trace import Verdict as Traced
@@ -21,6 +25,8 @@ from kybern.trace import record
 
 SANDBOX_KEY = ""
 """The retry of the sandbox, beside those of the containers by name."""
+RESIZE_KEY = "/resize"
+"""That of a resize; no container is called so."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,18 @@ def trace_pod(component: str, pod: Pod, verdict: Traced, reason: str, message: s
 class PodActions:
     """The hands of one worker. `observe` looks at the runtime again."""
 
-    def __init__(self, shared: WorkerParts, component: str, observe: Callable[[], Awaitable[PodRuntime]]) -> None:
+    def __init__(
+        self,
+        shared: WorkerParts,
+        component: str,
+        allocation: Allocation,
+        observe: Callable[[], Awaitable[PodRuntime]],
+    ) -> None:
         self.waits: dict[str, Waiting] = {}
         self.retries: dict[str, float] = {}
         """When to try again what failed, by container."""
         self._shared, self._parts = shared, shared.parts
-        self._component = component
+        self._component, self._allocation = component, allocation
         self._observe = observe
         self._volumes: Mapping[str, MountedVolume] | None = None
 
@@ -86,12 +98,44 @@ class PodActions:
         if actions.create_sandbox is not None:
             await self._create_sandbox(pod, actions.create_sandbox)
             return
+        if actions.reset:
+            await self._reset(pod, observed)
+            return
         for stop in actions.stops:
             await self._stop(pod, stop, observed)
         for start in actions.starts:
             if self.is_due(start):
                 await self._start(pod, start)
+        if actions.resize and self.retries.get(RESIZE_KEY, 0.0) <= self._parts.clock.now():
+            await self._resize(pod, observed)
         await prune_containers(self._parts.runtime, await self._observe())
+
+    async def _resize(self, pod: Pod, observed: PodRuntime) -> None:
+        try:
+            await actuate(self._parts, pod, self._allocation, observed)
+        except ResizeFailed as error:
+            self._allocation.error = str(error)
+            self.retries[RESIZE_KEY] = self._parts.clock.now() + RETRY_SECONDS
+            self.events(pod).warning("ResizeError", resize_message(pod, "error", str(error)))
+            self._trace(pod, Traced.FAILED, "ResizeError", str(error))
+            return
+        self.retries.pop(RESIZE_KEY, None)
+        self._trace(pod, Traced.ACTED, "Resized", "the running containers have what is allocated to them")
+
+    async def _reset(self, pod: Pod, observed: PodRuntime) -> None:
+        """End and remove all containers, the one that asks for it last: until it is gone the Pod is to be reset."""
+        cause = restart_all_cause(pod, observed)
+        found = find_container(pod, name_of(cause)) if cause else None
+        if cause is None or found is None:
+            return
+        self._trace(pod, Traced.ACTED, RESTART_ALL, f"container {name_of(cause)} ended, all of the Pod begin anew")
+        runtime = self._parts.runtime
+        for container in sorted(observed.containers, key=lambda each: name_of(each) == name_of(cause)):
+            if container.state is ContainerState.RUNNING:
+                self.events(pod).normal("Killing", f"Stopping container {name_of(container)}", name_of(container))
+                await runtime.stop_container(container.id, MINIMUM_GRACE_SECONDS)
+            await runtime.remove_container(container.id)
+        self._shared.crashes.next(crash_key(pod, found[1]), finished_at(cause), self._parts.clock.now())
 
     async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
         if self.retries.get(SANDBOX_KEY, 0.0) > self._parts.clock.now():
@@ -120,6 +164,7 @@ class PodActions:
             return
         self.retries.pop(name, None)
         self.waits.pop(name, None)
+        self._allocation.actuate(name, start.container.resources)
         self._trace(pod, Traced.ACTED, "Started", f"container {name} was started, restart {start.restart_count}")
 
     def _fail(self, pod: Pod, key: str, error: StartFailed) -> None:

@@ -9,6 +9,7 @@ from kybern.api.types.core_v1 import Container, ContainerStatus, Pod
 
 DEFAULT_GRACE_SECONDS = 30
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"
+RESTART_ALL = "RestartAllContainers"
 
 
 class Kind(StrEnum):
@@ -59,14 +60,27 @@ def restart_policy(pod: Pod) -> str:
     return pod.spec.restart_policy or ALWAYS
 
 
+def restart_action(container: Container, exit_code: int) -> str:
+    """What the container's own rules say of such an end (KEP-5307, KEP-5532); "" where none of them holds."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action
+    return ""
+
+
+def may_restart_all(pod: Pod) -> bool:
+    """Whether any of the Pod's containers can have all of them started anew."""
+    containers = (*pod.spec.init_containers, *pod.spec.containers)
+    return any(rule.action == RESTART_ALL for container in containers for rule in container.restart_policy_rules)
+
+
 def should_restart(pod: Pod, kind: Kind, container: Container, exit_code: int) -> bool:
     """Whether a container that ended so is to be started again (KEP-5307: its own rules come before the Pod's)."""
     if kind is Kind.EPHEMERAL:
         return False
-    for rule in container.restart_policy_rules:
-        codes = rule.exit_codes
-        if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
-            return rule.action in ("Restart", "RestartAllContainers")
+    if restart_action(container, exit_code):
+        return True
     policy = container.restart_policy or restart_policy(pod)
     if kind is Kind.INIT and policy == ALWAYS:
         policy = ON_FAILURE  # An init container that succeeded is done, whatever the Pod's policy.

@@ -6,6 +6,7 @@ grace, but never more than the smallest that was asked for.
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -14,7 +15,8 @@ import msgspec
 
 from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.base.clock import parse_time
-from kybern.kubelet.conditions import OWNED
+from kybern.kubelet.allocation import Allocation, resize_message, with_resources
+from kybern.kubelet.attention import attend
 from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.cri import RuntimeFailed
 from kybern.kubelet.decide import Actions, decide
@@ -28,7 +30,8 @@ from kybern.kubelet.pod_actions import SANDBOX_KEY, PodActions, WorkerParts, tra
 from kybern.kubelet.pod_cleanup import clean_pod
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.ports import VolumesNotReady
-from kybern.kubelet.status import Verdict, make_status, rejected
+from kybern.kubelet.resizing import Fits, allocate, containers_to_resize, stops_for
+from kybern.kubelet.status import Verdict, make_status, rejected, with_own
 from kybern.trace import Verdict as Traced
 
 log = logging.getLogger(__name__)
@@ -44,8 +47,12 @@ DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node lon
 class PodWorker:
     """Drives one Pod. `wake` and `update` may be called at any time from the same loop."""
 
-    def __init__(self, pod: Pod, shared: WorkerParts, *, component: str) -> None:
-        self.pod = pod
+    def __init__(self, pod: Pod, shared: WorkerParts, *, component: str, fits: Fits) -> None:
+        path = shared.parts.config.pod_directory(pod.metadata.uid) / "allocation.json"
+        self._allocation, self._fits = Allocation.load(path, pod), fits
+        self._desired = pod
+        self.pod = with_resources(pod, self._allocation.allocated)
+        """With the resources that are allocated to it, which its spec may not say yet or no more."""
         self.observed = PodRuntime(pod.metadata.uid)
         self.finished = asyncio.Event()
         """Nothing of the Pod is left on this node."""
@@ -53,7 +60,7 @@ class PodWorker:
         self._component = component
         self._woken = asyncio.Event()
         self._observer = Observer(self._parts.runtime, self._parts.clock, pod.metadata.uid)
-        self._actions = PodActions(shared, component, self._observe)
+        self._actions = PodActions(shared, component, self._allocation, self._observe)
         self._held: set[str] = set()
         """Failed containers whose back-off was told already, by id."""
         self._verdict: Verdict | None = None
@@ -74,8 +81,9 @@ class PodWorker:
     def update(self, pod: Pod) -> None:
         """Take a newer version of the Pod."""
         if self._status is not None:
-            pod = msgspec.structs.replace(pod, status=_with_own(pod.status, self._status))
-        self.pod = pod
+            pod = msgspec.structs.replace(pod, status=with_own(pod.status, self._status))
+        self._desired = pod
+        self.pod = with_resources(pod, self._allocation.allocated)
         self._interrupt()
 
     def references_changed(self) -> None:
@@ -137,6 +145,8 @@ class PodWorker:
         if self.is_ending:
             return await self._end()
         self._shared.prober.sync(self.pod, observed, self.wake)
+        if allocate(self._desired, self._allocation, self._fits, self._events):
+            self.pod = with_resources(self.pod, self._allocation.allocated)
         actions = self._decide(observed)
         status = self._publish()
         if status.phase in ("Succeeded", "Failed"):
@@ -146,7 +156,7 @@ class PodWorker:
             return 0.0
         if actions.create_sandbox is not None:
             return self._delay(actions) if SANDBOX_KEY in self._actions.retries else 0.0
-        if actions.stop_pod or actions.stops:
+        if actions.stop_pod or actions.stops or actions.reset:
             return STOPPED_SECONDS
         if any(self._actions.is_due(start) for start in actions.starts):
             return 0.0
@@ -155,6 +165,7 @@ class PodWorker:
     def _decide(self, observed: PodRuntime) -> Actions:
         now = self._parts.clock.now()
         actions = decide(self.pod, observed, self._shared.prober, self._shared.crashes, now)
+        actions = self._decide_resize(actions, observed)
         for hold in actions.holds:
             self._actions.waits[hold.name] = Waiting(hold.reason, hold.message)
             latest = observed.latest(hold.name)
@@ -165,12 +176,26 @@ class PodWorker:
                 self._trace(Traced.WAITED, hold.reason, hold.message)
         return actions
 
+    def _decide_resize(self, actions: Actions, observed: PodRuntime) -> Actions:
+        """Add what brings the containers to their allocation; where nothing is left to do, the resize is over."""
+        allocation = self._allocation
+        if allocation.generation is None:
+            return actions
+        if containers_to_resize(self.pod, allocation, observed):
+            stops = (*actions.stops, *stops_for(self.pod, allocation, observed, actions))
+            return dataclasses.replace(actions, stops=stops, resize=True)
+        allocation.generation, allocation.error = None, ""
+        self._events.normal("ResizeCompleted", resize_message(self.pod, "completed"))
+        return actions
+
     def _delay(self, actions: Actions) -> float | None:
         """Until the nearest back-off, retry or deadline."""
         now = self._parts.clock.now()
         found = [at - now for at in self._actions.retries.values()]
         if actions.requeue_seconds is not None:
             found.append(actions.requeue_seconds)
+        if self._allocation.pending is not None:
+            found.append(RETRY_SECONDS)
         deadline = self._deadline()
         if deadline is not None:
             found.append(deadline - now)
@@ -195,6 +220,8 @@ class PodWorker:
                 verdict=self._verdict,
                 host_ips=self._parts.config.node_ips,
                 now=now,
+                actuated=self._allocation.actuated,
+                resizing=self._allocation.conditions(self.pod),
             )
         self._status = status
         self.pod = msgspec.structs.replace(self.pod, status=status)
@@ -207,17 +234,7 @@ class PodWorker:
         """Do it; meanwhile keep the status true. Whether the Pod's end cut it short."""
         self._acting = asyncio.create_task(work)
         try:
-            while not self._acting.done():
-                woken = asyncio.create_task(self._woken.wait())
-                try:
-                    await asyncio.wait({self._acting, woken}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    woken.cancel()
-                if not self._acting.done():
-                    self._woken.clear()
-                    await self._observe()
-                    self._shared.prober.sync(self.pod, self.observed, self.wake)
-                    self._publish(ended=False)
+            await attend(self._acting, self._woken, self._look_meanwhile)
             if self._acting.cancelled():
                 return True
             self._acting.result()
@@ -225,6 +242,12 @@ class PodWorker:
         finally:
             self._acting.cancel()
             self._acting = None
+
+    async def _look_meanwhile(self) -> bool:
+        await self._observe()
+        self._shared.prober.sync(self.pod, self.observed, self.wake)
+        self._publish()
+        return True
 
     # The end
 
@@ -257,16 +280,14 @@ class PodWorker:
 
     async def _await_stop(self, stopping: asyncio.Task[None], grace: int) -> None:
         """Until it is done, or a smaller grace has been asked for."""
-        while not stopping.done() and self._grace() >= grace:
-            self._woken.clear()
-            woken = asyncio.create_task(self._woken.wait())
-            try:
-                await asyncio.wait({stopping, woken}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                woken.cancel()
-            if not stopping.done():
-                await self._observe()
-                self._publish()
+
+        async def look() -> bool:
+            await self._observe()
+            self._publish()
+            return self._grace() >= grace
+
+        if self._grace() >= grace:
+            await attend(stopping, self._woken, look)
         if stopping.done() and not stopping.cancelled():
             error = stopping.exception()
             if error is not None:
@@ -311,13 +332,3 @@ class PodWorker:
 
     def _trace(self, verdict: Traced, reason: str, message: str) -> None:
         trace_pod(self._component, self.pod, verdict, reason, message)
-
-
-def _with_own(theirs: PodStatus, own: PodStatus) -> PodStatus:
-    """Our status, which is newer, with the conditions that others own from the API's."""
-    mine = [condition for condition in own.conditions if condition.type in OWNED]
-    taken = {condition.type for condition in mine}
-    others = [condition for condition in theirs.conditions if condition.type not in taken]
-    extra = {condition.type for condition in others} | taken
-    kept = [condition for condition in own.conditions if condition.type not in extra]
-    return msgspec.structs.replace(own, conditions=[*others, *kept, *mine])

@@ -31,6 +31,8 @@ class PodWorkers:
     shared: WorkerParts
     tasks: asyncio.TaskGroup
     admit: Admit
+    fit: Admit
+    """Whether a Pod may have other resources than it has."""
     component: str
 
     def __post_init__(self) -> None:
@@ -48,7 +50,7 @@ class PodWorkers:
         if worker is not None:
             worker.update(pod)
             return
-        worker = PodWorker(pod, self.shared, component=self.component)
+        worker = self._worker(pod)
         self._admit(worker)
         self._begin(worker, self._before(pod))
 
@@ -62,7 +64,7 @@ class PodWorkers:
         """End a Pod that runs and that no source knows: it was deleted while no kubelet was looking."""
         if sandbox.uid in self._workers:
             return
-        worker = PodWorker(restore_pod(sandbox), self.shared, component=self.component)
+        worker = self._worker(restore_pod(sandbox))
         worker.remove()
         self._begin(worker, None)
 
@@ -78,12 +80,22 @@ class PodWorkers:
         for worker in self._workers.values():
             worker.wake()
 
+    def _worker(self, pod: Pod) -> PodWorker:
+        def fits(wanted: Pod) -> Refusal | None:
+            return self.fit(wanted, self._beside(wanted))
+
+        return PodWorker(pod, self.shared, component=self.component, fits=fits)
+
+    def _beside(self, pod: Pod) -> list[Pod]:
+        """The other Pods that use the node."""
+        uid = pod.metadata.uid
+        return [worker.pod for other, worker in self._workers.items() if other != uid and not worker.is_ending]
+
     def _admit(self, worker: PodWorker) -> None:
         pod = worker.pod
         if is_terminal(pod) or pod.metadata.deletion_timestamp:
             return
-        others = [other.pod for other in self._workers.values() if not other.is_ending]
-        refusal = self.admit(pod, others)
+        refusal = self.admit(pod, self._beside(pod))
         if refusal is not None:
             worker.reject(refusal.reason, refusal.message)
             subject = f"Pod/{pod.metadata.namespace}/{pod.metadata.name}"

@@ -39,6 +39,7 @@ from kybern.kubelet.probes.prober import Prober
 from kybern.kubelet.pull_secrets import ApiPullSecrets
 from kybern.kubelet.references import References
 from kybern.kubelet.registration import make_agent
+from kybern.kubelet.resizing import decide_fit
 from kybern.kubelet.runtime_watch import relist, watch_runtime
 from kybern.kubelet.starting import Parts
 from kybern.kubelet.static_pods import read_static_pods
@@ -122,7 +123,7 @@ class Kubelet:
         try:
             async with asyncio.TaskGroup() as tasks:
                 component = f"{COMPONENT}/{self.config.node_name}"
-                workers = PodWorkers(self._shared, tasks, self._admit, component)
+                workers = PodWorkers(self._shared, tasks, self._admit, self._fit, component)
                 self.workers = workers
                 self._follow(workers)
                 tasks.create_task(self.statuses.run(), name="statuses")
@@ -165,6 +166,9 @@ class Kubelet:
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Refusal | None:
         return decide_admission(pod, others, self.node())
+
+    def _fit(self, pod: Pod, others: list[Pod]) -> Refusal | None:
+        return decide_fit(pod, others, self.node())
 
     def _follow(self, workers: PodWorkers) -> None:
         """Pods of the API server go to the workers; mirrors only show that they are there."""

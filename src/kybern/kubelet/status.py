@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from kybern.api.types.core_v1 import ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus
 from kybern.base.clock import format_time
+from kybern.kubelet.allocation import Resources
 from kybern.kubelet.conditions import OWNED, has_started, make_conditions
 from kybern.kubelet.container_status import StatusInputs, Waiting, make_container_status
-from kybern.kubelet.observed import PodRuntime, sandbox_needed
+from kybern.kubelet.observed import PodRuntime, restart_all_cause, sandbox_needed
 from kybern.kubelet.phase import make_phase
 from kybern.kubelet.pod_spec import Kind, containers_of, is_sidecar
 from kybern.kubelet.ports import ProbeResults
@@ -35,10 +38,12 @@ def make_status(
     verdict: Verdict | None,
     host_ips: Sequence[str],
     now: float,
+    actuated: Resources | None = None,
+    resizing: Sequence[PodCondition] = (),
 ) -> PodStatus:
-    """The status to report. `ended`: nothing of the Pod runs, and nothing will."""
+    """The status to report. `ended`: nothing of the Pod runs, and nothing will; `resizing`: the conditions of that."""
     initialised = _is_initialised(pod, observed)
-    inputs = StatusInputs(pod, observed, probes, waits, ended, initialised)
+    inputs = StatusInputs(pod, observed, probes, waits, ended, initialised, actuated or {})
     by_kind: dict[Kind, list[ContainerStatus]] = {kind: [] for kind in Kind}
     init: list[ContainerStatus] = []
     for kind, container in containers_of(pod):
@@ -52,16 +57,16 @@ def make_status(
     elif verdict is not None:
         phase = verdict.phase
     needed, _ = sandbox_needed(pod, observed)
-    conditions = make_conditions(pod, statuses, phase, ready_to_start=not needed)
+    resets = restart_all_cause(pod, observed) is not None
+    conditions = make_conditions(pod, statuses, phase, ready_to_start=not needed, resets=resets)
     ips = list(host_ips) if pod.spec.host_network else list(observed.ips)
-    conditions += verdict.conditions if verdict else ()
     ips = ips or [ip.ip for ip in pod.status.pod_ips]
     return PodStatus(
         phase=phase,
         reason=verdict.reason if verdict else pod.status.reason,
         message=verdict.message if verdict else pod.status.message,
         conditions=merge_conditions(
-            pod.status.conditions, [*conditions, *(verdict.conditions if verdict else ())], now
+            pod.status.conditions, [*conditions, *(verdict.conditions if verdict else ()), *resizing], now
         ),
         init_container_statuses=init,
         container_statuses=regular,
@@ -110,3 +115,13 @@ def rejected(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
         conditions=merge_conditions(pod.status.conditions, (), now),
         observed_generation=pod.metadata.generation,
     )
+
+
+def with_own(theirs: PodStatus, own: PodStatus) -> PodStatus:
+    """Our status, which is newer, with the conditions that others own from the API's."""
+    mine = [condition for condition in own.conditions if condition.type in OWNED]
+    taken = {condition.type for condition in mine}
+    others = [condition for condition in theirs.conditions if condition.type not in taken]
+    extra = {condition.type for condition in others} | taken
+    kept = [condition for condition in own.conditions if condition.type not in extra]
+    return replace(own, conditions=[*others, *kept, *mine])

@@ -14,6 +14,7 @@ from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.base.clock import Clock
 from kybern.base.errors import Conflict, KybernError, NotFound
 from kybern.client.client import Client, PatchType
+from kybern.kubelet.allocation import CONDITIONS
 from kybern.kubelet.labels import is_static
 
 log = logging.getLogger(__name__)
@@ -166,6 +167,10 @@ def status_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any
                 {**dict.fromkeys(former.get(condition["type"], {})), **condition}
                 for condition in new or []
                 if condition != former.get(condition["type"])
+            ]
+            kept = {condition["type"] for condition in new or []}
+            changed += [
+                {"type": type, "$patch": "delete"} for type in former if type in CONDITIONS and type not in kept
             ]
             if changed:
                 patch[name] = changed
