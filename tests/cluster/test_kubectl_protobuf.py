@@ -114,3 +114,12 @@ async def test_protobuf_is_stored_as_json_is(tmp_path: Path) -> None:
             await run_kubectl("create", "namespace", namespace)
         for command in COMMANDS:
             await created(run_kubectl, command)
+
+
+async def test_a_list_is_applied_with_its_items_validated(tmp_path: Path) -> None:
+    """kubectl looks a List up in the OpenAPI v2 document, which it reads in protobuf only."""
+    item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"k": "v"}}
+    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": [item]}).encode()
+    async with served(tmp_path) as run_kubectl:
+        assert await run_kubectl("apply", "-f", "-", body=body) == b"configmap/x created\n"
+        assert b"k: v" in await run_kubectl("get", "configmap", "x", "-o", "yaml")

@@ -128,6 +128,9 @@ class Paths:
     def _openapi(self, call: Call, path: str) -> Response:
         version = f"v{KUBERNETES_VERSION.removeprefix('v')}"
         if path == "/openapi/v2":
+            if openapi.V2_PROTOBUF_ASKED in call.request.headers.get("accept", ""):
+                body = self._once(path + " protobuf", lambda: openapi.v2_protobuf(self._documented, version))
+                return Response(200, body, openapi.V2_PROTOBUF)
             return Response(200, self._once(path, lambda: openapi.v2(self._documented, version)))
         if path == _OPENAPI_V3:
             return self._document(call, path, lambda: openapi.v3_index(self._documented, version))
