@@ -5,6 +5,9 @@ from functools import cached_property
 
 import orjson
 
+from kybern.api.fields import structure
+from kybern.api.fields.reset import reset
+from kybern.api.fields.versions import Version as FieldsVersion
 from kybern.api.registry import find
 from kybern.api.resource import Object, Resource, Subresource
 from kybern.api.schema import Codec, codec
@@ -25,6 +28,9 @@ class Served:
         self.plain_form = self.plain
         """One bound method for all watches, so that they share encoded events."""
         self._partial_forms: dict[str, Callable[[Version], bytes]] = {}
+        self.siblings: Mapping[str, Served] = {}
+        """The other versions in which the same objects are served, by apiVersion."""
+        self._fields_versions: dict[str, FieldsVersion] = {}
 
     @property
     def cache(self) -> ResourceCache:
@@ -35,6 +41,36 @@ class Served:
     @cached_property
     def codec(self) -> Codec:
         return codec(self.resource.api_version, self.resource.kind)
+
+    def fields_version(self, subresource: str) -> FieldsVersion:
+        """The kind as ownership of fields sees it through an endpoint."""
+        known = self._fields_versions.get(subresource)
+        if known is None:
+            known = self._fields_versions[subresource] = self.make_fields_version(subresource)
+        return known
+
+    def make_fields_version(self, subresource: str) -> FieldsVersion:
+        """Custom resources make theirs from their schema (see `kybern.api.fields.atom`)."""
+        row, name = self.resource, self.codec.name
+
+        def sibling(api_version: str) -> FieldsVersion | None:
+            other = self.siblings.get(api_version)
+            return other.fields_version(subresource) if other is not None else None
+
+        return FieldsVersion(
+            row.api_version,
+            structure.atom(name),
+            reset(row.group_resource, subresource, has_status="status" in self.subresources),
+            structure.zero(name),
+            find=sibling,
+            convert=self.in_version,
+        )
+
+    def in_version(self, obj: Object, api_version: str) -> Object:
+        """An object of this version in a sibling's; unchanged parts are shared."""
+        stored = self.resource.to_storage(obj) if self.converted else obj
+        other = self.siblings[api_version]
+        return other.resource.from_storage(stored) if other.converted else stored
 
     def key(self, namespace: str, name: str) -> str:
         """The key in the cache."""
@@ -88,10 +124,16 @@ class ServedResources:
 
     def __init__(self, resources: Iterable[Resource], cache: Cache) -> None:
         self._served: dict[tuple[str, str, str], Served] = {}
+        by_kind: dict[str, dict[str, Served]] = {}
         for resource in resources:
             stored = storage_resource(resource)
             row = Served(resource, cache[stored.group_resource] if resource.stored else None)
             self._served[resource.group, resource.version, resource.plural] = row
+            if resource.stored:
+                by_kind.setdefault(stored.group_resource, {})[resource.api_version] = row
+        for rows in by_kind.values():
+            for row in rows.values() if len(rows) > 1 else ():
+                row.siblings = rows
         self.versions = {(group, version) for group, version, _ in self._served}
         self.groups = {group for group, _ in self.versions}
 

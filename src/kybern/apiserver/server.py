@@ -82,7 +82,7 @@ class ApiServer:
         self.flow = FlowControl(self.served, clock, seats)
         self.metrics = Metrics(self._object_counts, lambda: self.flow.counts, self._watch_counts)
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
-        self.authorizer = Authorizer(self._deciders())
+        self.authorizer = self.surroundings.authorizer = Authorizer(self._deciders())
         self._lookup = Lookup(self.cache)
         self._keys = self._read_keys()
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)

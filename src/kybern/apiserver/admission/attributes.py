@@ -42,6 +42,8 @@ class Attributes:
     user: User = SYSTEM_USER
     subresource: str = ""
     dry_run: bool = False
+    manager: str = "kube-apiserver"
+    """Who comes to own the fields that the write changes."""
     options: Callable[[], Mapping[str, Any]] = _no_options
     """Makes CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; few plugins ask."""
     warnings: list[str] = field(default_factory=list)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kybern.apiserver.admission.attributes import Attributes, Operation
+from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.objects.life import Life
+from kybern.apiserver.objects.tracking import manager_of
 from kybern.apiserver.served import Served, ServedResources
 from kybern.base.clock import Clock
 from kybern.storage.backend import Backend
@@ -26,6 +28,9 @@ class Surroundings:
     watch_seconds: tuple[float, float] = (1800.0, 3600.0)
     """How long a watch lasts that names no timeout: chosen in this range."""
 
+    authorizer: Authorizer | None = None
+    """Asked where a request turns out to be another than its verb says; None: nothing is forbidden."""
+
     def now(self) -> float:
         return self.clock.now()
 
@@ -42,6 +47,7 @@ def attributes_of(call: Call, served: Served, operation: Operation, subresource:
         call.user,
         subresource,
         call.dry_run,
+        call.request.parameter("fieldManager") or manager_of(call.request.headers.get("user-agent", "")),
         options=lambda: _options(call),
         warnings=call.warnings,
         annotations=call.audit_annotations,

@@ -1,11 +1,14 @@
 """PUT of an object or of one of its plain subresources (status, resize, ephemeralcontainers, approval, finalize)."""
 
+from dataclasses import replace
+
 from kybern.api.resource import Object
 from kybern.apiserver import answer, decode
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
+from kybern.apiserver.objects.create import place
 from kybern.apiserver.objects.life import Outcome
-from kybern.apiserver.objects.update import update
+from kybern.apiserver.objects.update import Preconditions, check_name, update
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import CREATED
 from kybern.transport.exchange import Response
@@ -17,13 +20,34 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
     obj = decode.body_object(call, served)
     sub = call.info.subresource
     attributes = attributes_of(call, served, "UPDATE", sub)
+    place(served, obj["metadata"], attributes.namespace)
+    check_name(obj["metadata"], attributes.name)
+    preconditions = Preconditions(uid=obj["metadata"].get("uid") or "")
 
     def edit(old: Object) -> Object:
         return dict(obj, metadata=dict(obj["metadata"]))
 
     creating = served.resource.create_on_update and not sub
-    outcome = await update(at.life, served, edit, attributes, create_missing=(lambda: obj) if creating else None)
+
+    def create() -> Object:
+        may_create(at, call)
+        return edit(obj)
+
+    outcome = await update(
+        at.life,
+        served,
+        edit,
+        attributes,
+        preconditions=preconditions,
+        create_missing=create if creating else None,
+    )
     return written(at, call, served, outcome)
+
+
+def may_create(at: Surroundings, call: Call) -> None:
+    """Who makes an object by updating it must be allowed to create it. Raises Forbidden."""
+    if at.authorizer is not None:
+        at.authorizer.check(call.user, replace(call.info, verb="create"))
 
 
 def written(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> Response:

@@ -9,6 +9,7 @@ from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.life import Life, Outcome, commit
+from kybern.apiserver.objects.tracking import FIELD, check_admitted, track_create
 from kybern.apiserver.served import Served
 from kybern.base.errors import AlreadyExists, BadRequest, InternalError
 
@@ -17,16 +18,23 @@ NAME_ATTEMPTS = 8
 NAME_PREFIX_LIMIT = 58
 """Characters of generateName that are kept: 63 less the suffix."""
 
-_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "resourceVersion")
+_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion")
+"""Of the metadata that a client sends; uid and creationTimestamp are set anew."""
 
 
-async def create(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
-    """Store a decoded and defaulted object. Raises StatusError."""
+async def create(life: Life, served: Served, obj: Object, attributes: Attributes, *, tracks: bool = True) -> Outcome:
+    """Store a decoded and defaulted object. Raises StatusError. Without `tracks` it carries its managedFields already."""
     metadata = obj["metadata"]
-    _place(served, metadata, attributes.namespace)
+    place(served, metadata, attributes.namespace)
     if metadata.get("resourceVersion"):
         raise InternalError("resourceVersion should not be set on objects to be created")
+    for name in _SERVERS_OWN:
+        metadata.pop(name, None)
+    if tracks:
+        track_create(served, obj, attributes, life.timestamp())
+    owners = metadata.get(FIELD)
     await life.admission.mutate(attributes, obj, None)
+    check_admitted(obj, owners, attributes)
     prefix = "" if metadata.get("name") else metadata.get("generateName", "")
     _complete(life, served, obj, attributes)
     for attempt in range(NAME_ATTEMPTS):
@@ -59,22 +67,20 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     )
 
 
-def _place(served: Served, metadata: Object, namespace: str) -> None:
+def place(served: Served, metadata: Object, namespace: str) -> None:
     """The namespace of the path is the object's. Raises BadRequest."""
+    if not served.resource.namespaced:
+        metadata.pop("namespace", None)
+        return
     given = metadata.get("namespace") or ""
-    if served.resource.namespaced:
-        if given and given != namespace:
-            raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
-        metadata["namespace"] = namespace
-    elif given:
-        raise BadRequest("namespace may not be set on cluster-scoped objects")
+    if given and given != namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    metadata["namespace"] = namespace
 
 
 def _complete(life: Life, served: Served, obj: Object, attributes: Attributes) -> None:
     """What the server decides."""
     metadata = obj["metadata"]
-    for name in _SERVERS_OWN:
-        metadata.pop(name, None)
     metadata["uid"] = life.ids.uid()
     metadata["creationTimestamp"] = life.timestamp()
     served.resource.prepare_create(obj, Change(life.clock.now(), "", attributes.user.name))

@@ -13,16 +13,16 @@ from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
-from kybern.apiserver.objects.create import create
+from kybern.apiserver.objects.create import create, place
 from kybern.apiserver.objects.life import Life, Outcome, commit, remove
+from kybern.apiserver.objects.tracking import FIELD, check_admitted, keep_times, track_update
 from kybern.apiserver.served import Served
-from kybern.base.errors import BadRequest
+from kybern.base.errors import AlreadyExists, BadRequest
 
 ATTEMPTS = 1000
 """Tries of a write while others write in between: only other processes can make it more than a few."""
 
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
-_DROPPED = ("selfLink", "managedFields")
 
 Edit = Callable[[Object], Object]
 """The stored object (a copy, the edit's own) -> what it should be. Runs again when someone else wrote meanwhile."""
@@ -61,19 +61,37 @@ async def update(
     preconditions: Preconditions = ANY,
     create_missing: Callable[[], Object] | None = None,
     rules: str | None = None,
+    tracks: bool = True,
 ) -> Outcome:
     """Change the object named by `attributes`. Raises StatusError.
 
     `rules` names the subresource whose rules hold, where that is not the one of `attributes` ("": the object's own).
+    Without `tracks` the edit itself settles who owns which fields.
     """
     rules = attributes.subresource if rules is None else rules
     async with life.turns.of(served.cache.prefix + served.key(attributes.namespace, attributes.name)) as turn:
         for _ in range(ATTEMPTS):
             try:
-                return await _attempt(life, served, edit, attributes, preconditions, create_missing, rules)
+                if served.find(attributes.namespace, attributes.name) is None:
+                    return await _create(life, served, create_missing, attributes, tracks=tracks)
+                return await _attempt(life, served, edit, attributes, preconditions, rules, tracks=tracks)
             except Changed:
                 await turn.contend()
     raise status.conflict(served.resource, attributes.name)
+
+
+async def _create(
+    life: Life, served: Served, make: Callable[[], Object] | None, attributes: Attributes, *, tracks: bool
+) -> Outcome:
+    """One try to create what is missing. Raises Changed where someone else was quicker, StatusError."""
+    if make is None:
+        raise status.not_found(served.resource, attributes.name)
+    attributes.operation = "CREATE"
+    try:
+        return await create(life, served, make(), attributes, tracks=tracks)
+    except AlreadyExists:
+        attributes.operation = "UPDATE"
+        raise Changed from None
 
 
 async def _attempt(
@@ -82,20 +100,20 @@ async def _attempt(
     edit: Edit,
     attributes: Attributes,
     preconditions: Preconditions,
-    create_missing: Callable[[], Object] | None,
     rules: str,
+    *,
+    tracks: bool,
 ) -> Outcome:
     """One try, on what is stored now. Raises Changed, StatusError."""
     version = served.find(attributes.namespace, attributes.name)
-    if version is None:
-        if create_missing is None:
-            raise status.not_found(served.resource, attributes.name)
-        attributes.operation = "CREATE"
-        return await create(life, served, create_missing(), attributes)
+    assert version is not None
     old = served.parse(version)
     preconditions.check(served, attributes.name, version, old)
     new = edit(served.parse(version))
     _revise(served, new, old, version, attributes)
+    _keep(new, old)
+    if tracks:
+        track_update(served, new, old, attributes, life.timestamp())
     await _settle(life, served, new, old, attributes, rules)
     try:
         outcome = await _store(life, served, new, old, version, attributes)
@@ -108,24 +126,12 @@ async def _attempt(
 
 def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> None:
     """Compare names, uid and resourceVersion, which must be that of `version` where it is given. Raises StatusError."""
-    metadata, kept = new["metadata"], old["metadata"]
-    name = metadata.get("name") or ""
-    if name != attributes.name:
-        if not name:
-            raise BadRequest("name must be provided")
-        raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({attributes.name})")
-    namespace = metadata.get("namespace") or ""
-    if served.resource.namespaced:
-        if namespace and namespace != attributes.namespace:
-            raise BadRequest(
-                f"the namespace of the object ({namespace}) does not match the namespace on the URL "
-                f"({attributes.namespace})"
-            )
-        metadata["namespace"] = attributes.namespace
-    uid = metadata.get("uid")
-    if uid and uid != kept["uid"]:
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {kept['uid']}"
-        raise status.conflict(served.resource, name, why)
+    metadata = new["metadata"]
+    place(served, metadata, attributes.namespace)
+    name = check_name(metadata, attributes.name)
+    uid, kept_uid = metadata.get("uid"), old["metadata"]["uid"]
+    if uid and uid != kept_uid:
+        raise status.invalid(served.resource, name, [invalid("metadata.uid", uid, "field is immutable")])
     given = metadata.get("resourceVersion") or ""
     if given and given != str(version.revision):
         if not given.isdecimal():
@@ -138,17 +144,32 @@ def _revise(served: Served, new: Object, old: Object, version: Version, attribut
     metadata["resourceVersion"] = str(version.revision)
 
 
-async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str) -> None:
-    """Put back what no client changes, run the kind's rules and admission. Raises StatusError."""
+def check_name(metadata: Object, name: str) -> str:
+    """The object's name, which must be the URL's. Raises BadRequest."""
+    given: str = metadata.get("name") or ""
+    if not given:
+        raise BadRequest(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+    if given != name:
+        raise BadRequest(f"the name of the object ({given}) does not match the name on the URL ({name})")
+    return given
+
+
+def _keep(new: Object, old: Object) -> None:
+    """Put back what no client changes."""
     metadata, kept = new["metadata"], old["metadata"]
     for key in _KEPT:
         if key in kept:
             metadata[key] = kept[key]
         else:
             metadata.pop(key, None)
-    for key in _DROPPED:
-        metadata.pop(key, None)
+    metadata.pop("selfLink", None)
+
+
+async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str) -> None:
+    """Run the kind's rules and admission. Raises StatusError."""
+    owners = new["metadata"].get(FIELD)
     await life.admission.mutate(attributes, new, old)
+    check_admitted(new, owners, attributes)
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
@@ -157,6 +178,7 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
         raise status.invalid(resource, attributes.name, faults)
     if not sub:
         attributes.warnings.extend(each for each in resource.warnings(new, old) if each not in attributes.warnings)
+    keep_times(new, old)
     await life.admission.validate(attributes, new, old)
 
 

@@ -1,0 +1,134 @@
+"""The shape of a value, as far as ownership of fields depends on it: which lists and maps are one value, which are many.
+
+This is the door through which any kind comes to server-side apply. An `Atom` says what its value may be: a scalar, a
+list, a map, or several of these. Two makers exist: `structure.atom` for upstream's kinds, `open_api.atom` for the
+openAPIV3Schema of a CustomResourceDefinition's version. A custom resource plugs in so: make the atom of each version
+once, when the definition is established, with `open_api.atom(schema)` (`DEDUCED` where a version has no schema or keeps
+unknown fields throughout); give it to `update` and `apply` in a `Version` beside the apiVersion and what the endpoint
+resets (`{"f:status": {}}`, or `{"f:spec": {}, "f:metadata": {}}` for /status); mark it `may_change`, for a definition's
+lists may become atomic under objects that are owned piece by piece.
+
+Source: sigs.k8s.io/structured-merge-diff schema, k8s.io/kube-openapi schemaconv.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import orjson
+
+Scalar = Literal["", "string", "numeric", "boolean", "untyped"]
+
+_ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+
+
+class Unkeyed(Exception):
+    """An element of an associative list that nothing names; the text is upstream's."""
+
+
+class MapShape:
+    """A struct (`fields`), a map (`element`), or both."""
+
+    def __init__(
+        self,
+        fields: Callable[[], "Mapping[str, Atom]"] | None = None,
+        element: "Atom | None" = None,
+        *,
+        atomic: bool = False,
+    ) -> None:
+        self._make_fields = fields
+        self.element = element
+        """Of the values under keys that `fields` does not have; None: there are none such."""
+        self.atomic = atomic
+
+    @cached_property
+    def fields(self) -> "Mapping[str, Atom]":
+        """Made at first use, for types may contain themselves."""
+        return self._make_fields() if self._make_fields is not None else {}
+
+    def of(self, key: str) -> "Atom":
+        """The atom of a member; what no schema knows is deduced."""
+        return self.fields.get(key) or self.element or DEDUCED
+
+
+class ListShape:
+    """Atomic, or associative: a map by `keys`, a set where there are none."""
+
+    def __init__(
+        self,
+        element: "Atom | None" = None,
+        *,
+        associative: bool = False,
+        keys: Sequence[str] = (),
+        defaults: Any = None,
+    ) -> None:
+        self._element = element
+        self.associative = associative
+        self.keys = tuple(sorted(keys))
+        self.defaults: Mapping[str, Any] = defaults or {}
+        """Values of keys that an element may leave out."""
+        self._single = self.keys[0] if len(self.keys) == 1 else ""
+
+    @property
+    def element(self) -> "Atom":
+        return self._element or DEDUCED
+
+    def name(self, item: Any) -> str:
+        """The path element of an item: `k:{"name":"web"}` or `v:"a"`. Raises Unkeyed."""
+        if self.keys:
+            if item.__class__ is not dict:
+                what = "null element" if item is None else "non-map elements"
+                raise Unkeyed(f"associative list with keys may not have {'a ' if item is None else ''}{what}")
+            single = self._single
+            if single and single in item:
+                return _escaped(f'k:{{"{single}":{orjson.dumps(item[single]).decode()}}}')
+            return self._compound(item)
+        if item.__class__ in (dict, list) or item is None:
+            raise Unkeyed(_NO_SET[type(item)])
+        return _escaped(f"v:{orjson.dumps(item).decode()}")
+
+    def _compound(self, item: dict[str, Any]) -> str:
+        defaults = self.defaults
+        found = {
+            key: item[key] if key in item else defaults[key] for key in self.keys if key in item or key in defaults
+        }
+        if not found:
+            keys = "[" + " ".join(f'"{key}"' for key in self.keys) + "]"
+            raise Unkeyed(
+                f"associative list with keys has an element that omits all key fields {keys} (and doesn't have default "
+                "values for any key fields)"
+            )
+        return _escaped(f"k:{orjson.dumps(found).decode()}")
+
+
+_NO_SET = {
+    dict: "associative list without keys has an element that's a map type",
+    list: "not supported: associative list with lists as elements",
+    type(None): "associative list without keys has an element that's an explicit null",
+}
+
+
+def _escaped(text: str) -> str:
+    """Go's JSON escapes what HTML would read."""
+    if "<" in text or ">" in text or "&" in text:
+        return "".join(_ESCAPED.get(character, character) for character in text)
+    return text
+
+
+class Atom:
+    """What a value may be."""
+
+    __slots__ = ("list", "map", "scalar")
+
+    def __init__(self, scalar: Scalar = "", *, list_: ListShape | None = None, map_: MapShape | None = None) -> None:
+        self.scalar: Scalar = scalar
+        self.list = list_
+        self.map = map_
+
+
+UNTYPED = Atom("untyped")
+"""Any scalar."""
+OPAQUE = Atom("untyped", list_=ListShape(), map_=MapShape(atomic=True))
+"""Anything, and always one value (RawExtension)."""
+DEDUCED = Atom("untyped", list_=ListShape(OPAQUE), map_=MapShape())
+"""Anything: maps by their members, lists as one value. What objects without a schema are."""

@@ -1,0 +1,104 @@
+"""Who owns what after a create, an update or a patch: the writer owns what it changed, and all others lose that.
+
+Pure; objects are read only. Source: sigs.k8s.io/structured-merge-diff merge/update.go, k8s.io/apimachinery
+util/managedfields (structuredmerge.go, managedfieldsupdater.go, stripmeta.go, skipnonapplied.go).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kybern.api.fields import managers, sets
+from kybern.api.fields.compare import Comparison, compare
+from kybern.api.fields.managers import UPDATE, Entry, Identity, Writer
+from kybern.api.fields.remove import reconciled
+from kybern.api.fields.sets import Fields
+from kybern.api.fields.versions import UNTRACKED, Version
+
+Object = dict[str, Any]
+
+
+def created(version: Version, new: Object, writer: Writer) -> list[Entry]:
+    """The entries of a new object. Raises Unkeyed."""
+    changes = compared(version, version.zero, new)
+    own = _owned(changes)
+    return [managers.entry(writer.identity(UPDATE), version.api_version, writer.time, own)] if own else []
+
+
+def updated(version: Version, old: Object, new: Object, entries: list[Entry], writer: Writer) -> list[Entry]:
+    """The entries after `old` became `new`; of an object that nobody is tracked for, none. Raises Unkeyed."""
+    if not entries:
+        return []
+    entries = settled(version, entries)
+    changes = compared(version, old, new)
+    kept, _ = released(version, old, new, changes, entries)
+    own = _owned(changes)
+    if own:
+        who = writer.identity(UPDATE)
+        for index, each in enumerate(kept):
+            if managers.identity(each) == who:
+                own = sets.union(own, each["fieldsV1"])
+                del kept[index]
+                break
+        kept.append(managers.entry(who, version.api_version, writer.time, own))
+    return managers.ordered(managers.capped(kept))
+
+
+def _owned(changes: Comparison) -> Fields:
+    return sets.difference(sets.union(changes.added, changes.modified), UNTRACKED)
+
+
+def compared(version: Version, old: Any, new: Object) -> Comparison:
+    """The differences, but for what the endpoint resets. Raises Unkeyed."""
+    changes = compare(version.atom, old, new)
+    if not version.reset or not changes:
+        return changes
+    return Comparison(*(sets.without(each, version.reset) for each in changes))
+
+
+def settled(version: Version, entries: list[Entry]) -> list[Entry]:
+    """The entries, fitted to a schema that has become another."""
+    if not version.may_change:
+        return entries
+    return [managers.with_fields(each, reconciled(version.atom, each["fieldsV1"])) for each in entries]
+
+
+def released(
+    version: Version,
+    old: Object,
+    new: Object,
+    changes: Comparison,
+    entries: Iterable[Entry],
+    keeper: Identity | None = None,
+) -> tuple[list[Entry], list[tuple[Entry, Fields]]]:
+    """(the entries without what changed or went, what each one lost that `new` has). The keeper's stays whole."""
+    kept: list[Entry] = []
+    lost: list[tuple[Entry, Fields]] = []
+    by_version: dict[str, Comparison | None] = {version.api_version: changes}
+    for each in entries:
+        if managers.identity(each) == keeper:
+            kept.append(each)
+            continue
+        name = each["apiVersion"]
+        if name not in by_version:
+            by_version[name] = _in_version(version, old, new, name)
+        seen = by_version[name]
+        if seen is None:
+            continue
+        fields = each["fieldsV1"]
+        if seen:
+            touched = sets.union(seen.modified, seen.added)
+            taken = sets.intersection(fields, touched)
+            if taken:
+                lost.append((each, taken))
+            fields = sets.difference(sets.difference(fields, touched), seen.removed)
+        if fields:
+            kept.append(managers.with_fields(each, fields))
+    return kept, lost
+
+
+def _in_version(version: Version, old: Object, new: Object, name: str) -> Comparison | None:
+    """The differences as another version sees them; None where it is no longer served."""
+    other = version.find(name)
+    if other is None:
+        return None
+    return compared(other, version.convert(old, name), version.convert(new, name))
