@@ -124,6 +124,8 @@ class Processes:
         pki = options.layout.pki
         config = Config(
             root_ca_file=str(pki / "ca.crt"),
+            cluster_signing_cert_file=str(pki / "ca.crt"),
+            cluster_signing_key_file=str(pki / "ca.key"),
             cluster_cidr=str(POD_NETWORK),
             service_cluster_ip_range=str(SERVICE_NETWORK),
         )

@@ -17,6 +17,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--node-cidr-mask-size", metavar="BITS", type=int, default=24, help="how much of it a node gets")
     add("--service-cluster-ip-range", metavar="CIDR", default="", help="a range that no node gets")
     add("--root-ca-file", metavar="FILE", default="", help="published in each namespace as kube-root-ca.crt")
+    add("--cluster-signing-cert-file", metavar="FILE", default="", help="the authority that signs requests")
+    add("--cluster-signing-key-file", metavar="FILE", default="", help="its key")
+    add(
+        "--cluster-signing-duration",
+        metavar="DURATION",
+        type=seconds,
+        default=365 * 24 * 3600.0,
+        help="how long a signed certificate lives at most (8760h0m0s)",
+    )
     add(
         "--node-monitor-grace-period",
         metavar="DURATION",
@@ -70,6 +79,9 @@ def execute(args: argparse.Namespace) -> int:
         node_cidr_mask_size=args.node_cidr_mask_size,
         service_cluster_ip_range=args.service_cluster_ip_range,
         root_ca_file=args.root_ca_file,
+        cluster_signing_cert_file=args.cluster_signing_cert_file,
+        cluster_signing_key_file=args.cluster_signing_key_file,
+        cluster_signing_duration_seconds=args.cluster_signing_duration,
         node_monitor_grace_period_seconds=args.node_monitor_grace_period,
         terminated_pod_gc_threshold=args.terminated_pod_gc_threshold,
         leader_elect=args.leader_elect,

@@ -17,6 +17,9 @@ from kybern.client.reconciler import Controller, Loop, controller_of_module
 from kybern.client.trace_shipper import ship_traces
 from kybern.controllers import (
     cronjob,
+    csr_approving,
+    csr_cleaner,
+    csr_signing,
     daemonset,
     deployment,
     disruption,
@@ -50,6 +53,10 @@ class Config:
     service_cluster_ip_range: str = ""
     root_ca_file: str = ""
     """PEM bundle for the ConfigMap kube-root-ca.crt; "": none is published."""
+    cluster_signing_cert_file: str = ""
+    """PEM of the authority of the built-in certificate signers; "": nothing is signed."""
+    cluster_signing_key_file: str = ""
+    cluster_signing_duration_seconds: float = csr_signing.YEAR_SECONDS
     node_monitor_grace_period_seconds: float = 40.0
     node_startup_grace_period_seconds: float = 60.0
     terminated_pod_gc_threshold: int = 12500
@@ -78,6 +85,13 @@ def _node_ipam(config: Config) -> Controller:
 
 
 CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
+    csr_approving.NAME: lambda config: controller_of_module(csr_approving),
+    csr_cleaner.NAME: lambda config: controller_of_module(csr_cleaner),
+    csr_signing.NAME: lambda config: csr_signing.controller(
+        config.cluster_signing_cert_file,
+        config.cluster_signing_key_file,
+        config.cluster_signing_duration_seconds,
+    ),
     "cronjob-controller": lambda config: controller_of_module(cronjob),
     "daemonset-controller": lambda config: daemonset.controller(),
     "deployment-controller": lambda config: controller_of_module(deployment),
@@ -145,6 +159,8 @@ async def run_all(config: Config, client: Client, clock: Clock, ids: Ids, source
     names = chosen(config.controllers)
     if not config.root_ca_file:
         names = [name for name in names if name != "root-ca-certificate-publisher-controller"]
+    if not (config.cluster_signing_cert_file and config.cluster_signing_key_file):
+        names = [name for name in names if name != csr_signing.NAME]
     factory = InformerFactory(client, clock=clock, source=source)
     # The loops make the kinds' own informers first; the garbage collector then shares them.
     controllers = [CONTROLLERS[name](config) for name in names if name in CONTROLLERS]
