@@ -54,6 +54,7 @@ from kybern.apiserver.services.kubernetes import KubernetesService
 from kybern.apiserver.services.ports import Ports
 from kybern.apiserver.stages import Gate, Stages
 from kybern.apiserver.status import refuse
+from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 from kybern.storage.backend import Backend
@@ -86,6 +87,7 @@ class ApiServer:
         self._lookup = Lookup(self.cache)
         self._keys = self._read_keys()
         self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
+        self.webhooks = WebhookClient(self._lookup, clock)
         parts = Parts(
             self._lookup,
             self.life,
@@ -94,6 +96,7 @@ class ApiServer:
             self.rbac,
             config.authorization_mode,
             read_configuration(config.admission_control_config_file),
+            self.webhooks,
         )
         self.life.admission = Chain(plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins))
         addresses = Addresses(
@@ -162,6 +165,7 @@ class ApiServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.webhooks.close()
         self.audit.close()
 
     def _answer(self, call: Call) -> Answer | Awaitable[Answer]:

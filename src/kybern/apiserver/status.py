@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from kybern.api.patch.rfc6902 import PatchFailed
 from kybern.api.resource import FieldError, Resource
 from kybern.api.validation import causes, invalid_message
 from kybern.base import errors
@@ -40,6 +41,12 @@ OK, CREATED, ACCEPTED = 200, 201, 202
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
+class Unclassified(StatusError):
+    """What failed behind this server and is no error of the API's: 500 without a reason."""
+
+    reason = ""
+
+
 class ContinueExpired(errors.Expired):
     """A continue token whose revision is gone; the Status carries one that goes on from now."""
 
@@ -54,27 +61,49 @@ class ContinueExpired(errors.Expired):
         self.token = token
 
 
+class GivenStatus(errors.StatusError):
+    """A Status that a webhook or a policy made, code and reason included."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given.get("message") or "", details=given.get("details"))
+        self.status: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            **{key: given[key] for key in ("status", "message", "reason", "details", "code") if given.get(key)},
+        }
+
+    @property
+    def code(self) -> int:
+        return int(self.status["code"])
+
+
 def code_of(error: StatusError) -> int:
     """The HTTP code of an error."""
+    if isinstance(error, GivenStatus):
+        return error.code
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), 500)
 
 
 def status_of(error: StatusError) -> dict[str, Any]:
     """The `metav1.Status` of an error."""
+    if isinstance(error, GivenStatus):
+        return error.status
     status: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {"continue": error.token} if isinstance(error, ContinueExpired) else {},
         "status": "Failure",
         "message": error.message,
-        "reason": error.reason,
     }
+    if error.reason:
+        status["reason"] = error.reason
     if error.details or type(error) in _WITH_DETAILS:
         status["details"] = dict(error.details)
     return status | {"code": code_of(error)}
 
 
-_WITH_DETAILS = (errors.NotFound, errors.Forbidden, errors.MethodNotAllowed)
+_WITH_DETAILS = (errors.NotFound, errors.Forbidden, errors.MethodNotAllowed, PatchFailed)
 """Upstream makes details for these even when there is nothing to tell."""
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from kybern.api.resource import Object, Resource
 from kybern.apiserver import status
+from kybern.apiserver.admission.reinvocation import Reinvocation
 from kybern.apiserver.user import User
 from kybern.base.errors import Forbidden
 
@@ -24,6 +25,18 @@ class Hold(Protocol):
 
     async def release(self) -> None:
         """The write failed: give back."""
+        ...
+
+
+class View(Protocol):
+    """How a client sees the object that it writes through a subresource of another kind (Scale)."""
+
+    def shown(self, obj: Object) -> Object:
+        """The subresource's form."""
+        ...
+
+    def applied(self, obj: Object, shown: Object) -> Object:
+        """The object with what the subresource's form says."""
         ...
 
 
@@ -50,6 +63,10 @@ class Attributes:
     annotations: dict[str, str] = field(default_factory=dict)
     """Of the audit event, under `plugin.domain/name`."""
     holds: list[Hold] = field(default_factory=list)
+    view: View | None = None
+    """None: the object itself, or the body of its subresource, is what plugins get."""
+    reinvocation: Reinvocation | None = None
+    """Made by the first plugin that calls others."""
 
     @property
     def group_resource(self) -> str:

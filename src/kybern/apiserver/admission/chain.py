@@ -45,6 +45,16 @@ class Chain:
             waiting = plugin.mutate(attributes, obj, old)
             if waiting is not None:
                 await waiting
+        turn = attributes.reinvocation
+        if turn is None:
+            return
+        if turn.wanted:
+            turn.round = 1
+            for plugin in self._mutating:
+                waiting = plugin.mutate(attributes, obj, old)
+                if waiting is not None:
+                    await waiting
+        attributes.reinvocation = None
 
     async def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         if obj is None and old is not None:

@@ -15,6 +15,9 @@ class Lookup:
         self._cache = cache
         self._parsed: dict[tuple[str, str], tuple[int, Object]] = {}
 
+    def cache(self, group_resource: str) -> ResourceCache:
+        return self._cache[group_resource]
+
     def get(self, group_resource: str, name: str, namespace: str = "") -> Object | None:
         cache = self._cache[group_resource]
         return self._get(cache, f"{namespace}/{name}" if cache.resource.namespaced else name)

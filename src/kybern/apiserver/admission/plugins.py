@@ -34,6 +34,11 @@ from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from kybern.apiserver.admission.quota.plugin import QUOTAS, ResourceQuota
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.storage_objects import PersistentVolumeClaimResize, StorageObjectInUseProtection
+from kybern.apiserver.admission.versions import Versions
+from kybern.apiserver.admission.webhooks.calling import Caller
+from kybern.apiserver.admission.webhooks.hooks import Hooks
+from kybern.apiserver.admission.webhooks.plugins import MutatingAdmissionWebhook, ValidatingAdmissionWebhook
+from kybern.apiserver.webhooks.client import WebhookClient
 
 if TYPE_CHECKING:
     from kybern.apiserver.authorization.authorizer import Authorizer
@@ -53,6 +58,19 @@ class Parts:
     rbac: "Rbac"
     authorization_mode: Sequence[str]
     configuration: Configuration
+    client: WebhookClient
+
+    @property
+    def versions(self) -> Versions:
+        return Versions(self.served)
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.client, self.life.ids)
+
+    def hooks(self, plural: str) -> Hooks:
+        """The webhooks of one kind of configuration."""
+        return Hooks(self.lookup, plural, self.versions.others)
 
 
 PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
@@ -78,6 +96,12 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "DefaultIngressClass": lambda parts: DefaultIngressClass(parts.lookup),
     "PodTopologyLabels": lambda parts: PodTopologyLabels(parts.lookup),
     "PodResizeValidator": lambda parts: PodResizeValidator(parts.lookup),
+    "MutatingAdmissionWebhook": lambda parts: MutatingAdmissionWebhook(
+        parts.hooks("mutatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller
+    ),
+    "ValidatingAdmissionWebhook": lambda parts: ValidatingAdmissionWebhook(
+        parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller
+    ),
     "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served["", "v1", QUOTAS]),
 }
 """In the order in which they run."""

@@ -1,0 +1,1 @@
+"""Dynamic admission: webhooks that others run may change or refuse what is written."""
