@@ -131,8 +131,8 @@ def test_a_pod_may_reach_itself_through_its_service(cluster: Cluster, user: User
     http.server.ThreadingHTTPServer(("", 8080), Answer).serve_forever()
     """
     bring(user, pod("alone", labels={"app": "alone"}, program=server))
-    user.kubectl("expose pod alone --port=80 --target-port=8080").succeeds()
-    cluster.eventually(lambda: _is(dict(answers(user, "alone", "http://alone/", 5)), {"me": 5}))
+    user.kubectl("expose pod alone --name=mirror --port=80 --target-port=8080").succeeds()
+    cluster.eventually(lambda: _is(dict(answers(user, "alone", "http://mirror/", 5)), {"me": 5}))
 
 
 def test_datagrams_reach_a_service_and_follow_its_endpoints(cluster: Cluster, user: User) -> None:
