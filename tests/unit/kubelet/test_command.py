@@ -2,12 +2,12 @@
 
 import asyncio
 
-import orjson
 import pytest
 
 from kybern.kubelet.server import channels
 from kybern.kubelet.server.channels import V4, V5, Channel, Close, Data, ProtocolError, Resize
 from kybern.kubelet.server.command import Command, Streams
+from kybern.kubelet.server.outcome import exited
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,16 @@ def test_what_no_client_may_send(message: bytes, protocol: str) -> None:
 
 
 def test_how_a_command_ended() -> None:
-    assert orjson.loads(channels.exit_status(0)[1:])["status"] == "Success"
-    ended = channels.exit_status(3)
-    assert ended[0] == Channel.ERROR
-    assert orjson.loads(ended[1:])["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
+    assert exited(0)["status"] == "Success"
+    assert exited(3)["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
+
+
+def test_the_base64_protocols() -> None:
+    assert channels.from_text(b"0aGk=") == b"\x00hi"
+    assert channels.to_text(Channel.STDOUT, b"hi") == "1aGk="
+    for message in (b"", b"x", b"0a", b"0%%%%"):
+        with pytest.raises(ProtocolError):
+            channels.from_text(message)
 
 
 async def run(script: str, streams: Streams, *writes: bytes) -> tuple[bytes, bytes, int]:

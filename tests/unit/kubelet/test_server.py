@@ -3,8 +3,6 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,109 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from kybern.api.types import convert
-from kybern.api.types.core_v1 import Pod
-from kybern.base.clock import SystemClock
-from kybern.kubelet.cri import Runtime
-from kybern.kubelet.runtime.views import ContainerStats
 from kybern.kubelet.server.caller import refusal
 from kybern.kubelet.server.channels import V4, V5
 from kybern.kubelet.server.container_logs import NoLog, logged_container
-from kybern.kubelet.server.containers import PodNetwork
-from kybern.kubelet.server.exec import OciExecutor
 from kybern.kubelet.server.portforward import TUNNEL
-from kybern.kubelet.server.routes import Routes
 from kybern.kubelet.server.spdy import Data, Decoder, Encoder, SynStream
 from kybern.kubelet.server.usage import NodeUsage, Rates, read_node_usage, resource_metrics, summary
-from kybern.transport import Server
 from kybern.transport.exchange import Request
 from kybern.transport.websocket import WebSocket
 from kybern.transport.websocket_client import UpgradeRefused, connect
-
-RUNTIME = """#!/bin/sh
-# Stands in for the OCI runtime: runs the command here.
-while [ "$1" != exec ]; do [ "$1" = --log ] && log=$2; shift; done
-shift; [ "$1" = --tty ] && shift
-shift
-if [ "$1" = nope ]; then echo '{"level":"error","msg":"exec failed: no such file"}' > "$log"; exit 255; fi
-exec "$@"
-"""
-
-
-LOG = """2026-01-02T03:04:05.1Z stdout F one
-2026-01-02T03:04:06.1Z stderr F two
-2026-01-02T03:04:07.1Z stdout F three
-"""
-
-
-def make_pod(state: dict[str, Any], last: dict[str, Any] | None = None) -> Pod:
-    status = {"name": "c", "containerID": "containerd://id1", "state": state, "lastState": last or {}}
-    plain = {
-        "metadata": {"name": "web", "namespace": "default", "uid": "u1"},
-        "spec": {"containers": [{"name": "c"}, {"name": "idle"}]},
-        "status": {"startTime": "2026-01-01T00:00:00Z", "containerStatuses": [status]},
-    }
-    return convert(plain, Pod)
-
-
-RUNNING = {"running": {"startedAt": "2026-01-02T03:04:05Z"}}
-LABELS = {"io.kubernetes.container.name": "c", "io.kubernetes.pod.uid": "u1"}
-STATS = ContainerStats("id1", "c", LABELS, 1_767_323_045_000_000_000, 2_500_000_000, 4096, 8192, 2048, 100)
-
-
-@dataclass
-class Known:
-    """Containers of one Pod."""
-
-    directory: Path
-    pod: Pod = field(default_factory=lambda: make_pod(RUNNING))
-
-    def pods(self) -> Sequence[Pod]:
-        return [self.pod]
-
-    def find(self, namespace: str, name: str) -> Pod | None:
-        return self.pod if (namespace, name) == ("default", "web") else None
-
-    def running(self, pod: Pod, container: str) -> str | None:
-        return "id1" if container == "c" else None
-
-    async def is_running(self, container: str) -> bool:
-        return False
-
-    async def log_path(self, container: str) -> Path | None:
-        return self.directory / f"{container}.log"
-
-    async def network(self, pod: Pod) -> PodNetwork | None:
-        return PodNetwork("sandbox1", "")
-
-    async def running_pods(self) -> list[Pod]:
-        return []
-
-    async def stats(self) -> list[ContainerStats]:
-        return [STATS]
-
-
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
-    program = tmp_path / "runtime"
-    program.write_text(RUNTIME)
-    program.chmod(0o755)
-    (tmp_path / "id1.log").write_text(LOG)
-    runtime = Runtime(str(tmp_path / "none.sock"))
-    routes = Routes(
-        node_name="n1",
-        containers=Known(tmp_path),
-        runtime=runtime,
-        executor=OciExecutor(str(program)),
-        clock=SystemClock(),
-        directory=tmp_path,
-        refuse=lambda request: None,
-    )
-    server = Server(routes.handle)
-    await server.start([("127.0.0.1", 0)])
-    yield server.addresses[0][1]
-    await server.stop(1.0)
-    await runtime.close()
+from tests.unit.kubelet.node_server import RUNNING, STATS, make_pod
 
 
 async def ask(port: int, path: str, method: str = "GET") -> tuple[int, str]:
@@ -217,7 +122,9 @@ async def test_a_client_that_leaves_ends_the_command(port: int, tmp_path: Path) 
     script = "command=sh&command=-c&command=echo+$$%3Bexec+sleep+1000"
     websocket = await connect(f"ws://127.0.0.1:{port}/exec/default/web/c?{script}&output=1", subprotocols=(V5,))
     async with asyncio.timeout(30):
-        message = await websocket.receive()
+        message: bytes | str | None = b"\x01"
+        while message == b"\x01":  # The empty message with which every conversation begins.
+            message = await websocket.receive()
         assert isinstance(message, bytes)
         process = int(message[1:])
         await websocket.close()

@@ -13,11 +13,12 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.proxy.kubelets import Kubelets
-from kybern.apiserver.proxy.passing import pass_on
+from kybern.apiserver.proxy.passing import fetch, pass_upgrade
+from kybern.apiserver.proxy.websocket_stream import asks_for_websocket, log_messages
 from kybern.apiserver.request_info import RequestInfo, truthy
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
-from kybern.transport.exchange import Answer, Response, Stream
+from kybern.transport.exchange import Answer, Response
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 TEXT = "text/plain"
@@ -42,29 +43,25 @@ class PodStreams:
         }
 
     async def log(self, at: Surroundings, call: Call, served: Served) -> Answer:
-        """200 and the log as text, for ever where it is followed."""
+        """200 and the log as text, for ever where it is followed; 204 before the Pod has a node."""
         pod = _pod(call, served)
         name = _container(pod, call.request.parameter("container"))
         node = pod["spec"].get("nodeName")
         if not node:
-            return Response(200, b"", TEXT)
+            return Response(204)
         given = {key: call.request.parameter(key) for key in _LOG_OPTIONS if key in call.request.query}
         target = _target("containerLogs", call, name, given)
-        answer = await pass_on(call, self._kubelets.place(node), target, method="GET", checked=True)
-        if isinstance(answer, Stream):
-            answer.content_type = TEXT
-            limit = given.get("limitBytes")
-            if limit and limit.isdecimal():
-                answer.pieces = _limited(answer.pieces, int(limit))
-        return answer
+        answer = await fetch(call, self._kubelets.place(node), target)
+        answer.content_type = TEXT
+        limit = given.get("limitBytes")
+        if limit and limit.isdecimal():
+            answer.pieces = _limited(answer.pieces, int(limit))
+        return log_messages(call.request, answer) if asks_for_websocket(call.request) else answer
 
     async def run(self, at: Surroundings, call: Call, served: Served) -> Answer:
         """exec and attach: the connection goes to the kubelet."""
         self._check_create(call)
         pod = _pod(call, served)
-        phase = (pod.get("status") or {}).get("phase")
-        if phase in ("Succeeded", "Failed"):
-            raise BadRequest(f"cannot exec into a container in a completed pod; current phase is {phase}")
         name = _container(pod, call.request.parameter("container"))
         options: list[tuple[str, str]] = [
             (theirs, "1")
@@ -75,14 +72,14 @@ class PodStreams:
         if not options:
             raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
         place = self._kubelets.place(_host(pod))
-        return await pass_on(call, place, _target(call.info.subresource, call, name, options), checked=True)
+        return await pass_upgrade(call, place, _target(call.info.subresource, call, name, options))
 
     async def port_forward(self, at: Surroundings, call: Call, served: Served) -> Answer:
         self._check_create(call)
         pod = _pod(call, served)
         ports = [("port", port) for port in call.request.query.get("ports", ())]
         place = self._kubelets.place(_host(pod))
-        return await pass_on(call, place, _target("portForward", call, "", ports), checked=True)
+        return await pass_upgrade(call, place, _target("portForward", call, "", ports))
 
     def _check_create(self, call: Call) -> None:
         """A WebSocket begins with a GET; it takes the right to create all the same (KEP-4006). Raises Forbidden."""

@@ -19,6 +19,7 @@ from kybern.apiserver.endpoints.list_options import ListOptions, list_options
 from kybern.apiserver.endpoints.revisions import revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.negotiate import Shape
+from kybern.apiserver.proxy.websocket_stream import asks_for_websocket, watch_messages
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import status_of
 from kybern.base.errors import Expired, NotAcceptable
@@ -38,7 +39,7 @@ def watch_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awai
     waiting = wait_for(at, options.resource_version if revision else "")
     if waiting is not None:
         return _watch_later(at, call, served, options, shape, revision, waiting)
-    return _begin(at, call, served, options, shape, revision)
+    return _carried(call, _begin(at, call, served, options, shape, revision))
 
 
 async def _watch_later(
@@ -51,10 +52,14 @@ async def _watch_later(
     waiting: Awaitable[None],
 ) -> Answer:
     await waiting
-    return _begin(at, call, served, options, shape, revision)
+    return _carried(call, _begin(at, call, served, options, shape, revision))
 
 
-def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape, revision: int) -> Answer:
+def _carried(call: Call, stream: Stream) -> Answer:
+    return watch_messages(call.request, stream) if asks_for_websocket(call.request) else stream
+
+
+def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape, revision: int) -> Stream:
     cache = served.cache
     form = form_of(call, served, shape, at)
     seconds = options.timeout_seconds or _jitter.uniform(*at.watch_seconds)

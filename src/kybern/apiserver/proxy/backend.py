@@ -1,9 +1,11 @@
 """One HTTP/1.1 request to another server, its answer as it comes, and the raw connection after an upgrade."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import EIO
 
 import httptools
 
@@ -137,7 +139,8 @@ async def ask(place: Place, method: str, target: str, headers: Mapping[str, str]
     except TimeoutError:
         raise Unreachable(f"dial tcp {place.netloc}: i/o timeout") from None
     except OSError as error:
-        raise Unreachable(f"dial tcp {place.netloc}: {error.strerror or error}") from None
+        # asyncio words the error itself; the number has upstream's words.
+        raise Unreachable(f"dial tcp {place.netloc}: connect: {os.strerror(error.errno or EIO).lower()}") from None
     parsing = _Reader(reader, writer)
     try:
         writer.write(_request(place, method, target, headers, body))

@@ -1,11 +1,22 @@
-"""Passes a request on to a place and its answer back, upgrades included."""
+"""Passes a request on to a place and its answer back, upgrades included.
+
+Source: k8s.io/apimachinery/pkg/util/proxy and, for clients of the newest WebSocket protocol, streamtranslator.go of
+k8s.io/apiserver.
+"""
 
 from collections.abc import Mapping
 
+import orjson
+
 from kybern.apiserver.call import Call
 from kybern.apiserver.proxy.backend import HOP_BY_HOP, BackendAnswer, Place, ask, splice
+from kybern.apiserver.status import Unclassified, status_of
 from kybern.base.errors import BadRequest, InternalError, ServiceUnavailable, StatusError, Unreachable
 from kybern.transport.exchange import Answer, Connection, Stream, Upgrade
+from kybern.transport.websocket import WebSocket, accept
+
+V5 = "v5.channel.k8s.io"
+_ERROR_CHANNEL = b"\x03"
 
 _OWN = HOP_BY_HOP | {"host", "authorization", "content-length", "cookie"}
 _IMPERSONATE = "impersonate-"
@@ -24,23 +35,60 @@ def passed_headers(call: Call) -> dict[str, str]:
     return headers
 
 
-async def pass_on(call: Call, place: Place, target: str, *, method: str = "", checked: bool = False) -> Answer:
-    """`checked`: an answer that is no success becomes a Status, as for logs; else it goes back as it is.
-
-    Raises InternalError, ServiceUnavailable, BadRequest.
-    """
+async def pass_on(call: Call, place: Place, target: str) -> Answer:
+    """The answer goes back as it is. Raises ServiceUnavailable."""
     request = call.request
     headers = {**passed_headers(call), **forwarded(call)}
     try:
-        answer = await ask(place, method or request.method, target, headers, request.body)
+        answer = await ask(place, request.method, target, headers, request.body)
     except Unreachable as error:
-        if checked:
-            raise InternalError(f'Get "https://{place.netloc}{target}": {error}') from None
         raise ServiceUnavailable(f"error trying to reach service: {error}") from None
+    return _switched(answer) if answer.upgraded else _as_it_is(answer)
+
+
+async def fetch(call: Call, place: Place, target: str) -> Stream:
+    """A GET whose answer becomes a Status where it is no success, as for logs. Raises StatusError."""
+    try:
+        answer = await ask(place, "GET", target, forwarded(call))
+    except Unreachable as error:
+        raise Unclassified(f'Get "https://{place.netloc}{target}": {error}') from None
+    if answer.status >= 400:
+        raise _refused(answer.status, (await answer.whole()).decode(errors="replace"))
+    return _as_it_is(answer)
+
+
+async def pass_upgrade(call: Call, place: Place, target: str) -> Answer:
+    """Only for clients that upgrade. A refusal goes back as it is; clients that speak V5 have been upgraded by then
+    upstream, so that they read it on the channel for errors. Raises BadRequest, Unclassified."""
+    request = call.request
+    if not request.headers.get("upgrade"):
+        raise BadRequest("Upgrade request required")
+    protocols = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",")]
+    try:
+        answer = await ask(place, request.method, target, {**passed_headers(call), **forwarded(call)}, request.body)
+    except Unreachable as error:
+        if V5 in protocols:
+            return _told(call, f'error sending request: Post "https://{place.netloc}{target}": {error}')
+        raise Unclassified(f"error dialing backend: {error}") from None
     if answer.upgraded:
         return _switched(answer)
-    if checked and answer.status >= 400:
-        raise _refused(answer.status, (await answer.whole()).decode(errors="replace"))
+    if V5 in protocols:
+        words = (await answer.whole()).decode(errors="replace").strip()
+        return _told(call, f"unable to upgrade connection: {words}")
+    return _as_it_is(answer)
+
+
+def _told(call: Call, text: str) -> Answer:
+    """An upgrade that says nothing but what went wrong."""
+    error = InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})
+
+    async def serve(websocket: WebSocket) -> None:
+        await websocket.send(_ERROR_CHANNEL + orjson.dumps(status_of(error)))
+
+    return accept(call.request, (V5,), serve, required=True)
+
+
+def _as_it_is(answer: BackendAnswer) -> Stream:
     kept = [(name, value) for name, value in answer.headers if name.lower() not in _ANSWERS_OWN]
     return Stream(answer.pieces(), answer.status, answer.header("content-type"), kept)
 

@@ -1,19 +1,26 @@
-"""The framing of exec and attach over a WebSocket: `v5.channel.k8s.io` and `v4.channel.k8s.io`. Pure.
+"""What the two sides of exec and attach say, and its framing over a WebSocket. Pure.
 
-Each binary message is a channel's number and data. Version 5 adds a message that closes a channel, so that the end of
-stdin can be told (KEP-4006). How a command ended is a `Status` on the error channel.
+Each message is a channel's number and data; in the base64 protocols both are text. Version 5 adds a message that
+closes a channel, so that the end of stdin can be told (KEP-4006). How a command ended goes on the error channel: a
+`Status` from version 4 on, the words of a failure before.
 """
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import orjson
 
 V5 = "v5.channel.k8s.io"
 V4 = "v4.channel.k8s.io"
-PROTOCOLS = (V5, V4)
-"""Spoken here, the best first."""
+V4_BASE64 = "v4.base64.channel.k8s.io"
+V1 = "channel.k8s.io"
+V1_BASE64 = "base64.channel.k8s.io"
+WEBSOCKET_PROTOCOLS = (V5, V4, V4_BASE64, V1, V1_BASE64)
+"""Spoken here, the best first; a client that names none is spoken to in V1."""
+SPDY_PROTOCOLS = (V4, "v3.channel.k8s.io", "v2.channel.k8s.io", V1)
+WITH_STATUS = (V5, V4, V4_BASE64)
+"""Those in which the error channel holds a Status."""
 
 
 class Channel(IntEnum):
@@ -67,7 +74,7 @@ def decode(message: bytes, protocol: str) -> Message | None:
             raise ProtocolError("a channel is closed that the client does not send on")
         return Close(Channel(data[0]))
     if number == Channel.RESIZE:
-        return _resize(data) if data else None
+        return resize(data) if data else None
     if number == Channel.STDIN:
         return Data(Channel.STDIN, data) if data else None
     raise ProtocolError(f"a client may not send on channel {number}")
@@ -78,7 +85,21 @@ def encode(channel: Channel, data: bytes) -> bytes:
     return bytes((channel,)) + data
 
 
-def _resize(data: bytes) -> Resize:
+def from_text(message: bytes) -> bytes:
+    """A message of the base64 protocols as the others have it. Raises ProtocolError."""
+    try:
+        return bytes((int(message[:1]),)) + b64decode(message[1:], validate=True)
+    except ValueError as error:
+        raise ProtocolError("a message that is no base64") from error
+
+
+def to_text(channel: Channel, data: bytes) -> str:
+    """A message to a client of the base64 protocols."""
+    return str(int(channel)) + b64encode(data).decode()
+
+
+def resize(data: bytes) -> Resize:
+    """A message on the resize channel. Raises ProtocolError."""
     try:
         size = orjson.loads(data)
         columns, rows = size["Width"], size["Height"]
@@ -87,23 +108,3 @@ def _resize(data: bytes) -> Resize:
     if not all(isinstance(each, int) and 0 < each < 1 << 16 for each in (columns, rows)):
         raise ProtocolError("a terminal size that is none")
     return Resize(columns, rows)
-
-
-def exit_status(code: int) -> bytes:
-    """What the error channel tells when the command has ended: upstream's clients take the exit code from here."""
-    if code == 0:
-        return encode(Channel.ERROR, orjson.dumps({"metadata": {}, "status": "Success"}))
-    status: dict[str, Any] = {
-        "metadata": {},
-        "status": "Failure",
-        "message": f"command terminated with non-zero exit code: exit status {code}",
-        "reason": "NonZeroExitCode",
-        "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
-    }
-    return encode(Channel.ERROR, orjson.dumps(status))
-
-
-def failure(message: str) -> bytes:
-    """What the error channel tells when the command could not be run."""
-    status = {"metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500}
-    return encode(Channel.ERROR, orjson.dumps(status))

@@ -121,6 +121,10 @@ class Command:
         self._close_terminal()
         return 128 - code if code < 0 else code
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
     def kill(self) -> None:
         """End the runtime's process, whose command ends with it; no error when it has ended."""
         if self._process.returncode is None:

@@ -1,65 +1,61 @@
-"""Exec and attach over a WebSocket: a command run by the OCI runtime here, or the CRI's own streaming, relayed.
-
-The CRI's streaming speaks version 4 only: through it a command is not told that its input has ended.
-"""
+"""Commands in containers: run by the OCI runtime here, or by the CRI's own streaming."""
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import orjson
 
-from kybern.base.errors import Unreachable
 from kybern.kubelet.cri import Runtime
-from kybern.kubelet.server.channels import V4, Channel, Close, Data, ProtocolError, Resize, decode, encode, exit_status
+from kybern.kubelet.server.channels import Channel, Close, Data, Resize
 from kybern.kubelet.server.command import Command, Streams
+from kybern.kubelet.server.outcome import exited, internal_error
+from kybern.kubelet.server.relay import flags, relay_to
+from kybern.kubelet.server.remote import Caller, Serve
 from kybern.transport.exchange import Request
-from kybern.transport.websocket import WebSocket, WebSocketClosed
-from kybern.transport.websocket_client import UpgradeRefused, connect
-
-Serve = Callable[[WebSocket], Awaitable[None]]
 
 TRUE = ("1", "true")
+START_POLL_SECONDS = 0.002
 
 
 class Executor(Protocol):
     """Runs commands in containers."""
 
     async def prepare(self, container: str, command: Sequence[str], streams: Streams) -> Serve:
-        """What is to be done once the client's WebSocket is open. Raises RuntimeFailed."""
+        """What is to be done once the client's streams are open. Raises RuntimeFailed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OciExecutor:
-    """`runc --root ROOT exec`: a fifth of the time of the CRI's way, and input has an end."""
+    """`runc --root ROOT exec`: a fifth of the time of the CRI's way."""
 
     program: str = "runc"
     root: str = "/run/containerd/runc/k8s.io"
 
     async def prepare(self, container: str, command: Sequence[str], streams: Streams) -> Serve:
-        async def serve(websocket: WebSocket) -> None:
-            with tempfile.NamedTemporaryFile(prefix="kybern-exec-") as log:
-                tty = ["--tty"] if streams.tty else []
-                tool = [self.program, "--root", self.root, "--log", log.name, "--log-format", "json"]
+        async def serve(caller: Caller) -> None:
+            with tempfile.TemporaryDirectory(prefix="kybern-exec-") as directory:
+                log, pid = Path(directory) / "log", Path(directory) / "pid"
+                tool = [self.program, "--root", self.root, "--log", str(log), "--log-format", "json", "exec"]
+                tool += ["--pid-file", str(pid), *(["--tty"] if streams.tty else [])]
                 try:
-                    running = await Command.start([*tool, "exec", *tty, container, *command], streams)
+                    running = await Command.start([*tool, container, *command], streams)
                 except OSError as error:
-                    await websocket.send(internal_error(f"error executing command in container: {error}"))
+                    await caller.finish(internal_error(f"error executing command in container: {error}"))
                     return
-                code = await converse(websocket, running)
-                reason = runtime_error(log.read()) if code else ""
-                if code is None:
-                    return
+                code = await converse(caller, running, pid)
+                reason = runtime_error(log) if code else ""
             if reason:
                 text = f"failed to exec in container: OCI runtime exec failed: {reason}"
-                await websocket.send(internal_error(f"error executing command in container: {text}"))
-            else:
-                await websocket.send(exit_status(code))
+                await caller.finish(internal_error(f"error executing command in container: {text}"))
+            elif code is not None:
+                await caller.finish(exited(code))
 
-        return _until_closed(serve)
+        return serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +65,7 @@ class CriExecutor:
     runtime: Runtime
 
     async def prepare(self, container: str, command: Sequence[str], streams: Streams) -> Serve:
-        return relay_to(await self.runtime.exec_url(container, command, _flags(streams)))
-
-
-async def prepare_attach(runtime: Runtime, container: str, streams: Streams) -> Serve:
-    """Attach to a container's first process. Raises RuntimeFailed."""
-    return relay_to(await runtime.attach_url(container, _flags(streams)))
+        return relay_to(await self.runtime.exec_url(container, command, flags(streams)), streams)
 
 
 def streams_of(request: Request) -> Streams:
@@ -91,10 +82,13 @@ def streams_of(request: Request) -> Streams:
     return streams
 
 
-async def converse(websocket: WebSocket, command: Command) -> int | None:
-    """Carry input and output until the command has ended; its exit code. None: the client has left."""
-    speaking = asyncio.create_task(_speak(websocket, command))
-    listening = asyncio.create_task(_listen(websocket, command))
+async def converse(caller: Caller, command: Command, pid: Path) -> int | None:
+    """Carry input and output until the command has ended; its exit code. None: the client has left.
+
+    `pid` is the file that the runtime writes once the command has started.
+    """
+    speaking = asyncio.create_task(_speak(caller, command, pid))
+    listening = asyncio.create_task(_listen(caller, command))
     try:
         await asyncio.wait((speaking, listening), return_when=asyncio.FIRST_COMPLETED)
         if not speaking.done():
@@ -108,44 +102,13 @@ async def converse(websocket: WebSocket, command: Command) -> int | None:
         await asyncio.gather(speaking, listening, return_exceptions=True)
 
 
-def relay_to(url: str) -> Serve:
-    """Join the client to the runtime's streaming server at `http://…`."""
-
-    async def serve(websocket: WebSocket) -> None:
-        try:
-            runtime = await connect(url.replace("http", "ws", 1), subprotocols=(V4,))
-        except (UpgradeRefused, Unreachable) as error:
-            await websocket.send(internal_error(str(error)))
-            return
-        inward = asyncio.create_task(_relay_in(websocket, runtime))
-        outward = asyncio.create_task(_relay_out(runtime, websocket))
-        try:
-            await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (inward, outward):
-                task.cancel()
-            await asyncio.gather(inward, outward, return_exceptions=True)
-            await runtime.close()
-
-    return _until_closed(serve)
-
-
-def internal_error(text: str) -> bytes:
-    """On the error channel: it went wrong before the command could end."""
-    status = {
-        "metadata": {},
-        "status": "Failure",
-        "message": f"Internal error occurred: {text}",
-        "reason": "InternalError",
-        "details": {"causes": [{"message": text}]},
-        "code": 500,
-    }
-    return encode(Channel.ERROR, orjson.dumps(status))
-
-
-def runtime_error(log: bytes) -> str:
+def runtime_error(log: Path) -> str:
     """The last error in an OCI runtime's log (JSON lines); "" where there is none."""
-    for line in reversed(log.splitlines()):
+    try:
+        lines = log.read_bytes().splitlines()
+    except FileNotFoundError:
+        return ""
+    for line in reversed(lines):
         try:
             entry = orjson.loads(line)
         except orjson.JSONDecodeError:
@@ -155,34 +118,30 @@ def runtime_error(log: bytes) -> str:
     return ""
 
 
-def _flags(streams: Streams) -> dict[str, bool]:
-    return {"stdin": streams.stdin, "stdout": streams.stdout, "stderr": streams.stderr, "tty": streams.tty}
-
-
-def _until_closed(serve: Serve) -> Serve:
-    """A client that leaves is no error."""
-
-    async def quietly(websocket: WebSocket) -> None:
-        try:
-            await serve(websocket)
-        except WebSocketClosed:
-            return
-
-    return quietly
-
-
-async def _speak(websocket: WebSocket, command: Command) -> None:
+async def _speak(caller: Caller, command: Command, pid: Path) -> None:
+    started = False
     async for piece in command.output():
-        await websocket.send(encode(piece.channel, piece.data))
+        started = started or await _has_started(command, pid)
+        if started:  # The runtime's own words come from its log.
+            await caller.send(piece.channel, piece.data)
 
 
-async def _listen(websocket: WebSocket, command: Command) -> None:
-    """Until the client leaves, or says what the protocol does not know."""
-    while (message := await websocket.receive()) is not None:
-        try:
-            said = decode(message.encode() if isinstance(message, str) else message, websocket.subprotocol)
-        except ProtocolError:
-            return
+async def _has_started(command: Command, pid: Path) -> bool:
+    """Whether it is the command that speaks, and not the runtime that says why it cannot start it."""
+    while not _is_there(pid):
+        if command.has_ended:
+            return _is_there(pid)
+        await asyncio.sleep(START_POLL_SECONDS)
+    return True
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists()
+
+
+async def _listen(caller: Caller, command: Command) -> None:
+    """Until the client leaves."""
+    while (said := await caller.receive()) is not None:
         match said:
             case Data(data=data):
                 await command.write(data)
@@ -190,19 +149,3 @@ async def _listen(websocket: WebSocket, command: Command) -> None:
                 command.end_input()
             case Resize():
                 command.resize(said)
-
-
-async def _relay_in(websocket: WebSocket, runtime: WebSocket) -> None:
-    while (message := await websocket.receive()) is not None:
-        data = message.encode() if isinstance(message, str) else message
-        try:
-            said = decode(data, websocket.subprotocol)
-        except ProtocolError:
-            return
-        if isinstance(said, Data | Resize):
-            await runtime.send(data)
-
-
-async def _relay_out(runtime: WebSocket, websocket: WebSocket) -> None:
-    while (message := await runtime.receive()) is not None:
-        await websocket.send(message)

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from kybern.kubelet.server.network import NotConnected
-from kybern.kubelet.server.plain import plain
 from kybern.kubelet.server.spdy import (
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -26,7 +25,8 @@ from kybern.kubelet.server.spdy import (
     SynReply,
     SynStream,
 )
-from kybern.transport.exchange import Answer, Connection, Request, Response, Upgrade
+from kybern.kubelet.server.spdy_upgrade import spdy_upgrade
+from kybern.transport.exchange import Answer, Connection, Request
 from kybern.transport.websocket import WebSocket, accept
 
 PROTOCOL: Final = "portforward.k8s.io"
@@ -61,18 +61,11 @@ def port_forward(request: Request, dial: Dial, pod: str, uid: str) -> Answer:
             await Session(websocket.send, dial, pod, uid).run(receive)
 
         return accept(request, (TUNNEL,), over_websocket, required=True)
-    if request.headers.get("upgrade", "").upper() != "SPDY/3.1":
-        return plain(400, "unable to upgrade: missing upgrade headers in request\n")
-    offered = [name.strip() for name in request.headers.get("x-stream-protocol-version", "").split(",")]
-    if PROTOCOL not in offered:
-        text = f"unable to negotiate protocol: client supports [{' '.join(offered)}], server accepts [{PROTOCOL}]"
-        accepted = (("X-Accepted-Stream-Protocol-Versions", PROTOCOL),)
-        return Response(403, f"unable to upgrade: {text}\n".encode(), "text/plain; charset=utf-8", accepted)
 
-    async def over_spdy(connection: Connection) -> None:
+    async def over_spdy(connection: Connection, protocol: str) -> None:
         await Session(connection.write, dial, pod, uid).run(connection.read)
 
-    return Upgrade("SPDY/3.1", over_spdy, (("X-Stream-Protocol-Version", PROTOCOL),))
+    return spdy_upgrade(request, (PROTOCOL,), over_spdy)
 
 
 class _Inbox:

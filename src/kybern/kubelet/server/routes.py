@@ -16,17 +16,18 @@ from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.pod_spec import find_container
 from kybern.kubelet.server.caller import refusal
-from kybern.kubelet.server.channels import PROTOCOLS
+from kybern.kubelet.server.command import Streams
 from kybern.kubelet.server.container_logs import container_logs
 from kybern.kubelet.server.containers import Containers
-from kybern.kubelet.server.exec import Executor, prepare_attach, streams_of
+from kybern.kubelet.server.exec import Executor, streams_of
 from kybern.kubelet.server.metrics import kubelet_metrics
 from kybern.kubelet.server.network import connect_to_pod
 from kybern.kubelet.server.plain import plain
 from kybern.kubelet.server.portforward import port_forward
+from kybern.kubelet.server.relay import prepare_attach
+from kybern.kubelet.server.remote import answer
 from kybern.kubelet.server.usage import Rates, read_node_usage, resource_metrics, summary
 from kybern.transport.exchange import Answer, Request, Response
-from kybern.transport.websocket import accept
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HEALTH = ("healthz", "healthz/ping", "healthz/log", "healthz/syncloop")
@@ -106,15 +107,20 @@ class Routes:
         pod = self.containers.find(namespace, name)
         if pod is None:
             return plain(404, "pod does not exist")
-        right = find_container(pod, container) is not None and uid in ("", pod.metadata.uid)
-        id = self.containers.running(pod, container) if right else None
-        if id is None:
+        found = find_container(pod, container) if uid in ("", pod.metadata.uid) else None
+        id = self.containers.running(pod, container) if found is not None else None
+        if found is None or id is None:
+            if verb == "attach":
+                return plain(500, f"container {container} not found in pod {name}_{namespace}")
             return plain(500, f'container not found ("{container}")')
         if verb == "attach":
-            serve = await prepare_attach(self.runtime, id, streams)
+            # A container's first process has a terminal or has none, whatever the client would like.
+            tty = bool(found[1].tty)
+            own = Streams(streams.stdin, streams.stdout, streams.stderr and not tty, tty)
+            serve = await prepare_attach(self.runtime, id, own)
         else:
             serve = await self.executor.prepare(id, request.query.get("command", ()), streams)
-        return accept(request, PROTOCOLS, serve, required=True)
+        return answer(request, streams, serve)
 
     async def _port_forward(self, request: Request, namespace: str, name: str, uid: str) -> Answer:
         if request.method not in STREAMING:
