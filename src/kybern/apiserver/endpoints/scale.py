@@ -38,6 +38,16 @@ def scale_of(obj: Object) -> Object:
     return scale
 
 
+class ScaleView:
+    """What admission sees of a write through this subresource."""
+
+    def shown(self, obj: Object) -> Object:
+        return scale_of(obj)
+
+    def applied(self, obj: Object, shown: Object) -> Object:
+        return {**obj, "spec": {**obj["spec"], "replicas": (shown.get("spec") or {}).get("replicas", 0)}}
+
+
 def get_scale(at: Surroundings, call: Call, served: Served) -> Response:
     """200 and the Scale."""
     version = served.find(call.info.namespace, call.info.name)
@@ -69,6 +79,7 @@ async def patch_scale(at: Surroundings, call: Call, served: Served) -> Response:
 
 async def _write(at: Surroundings, call: Call, served: Served, change: Callable[[Object], Object]) -> Response:
     attributes = attributes_of(call, served, "UPDATE", "scale")
+    attributes.view = ScaleView()
 
     def edit(obj: Object) -> Object:
         scale = change(scale_of(obj))
