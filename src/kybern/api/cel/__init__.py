@@ -1,0 +1,98 @@
+"""CEL as Kubernetes v1.36 uses it: rules of CRDs, admission policies, match conditions.
+
+```python
+self_type = type_from_schema(structural_schema, root=True)          # None: expressions cannot see such values
+environment = Environment({"self": self_type, "oldSelf": self_type})
+program = compile_expression("self.spec.replicas <= 5", environment)  # CompileError, ProgramError
+low, high = program.estimated_cost()                                   # from maxLength, maxItems, maxProperties
+program.uses("oldSelf"), program.result_type
+budget = Budget(BUDGET_LIMIT)                                          # shared by all programs run on one object
+program.evaluate({"self": obj}, budget=budget)                         # EvaluationError, CostExceeded, BudgetExceeded
+```
+
+Values are the JSON of the object, never copied; a result can hold `Timestamp`, `Duration`, `Uint`, `bytes`, `Optional`,
+`StructValue` and library values besides (`to_json` makes JSON of it). A variable of type `optional_of(T)` takes JSON or
+None. `DYN` is for what has no schema (`object` in policies). `request` and `namespaceObject` have REQUEST and NAMESPACE;
+an authorizer is given as `Authorizer(ask)`. A field of an object from `object_type({...})` can be null, one of a schema
+is absent when it is null. An object whose fields are to be computed when first read is anything with `find(name)` that
+answers MISSING for what it has not.
+
+Messages are cel-go's: `str(CompileError)` is what upstream prints behind "compilation failed: ", `str(ProgramError)` what
+it prints behind "program instantiation failed: ".
+
+Pure: no I/O, no clock. Text to tokens (lexer, literals), to a tree (parser, syntax, macros, nodes), to types (checker,
+unify, scope), to Python source (generator…), with its cost (costs at run time, estimate before it).
+"""
+
+from kybern.api.cel.costs import BUDGET_LIMIT, MATCH_CONDITIONS_LIMIT, PER_CALL_LIMIT
+from kybern.api.cel.errors import (
+    BudgetExceeded,
+    CompileError,
+    CostExceeded,
+    EvaluationError,
+    Issue,
+    ProgramError,
+    ResultTypeError,
+)
+from kybern.api.cel.instants import Duration, Timestamp
+from kybern.api.cel.program import Budget, Environment, Program, compile_expression
+from kybern.api.cel.schemas import max_cardinality, type_from_schema
+from kybern.api.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    CelType,
+    list_of,
+    map_of,
+    object_type,
+    optional_of,
+)
+from kybern.api.cel.values import MISSING, NONE, Optional, StructValue, Uint
+
+__all__ = [
+    "BOOL",
+    "BUDGET_LIMIT",
+    "BYTES",
+    "DOUBLE",
+    "DURATION",
+    "DYN",
+    "INT",
+    "MATCH_CONDITIONS_LIMIT",
+    "MISSING",
+    "NONE",
+    "NULL",
+    "PER_CALL_LIMIT",
+    "STRING",
+    "TIMESTAMP",
+    "UINT",
+    "Budget",
+    "BudgetExceeded",
+    "CelType",
+    "CompileError",
+    "CostExceeded",
+    "Duration",
+    "Environment",
+    "EvaluationError",
+    "Issue",
+    "Optional",
+    "Program",
+    "ProgramError",
+    "ResultTypeError",
+    "StructValue",
+    "Timestamp",
+    "Uint",
+    "compile_expression",
+    "list_of",
+    "map_of",
+    "max_cardinality",
+    "object_type",
+    "optional_of",
+    "type_from_schema",
+]
