@@ -14,11 +14,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kybern.kubelet.cri import RuntimeFailed
 from kybern.supervisor.images import write_busybox_archive, write_pause_archive
+
+if TYPE_CHECKING:
+    from kybern.kubelet.kubelet_config import KubeletConfig
 
 BRIDGE = "kbtG0"
 SUBNET = "10.244.77.0/24"
@@ -143,6 +147,14 @@ def containerd() -> Iterator[Containerd]:
         asyncio.run(_remove_pods(socket))
     finally:
         _take_down(process, directory)
+
+
+@pytest.fixture
+def config(containerd: Containerd, tmp_path: Path) -> "KubeletConfig":
+    """A kubelet's, with directories of the test's own."""
+    from .kubelets import configure
+
+    return configure(containerd, tmp_path)
 
 
 async def _remove_pods(socket: Path) -> None:

@@ -1,83 +1,16 @@
 """Pods of the API server: bound ones run, deleted ones end and go, static ones have their mirror."""
 
 import asyncio
-import contextlib
-import random
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kybern.api.types import convert
-from kybern.api.types.core_v1 import Event, Namespace, Node, Pod, ServiceAccount
-from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.server import build
-from kybern.base.clock import SystemClock
-from kybern.base.errors import AlreadyExists, NotFound
-from kybern.base.ids import RandomIds
-from kybern.client.client import Client
-from kybern.client.inprocess import InProcessTransport
+from kybern.api.types.core_v1 import Event, Pod
 from kybern.kubelet.kubelet_config import KubeletConfig
-from kybern.storage.memory import MemoryBackend
-from kybern.transport.exchange import Request
 
-from .conftest import Containerd
-from .kubelets import NODE, TIMEOUT_SECONDS, configure, container, running, until, write
+from .apis import api, pod, wait_for, wait_gone
+from .kubelets import NODE, TIMEOUT_SECONDS, container, running, until, write
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def config(containerd: Containerd, tmp_path: Path) -> KubeletConfig:
-    return configure(containerd, tmp_path)
-
-
-@contextlib.asynccontextmanager
-async def api() -> AsyncIterator[Client]:
-    clock = SystemClock()
-    server = build(
-        ApiServerConfig(authorization_mode=("AlwaysAllow",)),
-        MemoryBackend(clock),
-        clock,
-        RandomIds(random.Random(1)),
-    )
-    await server.start()
-    client = Client(InProcessTransport(server, Request))
-    try:
-        account = ServiceAccount(automount_service_account_token=False)
-        account.metadata.namespace = "default"
-        for made, name in ((Namespace(), "default"), (Node(), NODE), (account, "default")):
-            made.metadata.name = name
-            with contextlib.suppress(AlreadyExists):
-                await client.create(made)
-        yield client
-    finally:
-        await server.stop()
-
-
-def pod(name: str, **spec: Any) -> Pod:
-    plain = {"metadata": {"name": name, "namespace": "default"}, "spec": {"nodeName": NODE, **spec}}
-    return convert(plain, Pod)
-
-
-async def wait_for(client: Client, name: str, **expected: str) -> Pod:
-    """Until the Pod's status has the expected words."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while True:
-            found = await client.get(Pod, name, "default")
-            conditions = {condition.type: condition.status for condition in found.status.conditions}
-            if all({**conditions, "phase": found.status.phase}.get(key) == value for key, value in expected.items()):
-                return found
-            await asyncio.sleep(0.05)
-
-
-async def wait_gone(client: Client, name: str) -> None:
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        with contextlib.suppress(NotFound):
-            while True:
-                await client.get(Pod, name, "default")
-                await asyncio.sleep(0.05)
 
 
 async def test_a_bound_pod_runs_and_its_deletion_ends_it(config: KubeletConfig) -> None:

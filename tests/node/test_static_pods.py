@@ -1,22 +1,15 @@
 """A manifest in a directory becomes running containers, is restarted when it crashes, ends cleanly."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from kybern.api.types.core_v1 import ContainerStatus, Pod
 from kybern.kubelet.kubelet_config import KubeletConfig
 
-from .conftest import Containerd
-from .kubelets import TIMEOUT_SECONDS, configure, container, is_ready, pod_of, running, status_of, until, write
+from .kubelets import TIMEOUT_SECONDS, container, is_ready, pod_of, running, status_of, until, write
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def config(containerd: Containerd, tmp_path: Path) -> KubeletConfig:
-    return configure(containerd, tmp_path)
 
 
 async def test_a_manifest_runs_and_ends(config: KubeletConfig) -> None:

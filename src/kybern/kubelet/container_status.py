@@ -69,6 +69,9 @@ def make_container_status(inputs: StatusInputs, kind: Kind, container: Container
     if inputs.ended and status.state is not None and not status.state.terminated:
         _end(status)
     _add_readiness(inputs, kind, container, history, status)
+    _add_mounts(container, status)
+    if container.lifecycle is not None:
+        status.stop_signal = container.lifecycle.stop_signal
     return status
 
 
@@ -101,11 +104,11 @@ def _without_runtime(inputs: StatusInputs, container: Container, old: ContainerS
     if old is None:
         return status
     status.restart_count, status.last_state = old.restart_count, old.last_state
-    if ended is not None:
+    if old.container_id:
         status.restart_count += 1
+    if ended is not None:
         status.last_state = old.state
     elif old.state is not None and old.state.running:
-        status.restart_count += 1
         lost = "The container could not be located when the pod was deleted.  The container used to be Running"
         status.last_state = ContainerState(
             terminated=ContainerStateTerminated(reason=UNKNOWN, message=lost, exit_code=KILLED_EXIT_CODE)
@@ -176,10 +179,16 @@ def _time(nanoseconds: int) -> str:
 def _add_running(
     inputs: StatusInputs, container: Container, running: views.ContainerStatus, status: ContainerStatus
 ) -> None:
-    """What only a running container has: resources, mounts, user."""
+    """What only a running container has: resources, user."""
     if container.resources is not None:
         status.resources = inputs.actuated.get(container.name, container.resources)
         status.allocated_resources = container.resources.requests
+    if running.user is not None:
+        uid, gid, groups = running.user
+        status.user = ContainerUser(linux=LinuxContainerUser(uid=uid, gid=gid, supplemental_groups=list(groups)))
+
+
+def _add_mounts(container: Container, status: ContainerStatus) -> None:
     status.volume_mounts = [
         VolumeMountStatus(
             name=mount.name,
@@ -189,9 +198,6 @@ def _add_running(
         )
         for mount in container.volume_mounts
     ]
-    if running.user is not None:
-        uid, gid, groups = running.user
-        status.user = ContainerUser(linux=LinuxContainerUser(uid=uid, gid=gid, supplemental_groups=list(groups)))
 
 
 def _end(status: ContainerStatus) -> None:

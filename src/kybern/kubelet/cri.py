@@ -4,6 +4,7 @@ Answers leave as small dataclasses (`runtime/views.py`). Requests for sandboxes 
 CRI's own field names. It never retries and never decides.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -23,6 +24,7 @@ from kybern.kubelet.runtime.views import (
     FilesystemUsage,
     Image,
     RuntimeCondition,
+    RuntimeFeatures,
     Sandbox,
 )
 
@@ -55,6 +57,7 @@ class Runtime:
     def __init__(self, socket: str) -> None:
         options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=options)
+        self._features: RuntimeFeatures | None = None
 
     async def close(self) -> None:
         await self._channel.close()
@@ -68,6 +71,12 @@ class Runtime:
         """Whether the runtime and its network are ready."""
         answer = await self._call("Runtime", "Status", {})
         return [RuntimeCondition(c.type, c.status, c.reason, c.message) for c in answer.status.conditions]
+
+    async def features(self) -> RuntimeFeatures:
+        """What the runtime can do beyond the least of the CRI; asked once."""
+        if self._features is None:
+            self._features = RuntimeFeatures.of(await self._call("Runtime", "Status", {}))
+        return self._features
 
     async def update_pod_cidr(self, pod_cidr: str) -> None:
         """Tell the runtime the node's Pod range."""
@@ -129,6 +138,12 @@ class Runtime:
         """Raises RuntimeFailed with code NOT_FOUND for a container that is gone."""
         answer = await self._call("Runtime", "ContainerStatus", {"container_id": container})
         return ContainerStatus.of(answer.status)
+
+    async def container_pid(self, container: str) -> int:
+        """The first process of a running container; 0 where the runtime does not tell."""
+        answer = await self._call("Runtime", "ContainerStatus", {"container_id": container, "verbose": True})
+        told = json.loads(answer.info.get("info", "") or "{}")
+        return int(told.get("pid") or 0)
 
     async def update_resources(self, container: str, linux: Mapping[str, Any]) -> None:
         """Change a running container's `LinuxContainerResources`."""

@@ -12,6 +12,23 @@ from kybern.kubelet.pod_spec import is_critical
 from kybern.kubelet.qos import pod_resources
 
 OUT_OF = {"cpu": "OutOfcpu", "memory": "OutOfmemory", "ephemeral-storage": "OutOfephemeral-storage"}
+SAFE_SYSCTLS = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl",
+        "net.ipv4.tcp_keepalive_probes",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_wmem",
+    }
+)
+"""What a Pod may set without harm to others (https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/)."""
 OS_LABEL = "kubernetes.io/os"
 THIS_OS = "linux"
 
@@ -31,6 +48,9 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
         return Refusal("PodOSSelectorNodeLabelDoesNotMatch", message)
     if pod.spec.os is not None and pod.spec.os.name != THIS_OS:
         return Refusal("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    refusal = _sysctls(pod) or _groups_policy(pod, node)
+    if refusal is not None:
+        return refusal
     if not is_critical(pod):
         refusal = decide_resources(pod, others, node)
         if refusal is not None:
@@ -44,6 +64,25 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
     if not is_static(pod) and _untolerated(pod.spec.tolerations, node.spec.taints):
         return _predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
     return None
+
+
+def _sysctls(pod: Pod) -> Refusal | None:
+    context = pod.spec.security_context
+    for sysctl in context.sysctls if context else ():
+        if sysctl.name.replace("/", ".") not in SAFE_SYSCTLS:
+            return Refusal("SysctlForbidden", f'forbidden sysctl: "{sysctl.name}" not allowlisted')
+    return None
+
+
+def _groups_policy(pod: Pod, node: Node) -> Refusal | None:
+    context = pod.spec.security_context
+    if context is None or context.supplemental_groups_policy != "Strict":
+        return None
+    features = node.status.features
+    if features is not None and features.supplemental_groups_policy:
+        return None
+    message = "SupplementalGroupsPolicy=Strict is not supported in this node"
+    return Refusal("SupplementalGroupsPolicyNotSupported", message)
 
 
 def _predicate(name: str, text: str) -> Refusal:

@@ -17,7 +17,6 @@ from kybern.kubelet.pod_spec import RESTART_ALL, find_container, grace_seconds, 
 from kybern.kubelet.ports import MountedVolume
 from kybern.kubelet.probes.prober import Prober
 from kybern.kubelet.resizing import ResizeFailed, actuate
-from kybern.kubelet.runtime.views import ContainerState
 from kybern.kubelet.starting import CONFIG_ERROR, Parts, StartFailed, create_sandbox, start_container
 from kybern.kubelet.status_manager import StatusManager
 from kybern.trace import Verdict as Traced
@@ -123,17 +122,18 @@ class PodActions:
         self._trace(pod, Traced.ACTED, "Resized", "the running containers have what is allocated to them")
 
     async def _reset(self, pod: Pod, observed: PodRuntime) -> None:
-        """End and remove all containers, the one that asks for it last: until it is gone the Pod is to be reset."""
+        """End all containers; once they have ended, and that was told, remove them, the one that asks for it last:
+        until it is gone the Pod is to be reset."""
+        runtime = self._parts.runtime
+        for container in observed.running:
+            self.events(pod).normal("Killing", f"Stopping container {name_of(container)}", name_of(container))
+            await runtime.stop_container(container.id, MINIMUM_GRACE_SECONDS)
         cause = restart_all_cause(pod, observed)
         found = find_container(pod, name_of(cause)) if cause else None
-        if cause is None or found is None:
+        if observed.running or cause is None or found is None:
             return
         self._trace(pod, Traced.ACTED, RESTART_ALL, f"container {name_of(cause)} ended, all of the Pod begin anew")
-        runtime = self._parts.runtime
         for container in sorted(observed.containers, key=lambda each: name_of(each) == name_of(cause)):
-            if container.state is ContainerState.RUNNING:
-                self.events(pod).normal("Killing", f"Stopping container {name_of(container)}", name_of(container))
-                await runtime.stop_container(container.id, MINIMUM_GRACE_SECONDS)
             await runtime.remove_container(container.id)
         self._shared.crashes.next(crash_key(pod, found[1]), finished_at(cause), self._parts.clock.now())
 

@@ -254,6 +254,7 @@ class PodWorker:
     async def _end(self) -> float | None:
         """Stop everything, report the last status, clean up; a Pod that still exists then waits for its deletion."""
         if not self._cleaned:
+            self._shared.prober.end_liveness(self.pod.metadata.uid)
             self._publish()
             await self._stop_all()
             self._shared.prober.forget(self.pod.metadata.uid)

@@ -39,7 +39,7 @@ async def runtime_health(runtime: Runtime) -> Health:
     """The runtime's version and what is wrong with it."""
     try:
         name, version = await runtime.version()
-        conditions = await runtime.conditions()
+        conditions, features = await runtime.conditions(), await runtime.features()
     except RuntimeFailed as error:
         return Health("", [f"container runtime is down: {error.message}"])
     words = {"RuntimeReady": "container runtime is down", "NetworkReady": "container runtime network not ready"}
@@ -48,7 +48,7 @@ async def runtime_health(runtime: Runtime) -> Health:
         for each in conditions
         if each.type in words and not each.status
     ]
-    return Health(f"{name}://{version.removeprefix('v')}", problems)
+    return Health(f"{name}://{version.removeprefix('v')}", problems, features)
 
 
 async def node_images(runtime: Runtime) -> list[ContainerImage]:

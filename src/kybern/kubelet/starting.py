@@ -16,7 +16,9 @@ from kybern.kubelet.images import RETRY_SECONDS, ImageFailed, Images
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.lifecycle import HookFailed, run_hook
 from kybern.kubelet.observed import PodRuntime
+from kybern.kubelet.pod_spec import Kind
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, Environment, EventSink, MountedVolume, VolumeManager
+from kybern.kubelet.runtime.views import ContainerState
 
 CONFIG_ERROR = "CreateContainerConfigError"
 
@@ -82,8 +84,12 @@ async def start_container(
     except ImageFailed as error:
         raise StartFailed(error.reason, error.message, error.retry_seconds) from error
     parent = parts.cgroups.parent(pod) if parts.config.cgroups_per_qos else ""
-    place = ContainerPlace(sandbox, image, volumes, action.restart_count, parent)
+    features = await parts.runtime.features()
     try:
+        target = target_of(pod, action, observed)
+        place = ContainerPlace(
+            sandbox, image, volumes, action.restart_count, parent, target, features.recursive_read_only
+        )
         config = await parts.environment.build(pod, container, place)
     except ConfigNotReady as error:
         events.warning("Failed", f"Error: {error}", name)
@@ -93,6 +99,21 @@ async def start_container(
     link_log(parts.config, pod, name, id, action.restart_count)
     await _post_start(parts, container, id, observed.ips[0] if observed.ips else pod.status.pod_ip, events)
     return id
+
+
+def target_of(pod: Pod, action: StartContainer, observed: PodRuntime) -> str:
+    """The container whose processes an ephemeral one is to see; "" for none. Raises ConfigNotReady."""
+    name = next(
+        (each.target_container_name for each in pod.spec.ephemeral_containers if each.name == action.container.name), ""
+    )
+    if action.kind is not Kind.EPHEMERAL or not name:
+        return ""
+    target = observed.active(name)
+    if target is None:
+        raise ConfigNotReady(f'unable to find target container "{name}"')
+    if target.state is not ContainerState.RUNNING:
+        raise ConfigNotReady(f'target container "{name}" is not running')
+    return target.id
 
 
 async def _create(

@@ -4,7 +4,7 @@ Source: https://kubernetes.io/docs/reference/node/node-status/ and upstream's ku
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kybern import KUBERNETES_VERSION
 from kybern.api.types.core_v1 import (
@@ -13,12 +13,16 @@ from kybern.api.types.core_v1 import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeFeatures,
+    NodeRuntimeHandler,
+    NodeRuntimeHandlerFeatures,
     NodeStatus,
     NodeSwapStatus,
     NodeSystemInfo,
 )
 from kybern.base.clock import format_time
 from kybern.kubelet.node.machine import Machine, Pressure
+from kybern.kubelet.runtime.views import RuntimeFeatures
 
 MAX_PODS = 110
 IMAGES_LIMIT = 50
@@ -39,6 +43,7 @@ class Health:
     """`containerd://1.6.20`."""
     problems: Sequence[str] = ()
     """`container runtime is down`, `container runtime network not ready: …`."""
+    features: RuntimeFeatures = field(default_factory=RuntimeFeatures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,18 @@ def node_status(
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         images=listed[:IMAGES_LIMIT],
         node_info=_info(machine, health),
+        features=NodeFeatures(supplemental_groups_policy=health.features.supplemental_groups_policy),
+        runtime_handlers=[_handler(health.features)] if health.features != RuntimeFeatures() else [],
+    )
+
+
+def _handler(features: RuntimeFeatures) -> NodeRuntimeHandler:
+    """The default one."""
+    return NodeRuntimeHandler(
+        name="",
+        features=NodeRuntimeHandlerFeatures(
+            recursive_read_only_mounts=features.recursive_read_only, user_namespaces=features.user_namespaces
+        ),
     )
 
 

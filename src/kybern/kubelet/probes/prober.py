@@ -76,6 +76,11 @@ class Prober:
             if key not in self._tasks:
                 self._begin(key, target, wake)
 
+    def end_liveness(self, uid: str) -> None:
+        """The Pod is ending: whether it is ready is still told, whether it lives does not matter any more."""
+        for key in [key for key in self._tasks if key[0] == uid and key[1] is not ProbeKind.READINESS]:
+            self._end(key)
+
     def forget(self, uid: str) -> None:
         """End all probes of a Pod."""
         for key in [key for key in self._tasks if key[0] == uid]:
@@ -99,9 +104,14 @@ class Prober:
 
     def _end(self, key: ProbeKey) -> None:
         self._tasks.pop(key).cancel()
-        self._results.pop(key[1:], None)
-        if not any(id == key[2] for _, _, id in self._tasks):
+        if key[1] is not ProbeKind.STARTUP or not self._is_probed(key[2]):
+            self._results.pop(key[1:], None)  # That it has started stays true as long as it is probed.
+        if not self._is_probed(key[2]):
             self._startups.pop(key[2], None)
+            self._results.pop((ProbeKind.STARTUP, key[2]), None)
+
+    def _is_probed(self, id: str) -> bool:
+        return any(other == id for _, _, other in self._tasks)
 
     async def _run(self, target: _Target, tally: Tally, startup: asyncio.Event, wake: Callable[[], None]) -> None:
         period = target.probe.period_seconds or PERIOD_SECONDS

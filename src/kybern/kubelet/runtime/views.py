@@ -233,3 +233,22 @@ class RuntimeCondition:
     status: bool
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFeatures:
+    """What the default handler of the runtime can do."""
+
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+    supplemental_groups_policy: bool = False
+
+    @classmethod
+    def of(cls, answer: Any) -> Self:
+        """From a `StatusResponse`; what an older runtime does not tell of it cannot do."""
+        handlers = [each.features for each in answer.runtime_handlers if not each.name]
+        return cls(
+            recursive_read_only=any(each.recursive_read_only_mounts for each in handlers),
+            user_namespaces=any(each.user_namespaces for each in handlers),
+            supplemental_groups_policy=answer.features.supplemental_groups_policy,
+        )
