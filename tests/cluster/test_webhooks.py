@@ -259,7 +259,7 @@ async def test_a_service_leads_to_its_endpoints(tmp_path: Path) -> None:
             'no endpoints available for service "hook"'
         )
         endpoints = {
-            "metadata": {"name": "hook-1", "labels": {"kubernetes.io/service-name": "hook"}},
+            "metadata": {"name": "hook-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "hook"}},
             "addressType": "IPv4",
             "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
             "ports": [{"port": server.port, "name": ""}],

@@ -145,7 +145,7 @@ _OWN = {
         pods.usage,
         pod_in_scope,
         pods.missing,
-        lambda subresource, new, old: subresource == "resize" if old is not None else not subresource,
+        pods.handles,
     ),
     "services": Evaluator(
         "services",

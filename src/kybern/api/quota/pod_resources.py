@@ -16,8 +16,8 @@ _POD_LEVEL = ("cpu", "memory")
 _HUGE_PAGES = "hugepages-"
 
 
-def pod_amounts(spec: Object, side: Side) -> dict[str, str]:
-    """Requests or limits of a Pod's spec."""
+def pod_amounts(spec: Object, side: Side, *, overhead: bool = True) -> dict[str, str]:
+    """Requests or limits of a Pod's spec; limit ranges leave the overhead out."""
     total = _sum(_of(container, side) for container in spec.get("containers") or ())
     going_on: dict[str, str] = {}
     starting: dict[str, str] = {}
@@ -31,7 +31,7 @@ def pod_amounts(spec: Object, side: Side) -> dict[str, str]:
             starting = largest(starting, add(own, going_on))
     total = largest(total, starting)
     total |= {name: amount for name, amount in _of(spec, side).items() if is_pod_level(name)}
-    return _with_overhead(total, spec.get("overhead") or {}, side)
+    return _with_overhead(total, spec.get("overhead") or {}, side) if overhead else total
 
 
 def is_pod_level(name: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from kybern.api.quota.amounts import Amounts, add
-from kybern.api.quota.pod_resources import pod_amounts
+from kybern.api.quota.pod_resources import is_pod_level, pod_amounts
 from kybern.api.resource import Object
 from kybern.base.clock import parse_time
 
@@ -33,11 +33,23 @@ def usage(pod: Object, now: float) -> Amounts:
     return add(found, _amounts(pod_amounts(spec, "requests"), pod_amounts(spec, "limits")))
 
 
+def handles(subresource: str, new: Object, old: Object | None) -> bool:
+    """Creations, resizes, and updates that bring the Pod under another scope."""
+    if old is None:
+        return not subresource
+    return subresource == "resize" or (not subresource and _is_limited(new) != _is_limited(old))
+
+
+def _is_limited(pod: Object) -> bool:
+    return (pod.get("spec") or {}).get("activeDeadlineSeconds") is not None
+
+
 def missing(names: Iterable[str], pod: Object) -> str:
     """`must specify cpu for: c`, where a container leaves open what a quota limits; "" where none does."""
     spec = pod.get("spec") or {}
-    whole = _amounts(*_resources(spec))
-    demanded = [name for name in _DEMANDED if name in set(names) and name not in whole]
+    if any(is_pod_level(name) for amounts in _resources(spec) for name in amounts):
+        return ""  # KEP-2837: what the Pod asks for as a whole spares its containers.
+    demanded = [name for name in _DEMANDED if name in set(names)]
     lacking: dict[str, set[str]] = {}
     if demanded:
         for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):

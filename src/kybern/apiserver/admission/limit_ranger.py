@@ -84,7 +84,9 @@ def pod_faults(pod: Object, limit_range: Object) -> Iterator[str]:
                 resources = container.get("resources") or {}
                 yield from _faults(item, resources.get("requests") or {}, resources.get("limits") or {})
         elif item["type"] == "Pod":
-            yield from _faults(item, pod_amounts(spec, "requests"), pod_amounts(spec, "limits"))
+            yield from _faults(
+                item, pod_amounts(spec, "requests", overhead=False), pod_amounts(spec, "limits", overhead=False)
+            )
 
 
 def claim_faults(claim: Object, limit_range: Object) -> Iterator[str]:
@@ -95,7 +97,7 @@ def claim_faults(claim: Object, limit_range: Object) -> Iterator[str]:
         for name, bound in sorted((item.get("max") or {}).items()):
             where = f"maximum {name} usage per {item['type']} is {bound}"
             if name not in requests:
-                yield f"{where}. No request is specified"
+                yield f"{where}.  No request is specified"
             elif quantity.compare(requests[name], bound) > 0:
                 yield f"{where}, but request is {requests[name]}"
 
@@ -117,7 +119,7 @@ def _faults(item: Object, requests: Amounts, limits: Amounts) -> Iterator[str]:
 def _below(name: str, kind: str, bound: str, requests: Amounts, limits: Amounts) -> Iterator[str]:
     where = f"minimum {name} usage per {kind} is {bound}"
     if name not in requests:
-        yield f"{where}. No request is specified"
+        yield f"{where}.  No request is specified"
     elif quantity.compare(requests[name], bound) < 0:
         yield f"{where}, but request is {requests[name]}"
     elif name in limits and quantity.compare(limits[name], bound) < 0:
@@ -127,7 +129,7 @@ def _below(name: str, kind: str, bound: str, requests: Amounts, limits: Amounts)
 def _above(name: str, kind: str, bound: str, requests: Amounts, limits: Amounts) -> Iterator[str]:
     where = f"maximum {name} usage per {kind} is {bound}"
     if name not in limits:
-        yield f"{where}. No limit is specified"
+        yield f"{where}.  No limit is specified"
     elif quantity.compare(limits[name], bound) > 0:
         yield f"{where}, but limit is {limits[name]}"
     elif name in requests and quantity.compare(requests[name], bound) > 0:

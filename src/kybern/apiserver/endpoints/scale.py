@@ -5,19 +5,37 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/h
 
 from collections.abc import Callable
 
+from kybern.api.fields import scale, structure, update
+from kybern.api.fields.managers import Entry, Writer
+from kybern.api.fields.reset import STATUS
+from kybern.api.fields.versions import Version
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import codec
 from kybern.api.selectors import format_map, format_struct
 from kybern.api.validation.field import invalid
 from kybern.apiserver import answer, decode, status
 from kybern.apiserver.call import Call
-from kybern.apiserver.endpoints.patch import read_patch
+from kybern.apiserver.endpoints.apply import (
+    APPLY_PATCH,
+    applied_to,
+    in_form,
+    read_configuration,
+    tell_repeated,
+    with_entries,
+)
+from kybern.apiserver.endpoints.patch import patch_media, patched, read_patch
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.objects.update import update
+from kybern.apiserver.objects.tracking import FIELD
+from kybern.apiserver.objects.update import check_name
+from kybern.apiserver.objects.update import update as update_stored
 from kybern.apiserver.served import Served
 from kybern.transport.exchange import Response
 
 SCALE = Resource("autoscaling", "v1", "Scale", "scales", True)
+_DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
+
+Change = Callable[[Object], Object]
+"""The Scale as it is, with its own managedFields -> as it should be, with those it should have."""
 
 
 def scale_of(obj: Object) -> Object:
@@ -56,45 +74,75 @@ def get_scale(at: Surroundings, call: Call, served: Served) -> Response:
     return answer.document(call, scale_of(served.parse(version)))
 
 
+def _version() -> Version:
+    return Version(SCALE.api_version, structure.atom(_DEFINITION), STATUS, structure.zero(_DEFINITION))
+
+
 async def update_scale(at: Surroundings, call: Call, served: Served) -> Response:
     """PUT: 200 and the Scale."""
     decode.check_write_options(call)
-    scale = decode.body_object(call, served, codec("autoscaling/v1", "Scale"), SCALE)
-    return await _write(at, call, served, lambda current: scale)
+    sent = decode.body_object(call, served, codec("autoscaling/v1", "Scale"), SCALE)
+    check_name(sent["metadata"], call.info.name)
+    return await _write(at, call, served, lambda current: _tracked(at, call, served, current, sent))
 
 
 async def patch_scale(at: Surroundings, call: Call, served: Served) -> Response:
     """PATCH: 200 and the Scale."""
-    decode.check_write_options(call)
-    apply, operations = read_patch(call, served, SCALE)
+    media = patch_media(call, SCALE)
+    decode.check_write_options(call, applies=media == APPLY_PATCH)
     scales = codec("autoscaling/v1", "Scale")
+    if media == APPLY_PATCH:
+        return await _write(at, call, served, _applying(at, call))
+    patch = read_patch(call, media, SCALE)
+    return await _write(
+        at, call, served, lambda current: _tracked(at, call, served, current, patched(call, scales, patch, current))
+    )
+
+
+def _applying(at: Surroundings, call: Call) -> Change:
+    """An apply patch of a Scale. Raises BadRequest."""
+    given = read_configuration(call)
+    writer = Writer(given.manager, SCALE.api_version, at.life.timestamp(), "scale")
 
     def change(current: Object) -> Object:
-        scale, messages = scales.convert(apply(current, operations), decode.field_validation(call))
-        call.warnings.extend(each for each in messages if each not in call.warnings)
-        return scale
+        applied = applied_to(SCALE, _version(), current, list(current["metadata"].get(FIELD) or ()), given, writer)
+        tell_repeated(call, given)
+        return with_entries(in_form(codec("autoscaling/v1", "Scale"), applied.obj, given.config), applied.entries)
 
-    return await _write(at, call, served, change)
+    return change
 
 
-async def _write(at: Surroundings, call: Call, served: Served, change: Callable[[Object], Object]) -> Response:
+def _tracked(at: Surroundings, call: Call, served: Served, current: Object, new: Object) -> Object:
+    """The new Scale with the owners that an update leads to."""
     attributes = attributes_of(call, served, "UPDATE", "scale")
+    writer = Writer(attributes.manager, SCALE.api_version, at.life.timestamp(), "scale")
+    entries: list[Entry] = list(current["metadata"].get(FIELD) or ())
+    return with_entries(new, update.updated(_version(), current, new, entries, writer))
+
+
+async def _write(at: Surroundings, call: Call, served: Served, change: Change) -> Response:
+    attributes = attributes_of(call, served, "UPDATE", "scale")
+    attributes.view = ScaleView()
     attributes.view = ScaleView()
 
     def edit(obj: Object) -> Object:
-        scale = change(scale_of(obj))
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        entries: list[Entry] = list(obj["metadata"].get(FIELD) or ())
+        new = change(with_entries(scale_of(obj), scale.to_scale(entries)))
+        metadata = new["metadata"]
+        check_name(metadata, call.info.name)
+        replicas = (new.get("spec") or {}).get("replicas", 0)
         if replicas < 0:
             fault = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
             raise status.invalid(SCALE, call.info.name, [fault])
+        uid = metadata.get("uid")
+        if uid and uid != obj["metadata"]["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {obj['metadata']['uid']}"
+            raise status.conflict(served.resource, call.info.name, why)
         obj["spec"]["replicas"] = replicas
-        given = scale["metadata"].get("resourceVersion")
-        if given:
-            obj["metadata"]["resourceVersion"] = given
-        else:
-            obj["metadata"].pop("resourceVersion", None)
-        return obj
+        obj["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
+        owners = scale.to_parent(entries, metadata.get(FIELD) or [], served.resource.api_version)
+        return with_entries(obj, owners)
 
-    outcome = await update(at.life, served, edit, attributes, rules="")
+    outcome = await update_stored(at.life, served, edit, attributes, rules="", tracks=False)
     obj = served.parse(outcome.version) if outcome.version is not None else outcome.obj
     return answer.document(call, scale_of(obj))
