@@ -8,7 +8,12 @@ from kybern.api.types.core_v1 import Event, PersistentVolumeClaim, Pod
 
 from .machine import Plane, plane
 
-CONTROLLERS = ("statefulset-controller", "serviceaccount-controller", "garbage-collector-controller")
+CONTROLLERS = (
+    "statefulset-controller",
+    "serviceaccount-controller",
+    "garbage-collector-controller",
+    "persistentvolumeclaim-protection-controller",
+)
 DATA = {
     "metadata": {"name": "data"},
     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},

@@ -25,6 +25,7 @@ from kybern.controllers import (
     disruption,
     endpoints,
     endpointslice,
+    ephemeral_volume,
     garbage_collector,
     job,
     namespace,
@@ -37,6 +38,9 @@ from kybern.controllers import (
     statefulset,
     taint_eviction,
     ttl_after_finished,
+    volume_binder,
+    volume_protection,
+    volume_release,
 )
 
 LEASE_NAME = "kube-controller-manager"
@@ -84,7 +88,7 @@ def _node_ipam(config: Config) -> Controller:
     )
 
 
-CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
+CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] = {
     csr_approving.NAME: lambda config: controller_of_module(csr_approving),
     csr_cleaner.NAME: lambda config: controller_of_module(csr_cleaner),
     csr_signing.NAME: lambda config: csr_signing.controller(
@@ -98,10 +102,17 @@ CONTROLLERS: dict[str, Callable[[Config], Controller]] = {
     "disruption-controller": lambda config: controller_of_module(disruption),
     "endpoints-controller": lambda config: controller_of_module(endpoints),
     "endpointslice-controller": lambda config: controller_of_module(endpointslice),
+    ephemeral_volume.NAME: lambda config: controller_of_module(ephemeral_volume),
     "job-controller": lambda config: job.controller(),
     "namespace-controller": lambda config: controller_of_module(namespace),
     "node-ipam-controller": _node_ipam,
     "node-lifecycle-controller": _node_lifecycle,
+    "persistentvolume-binder-controller": lambda config: (
+        controller_of_module(volume_binder),
+        controller_of_module(volume_release),
+    ),
+    "persistentvolume-protection-controller": lambda config: volume_protection.volumes(),
+    "persistentvolumeclaim-protection-controller": lambda config: volume_protection.claims(),
     "pod-garbage-collector-controller": lambda config: pod_gc.controller(
         terminated_limit=config.terminated_pod_gc_threshold
     ),
@@ -163,7 +174,8 @@ async def run_all(config: Config, client: Client, clock: Clock, ids: Ids, source
         names = [name for name in names if name != csr_signing.NAME]
     factory = InformerFactory(client, clock=clock, source=source)
     # The loops make the kinds' own informers first; the garbage collector then shares them.
-    controllers = [CONTROLLERS[name](config) for name in names if name in CONTROLLERS]
+    made = [CONTROLLERS[name](config) for name in names if name in CONTROLLERS]
+    controllers = [each for one in made for each in (one if isinstance(one, tuple) else (one,))]
     loops = [Loop(each, client, factory, clock=clock, ids=ids) for each in controllers]
     async with asyncio.TaskGroup() as group:
         group.create_task(factory.run())
