@@ -110,7 +110,7 @@ async def test_patches() -> None:
         ]
         assert "labels" not in (await api.patch(path, operations, JSON_PATCH)).body["metadata"]
         assert (await api.patch(path, operations, JSON_PATCH)).status == 422
-        assert (await api.patch(path, {}, "application/apply-patch+yaml")).status == 415
+        assert (await api.patch(path, {}, "application/apply-patch+cbor")).status == 415
         assert (await api.patch(f"{CORE}/pods/absent", {})).status == 404
         assert (await api.patch(path, {"metadata": {"resourceVersion": "1"}})).status == 409
 

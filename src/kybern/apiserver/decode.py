@@ -1,21 +1,23 @@
 """Bodies and query options become checked values, or BadRequest, UnsupportedMediaType, Invalid in upstream's words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from kybern.api import protobuf
-from kybern.api.resource import Object, Resource
+from kybern.api.resource import FieldError, Object, Resource
 from kybern.api.schema import Codec
 from kybern.api.schema.codec import TYPE_META
 from kybern.api.schema.inspection import go_value
 from kybern.api.schema.syntax import summary
-from kybern.api.validation.field import not_supported
+from kybern.api.validation.field import forbidden, not_supported, required, too_long
+from kybern.api.validation.field import invalid as bad_value
 from kybern.apiserver import yaml
 from kybern.apiserver.call import Call
 from kybern.apiserver.negotiate import PROTOBUF, YAML, body_media, unsupported
 from kybern.apiserver.objects.delete import DeleteOptions
+from kybern.apiserver.objects.tracking import FIELD, MANAGER_LIMIT
 from kybern.apiserver.objects.update import Preconditions
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import invalid
@@ -42,7 +44,18 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
     else:
         obj, messages = codec.admit(body, validation)
     call.warnings.extend(messages)
-    return complete(resource, obj)
+    complete(resource, obj)
+    if FIELD.encode() in body and FIELD not in obj["metadata"] and _resets_owners(media, body):
+        obj["metadata"][FIELD] = []
+    return obj
+
+
+def _resets_owners(media: str, body: bytes) -> bool:
+    """Whether the body says `managedFields: []`, which decoding takes for nothing."""
+    if media == PROTOBUF:
+        return False
+    given = yaml.load(body) if media == YAML else orjson.loads(body)
+    return (given.get("metadata") or {}).get(FIELD) == []
 
 
 def complete(resource: Resource, obj: Object) -> Object:
@@ -107,20 +120,50 @@ def field_validation(call: Call) -> str:
     return given
 
 
-def check_write_options(call: Call) -> None:
-    """dryRun and fieldManager."""
-    for value in call.request.query.get("dryRun", ()):
-        if value != "All":
-            raise _bad_option(call, "dryRun", list(call.request.query["dryRun"]), ("All",))
+def check_write_options(call: Call, *, applies: bool = False) -> None:
+    """dryRun, fieldManager, fieldValidation, force. Raises Invalid."""
+    query = call.request.query
+    if not query:
+        if applies:
+            raise _bad_options(call, [required("fieldManager", "is required for apply patch")])
+        return
+    manager = call.request.parameter("fieldManager")
+    faults: list[FieldError] = []
+    if applies and not manager:
+        faults.append(required("fieldManager", "is required for apply patch"))
+    if call.info.verb == "patch" and not applies and "force" in query:
+        faults.append(forbidden("force", "may not be specified for non-apply patch"))
+    faults += _manager_faults(manager)
+    if any(value != "All" for value in query.get("dryRun", ())):
+        faults.append(not_supported("dryRun", list(query["dryRun"]), ("All",)))
+    validation = call.request.parameter("fieldValidation")
+    if validation and validation not in FIELD_VALIDATIONS:
+        faults.append(not_supported("fieldValidation", validation, FIELD_VALIDATIONS))
+    if faults:
+        raise _bad_options(call, faults)
+
+
+def _manager_faults(manager: str) -> Iterator[FieldError]:
+    if len(manager.encode()) > MANAGER_LIMIT:
+        yield too_long("fieldManager", MANAGER_LIMIT)
+    for index, character in enumerate(manager):
+        if not character.isprintable():
+            position = len(manager[:index].encode())
+            yield bad_value(
+                "fieldManager", manager, f"invalid character U+{ord(character):04X} (at position {position})"
+            )
 
 
 _OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
 
 def _bad_option(call: Call, name: str, given: Any, supported: tuple[str, ...]) -> Exception:
-    kind = _OPTIONS.get(call.info.verb, "DeleteOptions")
-    options = Resource("meta.k8s.io", "v1", kind, "", False)
-    return invalid(options, "", [not_supported(name, given, supported)])
+    return _bad_options(call, [not_supported(name, given, supported)])
+
+
+def _bad_options(call: Call, faults: list[FieldError]) -> Exception:
+    options = Resource("meta.k8s.io", "v1", _OPTIONS.get(call.info.verb, "DeleteOptions"), "", False)
+    return invalid(options, "", faults)
 
 
 def delete_options(call: Call) -> DeleteOptions:

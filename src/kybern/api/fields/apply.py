@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from kybern.api.fields import managers, sets
 from kybern.api.fields.compare import field_set
-from kybern.api.fields.managers import APPLY, UPDATE, Entry, Writer
+from kybern.api.fields.managers import APPLY, Entry, Writer
 from kybern.api.fields.merge import merge
 from kybern.api.fields.remove import named, remove
 from kybern.api.fields.sets import Fields, Path
-from kybern.api.fields.typed import Mistyped, check
+from kybern.api.fields.typed import check
 from kybern.api.fields.update import compared, created, released, settled
 from kybern.api.fields.versions import UNTRACKED, Version
 
@@ -53,8 +53,11 @@ class Applied(NamedTuple):
 def apply(
     version: Version, live: Object, config: Object, entries: list[Entry], writer: Writer, *, force: bool
 ) -> Applied:
-    """Apply `config` to `live`, which may be `version.zero`. Raises Conflicts, Mistyped, Unkeyed."""
-    if not entries and live is not version.zero:
+    """Apply `config` to `live`: a stored object, or the version's zero where there is none yet.
+
+    Raises Conflicts, Mistyped, Unkeyed.
+    """
+    if not entries and (live.get("metadata") or {}).get("uid"):
         before = Writer(BEFORE_FIRST, writer.api_version, writer.time, writer.subresource)
         entries = created(version, live, before)
     entries = settled(version, entries)
@@ -130,6 +133,3 @@ def _version(version: Version, name: str) -> Version | None:
 
 def _converted(version: Version, obj: Object, name: str) -> Object:
     return obj if name == version.api_version else version.convert(obj, name)
-
-
-__all__ = ["APPLY", "UPDATE", "Applied", "Conflict", "Conflicts", "Mistyped", "apply"]

@@ -47,7 +47,7 @@ def refreshed(obj: Object, config: Object) -> Object:
     new = {**annotations, ANNOTATION: text}
     if sum(len(key.encode()) + len(value.encode()) for key, value in new.items()) > ANNOTATIONS_LIMIT:
         del new[ANNOTATION]
-    return {**obj, "metadata": {**obj["metadata"], "annotations": new}}
+    return obj if new == annotations else {**obj, "metadata": {**obj["metadata"], "annotations": new}}
 
 
 def _configuration(config: Object) -> str:

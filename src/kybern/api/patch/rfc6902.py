@@ -20,12 +20,12 @@ class PatchFailed(Invalid):
 
 def json_patch(obj: Object, operations: Any) -> Object:
     """The patched object. Raises BadRequest, RequestEntityTooLarge, PatchFailed (422)."""
-    if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
-        kind = _GO_KINDS.get(type(operations), "object") if not isinstance(operations, list) else "value"
-        raise BadRequest(f"json: cannot unmarshal {kind} into Go value of type jsonpatch.Patch")
+    fault = mistyped(operations, "jsonpatch.Patch", "jsonpatch.Operation")
+    if fault:
+        raise BadRequest(fault)
     if len(operations) > OPERATIONS_LIMIT:
         limit = f"The allowed maximum operations in a JSON patch is {OPERATIONS_LIMIT}, got {len(operations)}"
-        raise RequestEntityTooLarge(limit)
+        raise RequestEntityTooLarge(f"Request entity too large: {limit}")
     document = _Document(obj)
     for operation in operations:
         apply = _OPERATIONS.get(str(operation.get("op")))
@@ -37,7 +37,23 @@ def json_patch(obj: Object, operations: Any) -> Object:
     return document.root
 
 
-_GO_KINDS: Mapping[type, str] = {dict: "object", str: "string", int: "number", float: "number", bool: "bool"}
+def mistyped(operations: Any, whole: str, each: str) -> str:
+    """Go's words for what is no list of objects; the names of its types are the caller's. "" where it is one."""
+    if not isinstance(operations, list):
+        return f"json: cannot unmarshal {_GO_KINDS.get(type(operations), 'null')} into Go value of type {whole}"
+    odd = [one for one in operations if not isinstance(one, dict)]
+    kind = _GO_KINDS.get(type(odd[0]), "null") if odd else ""
+    return f"json: cannot unmarshal {kind} into Go value of type {each}" if odd else ""
+
+
+_GO_KINDS: Mapping[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "bool",
+}
 
 
 class _Document:

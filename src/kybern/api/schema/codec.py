@@ -14,6 +14,14 @@ IGNORE, WARN, STRICT = "Ignore", "Warn", "Strict"
 """The values of `fieldValidation`; "" is Warn."""
 
 
+class CannotHandle(BadRequest):
+    """An object that is none of its kind; `fault` says why, without naming the kind."""
+
+    def __init__(self, message: str, fault: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 class Codec:
     """One kind of one apiVersion. Methods that take an object consume it: parts of it live on in the result."""
 
@@ -122,9 +130,9 @@ class Codec:
             raise self.refusal(messages)
         return [] if field_validation == IGNORE else messages
 
-    def _cannot(self, fault: str) -> BadRequest:
+    def _cannot(self, fault: str) -> CannotHandle:
         version = self.api_version.rpartition("/")[2]
-        return BadRequest(f'{self.kind} in version "{version}" cannot be handled as a {self.kind}: {fault}')
+        return CannotHandle(f'{self.kind} in version "{version}" cannot be handled as a {self.kind}: {fault}', fault)
 
 
 TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'

@@ -1,70 +1,82 @@
-"""PATCH: JSON patch, merge patch, strategic merge patch. Applied to the newest version, again when others write.
+"""PATCH: JSON patch, merge patch, strategic merge patch, apply. Made anew on the newest version when others write.
 
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import orjson
-
 from kybern.api.openapi.schemas import definition_name
-from kybern.api.patch import json_patch, merge_patch, strategic_merge
+from kybern.api.patch import reading
+from kybern.api.patch.reading import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Patch
 from kybern.api.resource import Object, Resource
-from kybern.apiserver import decode
+from kybern.api.schema import Codec
+from kybern.api.schema.codec import CannotHandle
+from kybern.api.validation.field import invalid
+from kybern.apiserver import decode, negotiate, status
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.apply import APPLY_PATCH, apply_object
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.endpoints.update import written
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
-from kybern.base.errors import BadRequest, UnsupportedMediaType
+from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Response
 
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
-
-Apply = Callable[[Object, Any], Object]
+_NO_KIND = Resource("", "", "", "", False)
 
 
 async def patch_object(at: Surroundings, call: Call, served: Served) -> Response:
-    """200 and the patched object."""
-    decode.check_write_options(call)
-    apply, operations = read_patch(call, served)
-    validation = decode.field_validation(call)
+    """200 and the patched object; 201 where an apply created it."""
+    media = patch_media(call, served.resource)
+    decode.check_write_options(call, applies=media == APPLY_PATCH)
+    if media == APPLY_PATCH:
+        return await apply_object(at, call, served)
+    patch = read_patch(call, media, served.resource)
     attributes = attributes_of(call, served, "UPDATE", call.info.subresource)
 
     def edit(old: Object) -> Object:
-        patched = apply(old, operations)
-        obj, messages = served.codec.convert(patched, validation)
-        call.warnings.extend(each for each in messages if each not in call.warnings)
-        served.codec.default(obj)
-        return decode.complete(served.resource, obj)
+        return decode.complete(served.resource, patched(call, served.codec, patch, old))
 
     return written(at, call, served, await update(at.life, served, edit, attributes))
 
 
-def read_patch(call: Call, served: Served, resource: Resource | None = None) -> tuple[Apply, Any]:
-    """How to patch, and what with; `resource` is of the kind that is patched. Raises UnsupportedMediaType, BadRequest."""
-    resource = resource or served.resource
-    media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in PATCH_TYPES:
-        raise UnsupportedMediaType(
-            "the body of the request was in an unknown format - accepted media types include: " + ", ".join(PATCH_TYPES)
-        )
+def patch_media(call: Call, resource: Resource) -> str:
+    """The kind of patch; custom resources know no strategic merge. Raises UnsupportedMediaType."""
+    media = call.request.headers.get("content-type", "").partition(";")[0]
+    supported = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH]
+    if not _definition(resource):
+        supported.remove(STRATEGIC_PATCH)
+    if media not in supported:
+        raise negotiate.unsupported(", ".join(supported))
+    return media
+
+
+def read_patch(call: Call, media: str, resource: Resource) -> Patch:
+    """What to change; `resource` is of the kind that is patched. Raises BadRequest."""
+    strict = decode.field_validation(call) != "Ignore"
+    return reading.read(media, call.request.body, _definition(resource), strict=strict)
+
+
+def _definition(resource: Resource) -> str:
+    return definition_name(resource.group, resource.version, resource.kind) or ""
+
+
+def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
+    """`old` with the patch, checked and defaulted. Raises BadRequest, Invalid, what the patch raises."""
+    validation = decode.field_validation(call)
+    changed = patch.apply(old)
+    shown = patch.shown
     try:
-        operations = orjson.loads(call.request.body)
-    except ValueError as error:
-        raise BadRequest(f"error decoding patch: {error}") from None
-    if media == JSON_PATCH:
-        return json_patch, operations
-    if media == MERGE_PATCH:
-        return merge_patch, operations
-    name = definition_name(resource.group, resource.version, resource.kind)
-    assert name is not None
+        obj, messages = codec.convert(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
+    except BadRequest as error:
+        fault = error.fault if isinstance(error, CannotHandle) else error.message
+        raise _refusal(shown(changed), fault) from None
+    findings = [*patch.findings, *messages]
+    if findings and validation == "Strict":
+        raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
+    call.warnings.extend(each for each in findings if each not in call.warnings)
+    codec.default(obj)
+    return obj
 
-    def strategic(old: Object, patch: Any) -> Object:
-        return strategic_merge(old, patch, name)
 
-    return strategic, operations
+def _refusal(shown: str, fault: str) -> Exception:
+    """422 of no kind, as upstream's."""
+    return status.invalid(_NO_KIND, "", [invalid("patch", shown, fault)])
