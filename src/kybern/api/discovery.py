@@ -6,6 +6,7 @@ Pure: from rows of `Resource` to the documents of https://kubernetes.io/docs/con
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kybern.api.resource import Resource, Subresource
@@ -49,18 +50,27 @@ def api_versions(server_address: str) -> Document:
     }
 
 
-def api_group_list(resources: Iterable[Resource]) -> Document:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A version of a group that another server serves, and the entries of its APIResourceList."""
+
+    group: str
+    version: str
+    entries: Sequence[Document]
+
+
+def api_group_list(resources: Iterable[Resource], elsewhere: Iterable[Elsewhere] = ()) -> Document:
     """`GET /apis`."""
     return {
         "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groups": [_group(group, versions) for group, versions in _versions(resources).items() if group],
+        "groups": [_group(group, versions) for group, versions in _versions(resources, elsewhere).items() if group],
     }
 
 
-def api_group(resources: Iterable[Resource], group: str) -> Document | None:
+def api_group(resources: Iterable[Resource], group: str, elsewhere: Iterable[Elsewhere] = ()) -> Document | None:
     """`GET /apis/GROUP`; None: there is no such group."""
-    versions = _versions(resources).get(group)
+    versions = _versions(resources, elsewhere).get(group)
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, versions)} if versions else None
 
 
@@ -76,15 +86,20 @@ def api_resource_list(resources: Iterable[Resource], group: str, version: str) -
     return {**document, "groupVersion": rows[0].api_version, "resources": entries}
 
 
-def aggregated(resources: Iterable[Resource], *, core: bool) -> Document:
+def aggregated(resources: Iterable[Resource], elsewhere: Iterable[Elsewhere] = (), *, core: bool) -> Document:
     """APIGroupDiscoveryList of `GET /api` (core) or `GET /apis`."""
-    rows = list(resources)
+    rows, others = list(resources), {(each.group, each.version): each for each in elsewhere}
     items = [
         {
             "metadata": {"name": group} if group else {},
-            "versions": [_version_discovery(rows, group, version) for version in versions],
+            "versions": [
+                _discovery_elsewhere(others[group, version])
+                if (group, version) in others
+                else _version_discovery(rows, group, version)
+                for version in versions
+            ],
         }
-        for group, versions in _versions(rows).items()
+        for group, versions in _versions(rows, others.values()).items()
         if core == (not group)
     ]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
@@ -95,9 +110,10 @@ def storage_version_hash(group: str, version: str, kind: str) -> str:
     return b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
 
 
-def _versions(resources: Iterable[Resource]) -> Mapping[str, Sequence[str]]:
+def _versions(resources: Iterable[Resource], elsewhere: Iterable[Elsewhere] = ()) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
-    for row in resources:
+    rows: list[Resource | Elsewhere] = [*resources, *elsewhere]
+    for row in rows:
         versions = found.setdefault(row.group, [])
         if row.version not in versions:
             versions.append(row.version)
@@ -177,6 +193,24 @@ def _resource_discovery(row: Resource) -> Document:
             for each in sorted(row.subresources, key=lambda each: each.name)
         ]
     return entry
+
+
+def _discovery_elsewhere(other: Elsewhere) -> Document:
+    """The aggregated form of legacy entries."""
+    found: dict[str, Document] = {}
+    for entry in other.entries:
+        plural, _, subresource = str(entry.get("name", "")).partition("/")
+        kind = _kind(entry.get("group") or other.group, entry.get("version") or other.version, entry.get("kind", ""))
+        told: Document = {"responseKind": kind, "verbs": list(entry.get("verbs") or ())}
+        if subresource:
+            if plural in found:
+                found[plural].setdefault("subresources", []).append({"subresource": subresource, **told})
+            continue
+        scope = "Namespaced" if entry.get("namespaced") else "Cluster"
+        named = {key: entry[key] for key in ("shortNames", "categories") if entry.get(key)}
+        singular = entry.get("singularName", "")
+        found[plural] = {"resource": plural, "scope": scope, "singularResource": singular, **told, **named}
+    return {"version": other.version, "resources": list(found.values()), "freshness": "Current"}
 
 
 def _kind(group: str, version: str, kind: str) -> Document:

@@ -1,7 +1,9 @@
 """What an API server is told when it is made. Every default is upstream's, where upstream has one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from kybern.apiserver.aggregation.authentication_info import RequestHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class ApiServerConfig:
     kubelet_client_certificate: Path | None = None
     kubelet_client_key: Path | None = None
     kubelet_certificate_authority: Path | None = None
+    proxy_client_cert_file: Path | None = None
+    """With its key: shown to other API servers, which then believe who this one says that asks."""
+    proxy_client_key_file: Path | None = None
+    request_header: RequestHeader = field(default_factory=RequestHeader)
     encryption_provider_config: Path | None = None
     encryption_provider_config_automatic_reload: bool = False
     enable_admission_plugins: tuple[str, ...] = ()

@@ -52,6 +52,8 @@ def ensure_pki(directory: Path, hosts: Sequence[str], url: str) -> Pki:
     _ensure_leaf(pki, authority, "apiserver", "kube-apiserver", (), hosts)
     _ensure_leaf(pki, authority, "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",))
     _ensure_leaf(pki, authority, "admin", "kubernetes-admin", ("system:masters",))
+    front = _ensure_authority(pki, "front-proxy-ca", "kybern-front-proxy-ca")
+    _ensure_leaf(pki, front, "front-proxy-client", "front-proxy-client", ())
     signer = _key(pki.key("sa"))
     public = signer.public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     _write_once(directory / "sa.pub", public)
@@ -84,15 +86,15 @@ class _Authority:
     key: ec.EllipticCurvePrivateKey
 
 
-def _ensure_authority(pki: Pki) -> _Authority:
-    key = _key(pki.key("ca"))
-    known = _read(pki.authority)
+def _ensure_authority(pki: Pki, file: str = "ca", called: str = "kybern-ca") -> _Authority:
+    key, path = _key(pki.key(file)), pki.certificate(file)
+    known = _read(path)
     if known is None or _is_ending(known) or known.public_key() != key.public_key():
-        name = _name("kybern-ca", ())
+        name = _name(called, ())
         builder = _builder(name, name, key.public_key(), AUTHORITY_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         known = builder.add_extension(_usage(authority=True), critical=True).sign(key, hashes.SHA256())
-        _write(pki.authority, known.public_bytes(_PEM), 0o644)
+        _write(path, known.public_bytes(_PEM), 0o644)
     return _Authority(known, key)
 
 

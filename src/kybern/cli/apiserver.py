@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kybern.apiserver.aggregation.authentication_info import RequestHeader
     from kybern.apiserver.config import ApiServerConfig
 
 NAME = "apiserver"
 HELP = "run the API server alone"
 
+_REQUEST_HEADERS = {
+    "username-headers": "X-Remote-User",
+    "uid-headers": "X-Remote-Uid",
+    "group-headers": "X-Remote-Group",
+    "extra-headers-prefix": "X-Remote-Extra-",
+}
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -98,6 +105,12 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         metavar="BOOL",
         help="read that file again when it changes; default: false",
     )
+    group.add_argument("--proxy-client-cert-file", type=Path, metavar="FILE", help="shown to aggregated API servers")
+    group.add_argument("--proxy-client-key-file", type=Path, metavar="FILE")
+    group.add_argument("--requestheader-client-ca-file", type=Path, metavar="FILE", help="who signs front proxies")
+    group.add_argument("--requestheader-allowed-names", default="", metavar="NAME,…", help="default: all it signs")
+    for name, default in _REQUEST_HEADERS.items():
+        group.add_argument(f"--requestheader-{name}", default=default, metavar="NAME,…", help=f"default: {default}")
     group.add_argument("--event-ttl", type=_seconds, default=3600, metavar="DURATION", help="default: 1h")
 
 
@@ -152,6 +165,7 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
     tls_cert, tls_key, client_ca = args.tls_cert_file, args.tls_private_key_file, args.client_ca_file
     signing, verifying = args.service_account_signing_key_file, tuple(args.service_account_key_file)
     kubelet = (args.kubelet_client_certificate, args.kubelet_client_key, args.kubelet_certificate_authority)
+    proxy = (args.proxy_client_cert_file, args.proxy_client_key_file, args.requestheader_client_ca_file)
     if args.data_dir is not None:
         url = f"https://{'127.0.0.1' if args.bind_address == '0.0.0.0' else args.bind_address}:{args.secure_port}"
         pki = ensure_pki(args.data_dir / "pki", _hosts(args, advertised), url)
@@ -163,6 +177,9 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         if kubelet[0] is None:
             name = "apiserver-kubelet-client"
             kubelet = (pki.certificate(name), pki.key(name), kubelet[2] or pki.authority)
+        if proxy[0] is None:
+            name = "front-proxy-client"
+            proxy = (pki.certificate(name), pki.key(name), proxy[2] or pki.certificate("front-proxy-ca"))
     return ApiServerConfig(
         bind_address=args.bind_address,
         secure_port=args.secure_port,
@@ -182,6 +199,9 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         kubelet_client_certificate=kubelet[0],
         kubelet_client_key=kubelet[1],
         kubelet_certificate_authority=kubelet[2],
+        proxy_client_cert_file=proxy[0],
+        proxy_client_key_file=proxy[1],
+        request_header=_request_header(args, proxy[2]),
         encryption_provider_config=args.encryption_provider_config,
         encryption_provider_config_automatic_reload=args.encryption_provider_config_automatic_reload,
         enable_admission_plugins=_names(args.enable_admission_plugins),
@@ -201,6 +221,23 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
+
+
+def _request_header(args: argparse.Namespace, client_ca: Path | None) -> "RequestHeader":
+    from kybern.apiserver.aggregation.authentication_info import RequestHeader
+
+    def listed(text: str) -> tuple[str, ...]:
+        return tuple(filter(None, text.split(",")))
+
+    made_here = client_ca is not None and args.requestheader_client_ca_file is None
+    return RequestHeader(
+        client_ca,
+        ("front-proxy-client",) if made_here else listed(args.requestheader_allowed_names),
+        listed(args.requestheader_username_headers),
+        listed(args.requestheader_uid_headers),
+        listed(args.requestheader_group_headers),
+        listed(args.requestheader_extra_headers_prefix),
+    )
 
 
 def _hosts(args: argparse.Namespace, advertised: str) -> list[str]:

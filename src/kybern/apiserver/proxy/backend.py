@@ -38,6 +38,8 @@ class Place:
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    server_name: str = ""
+    """Whose certificate it shows; "": the host's."""
 
     @property
     def netloc(self) -> str:
@@ -130,11 +132,15 @@ class _Reader:
         self.writer.close()
 
 
-async def ask(place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> BackendAnswer:
+Fields = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Headers; as pairs where a name may be there several times."""
+
+
+async def ask(place: Place, method: str, target: str, headers: Fields, body: bytes = b"") -> BackendAnswer:
     """Send one request on a connection of its own. `target`: path and query. Raises Unreachable."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            name = place.host if place.tls is not None else None
+            name = (place.server_name or place.host) if place.tls is not None else None
             reader, writer = await asyncio.open_connection(place.host, place.port, ssl=place.tls, server_hostname=name)
     except TimeoutError:
         raise Unreachable(f"dial tcp {place.netloc}: i/o timeout") from None
@@ -156,12 +162,13 @@ async def ask(place: Place, method: str, target: str, headers: Mapping[str, str]
     return BackendAnswer(parsing.parser.get_status_code(), parsing.head.headers, parsing, upgraded)
 
 
-def _request(place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def _request(place: Place, method: str, target: str, headers: Fields, body: bytes) -> bytes:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     lines = [f"{method} {target} HTTP/1.1", f"Host: {place.netloc}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in pairs]
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")
-    if "upgrade" not in {name.lower() for name in headers}:
+    if "upgrade" not in {name.lower() for name, _ in pairs}:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 

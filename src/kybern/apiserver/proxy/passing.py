@@ -4,7 +4,7 @@ Source: k8s.io/apimachinery/pkg/util/proxy and, for clients of the newest WebSoc
 k8s.io/apiserver.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -20,6 +20,8 @@ _ERROR_CHANNEL = b"\x03"
 
 _OWN = HOP_BY_HOP | {"host", "authorization", "content-length", "cookie"}
 _IMPERSONATE = "impersonate-"
+_REMOTE = "x-remote-"
+"""What only a front proxy says."""
 
 
 def passed_headers(call: Call) -> dict[str, str]:
@@ -27,7 +29,7 @@ def passed_headers(call: Call) -> dict[str, str]:
     headers = {
         name: value
         for name, value in call.request.headers.items()
-        if name not in _OWN and not name.startswith(_IMPERSONATE)
+        if name not in _OWN and not name.startswith((_IMPERSONATE, _REMOTE))
     }
     upgrade = call.request.headers.get("upgrade")
     if upgrade:
@@ -35,10 +37,10 @@ def passed_headers(call: Call) -> dict[str, str]:
     return headers
 
 
-async def pass_on(call: Call, place: Place, target: str) -> Answer:
-    """The answer goes back as it is. Raises ServiceUnavailable."""
+async def pass_on(call: Call, place: Place, target: str, more: Sequence[tuple[str, str]] = ()) -> Answer:
+    """The answer goes back as it is. `more`: further headers. Raises ServiceUnavailable."""
     request = call.request
-    headers = {**passed_headers(call), **forwarded(call)}
+    headers = [*passed_headers(call).items(), *forwarded(call).items(), *more]
     try:
         answer = await ask(place, request.method, target, headers, request.body)
     except Unreachable as error:
