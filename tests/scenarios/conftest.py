@@ -4,7 +4,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from examples.images import write_images
 from kybern.supervisor.requirements import find_missing
 from tests.scenarios.machine import Machine
-from tests.scenarios.vocabulary import Cluster, User
+from tests.scenarios.vocabulary import WEB, Cluster, User
 
 _numbers = itertools.count()
 
@@ -72,18 +72,23 @@ def _running(machine: Machine, images: list[Path]) -> Cluster:
     return cluster
 
 
-MakeUser = Callable[[Cluster], User]
-
-
 @pytest.fixture
 def user(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[User]:
     """A user of the shared cluster, at home in a namespace of their own.
 
     Their kubectl is of the version that an indirect parameter names, 1.36 without one.
     """
-    version = getattr(request, "param", "1.36")
-    name = f"story-{next(_numbers)}"
-    user = User(cluster.machine, name, version)
-    user.kubectl(f"create namespace {name}").prints(f"namespace/{name} created")
+    user = cluster.newcomer(getattr(request, "param", "1.36"))
     yield user
-    user.kubectl(f"delete namespace {name} --wait=false")
+    user.kubectl(f"delete namespace {user.namespace} --wait=false")
+
+
+@pytest.fixture(scope="module")
+def resident(cluster: Cluster) -> Iterator[User]:
+    """A user of the shared cluster for a whole module, in whose namespace a Deployment `web` of two Pods is ready."""
+    user = cluster.newcomer()
+    user.kubectl(f"create deployment web --image={WEB} --replicas=2 --port=8080").succeeds()
+    user.kubectl("expose deployment web --port=80 --target-port=8080").prints("service/web exposed")
+    user.kubectl("rollout status deployment/web").succeeds()
+    yield user
+    user.kubectl(f"delete namespace {user.namespace} --wait=false")

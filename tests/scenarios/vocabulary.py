@@ -4,6 +4,7 @@ user.kubectl("scale deployment web --replicas=3").prints("deployment.apps/web sc
 cluster.eventually(lambda: user.kubectl("get deployment web").prints(…))
 """
 
+import itertools
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +18,16 @@ from tests.scenarios.programs import Program, Terminal
 from tests.scenarios.text import holds, matches
 from tests.tools import kubectl
 
+WEB = "registry.example.com/shop/api-server:v1.4.2"
+"""Answers on port 8080, and is a small machine with a shell."""
+NEWER = "registry.example.com/shop/api-server:v1.4.3"
+CRASHING = "registry.example.com/shop/api-server:v1.4.4"
+"""Ends at its start with code 1."""
+
 EVENTUALLY_SECONDS = 30.0
 PAUSE_SECONDS = 0.1
 T = TypeVar("T")
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,10 @@ class User:
     def _command(self, line: str) -> list[str]:
         return [self._kubectl, "--namespace", self.namespace, *shlex.split(line)]
 
-    def kubectl(self, line: str, stdin: str = "", within: float = 60.0, editor: str = "") -> Ended:
-        """Type a kubectl command and wait for its end. `editor` is the command that `kubectl edit` opens the file in."""
-        environment = [f"EDITOR={editor}"] if editor else []
-        done = self.machine.run(*self._command(line), stdin=stdin, within=within, environment=environment)
+    def kubectl(self, line: str, stdin: str = "", within: float = 60.0, **environment: str) -> Ended:
+        """Type a kubectl command and wait for its end. `environment` has names in capitals."""
+        pairs = [f"{name}={value}" for name, value in environment.items()]
+        done = self.machine.run(*self._command(line), stdin=stdin, within=within, environment=pairs)
         return Ended(Done(f"kubectl {line}", done.code, done.out, done.err))
 
     def applies(self, manifest: str) -> Ended:
@@ -122,6 +130,15 @@ class Cluster:
     def up(self, *arguments: str) -> None:
         """`kybern up`; returns once the node is Ready."""
         self.machine.must("kybern", "up", *arguments)
+
+    def newcomer(self, version: str = "1.36") -> User:
+        """A user at home in a new namespace, with a kubectl of that version."""
+        name = f"story-{next(_numbers)}"
+        user = User(self.machine, name, version)
+        user.kubectl(f"create namespace {name}").prints(f"namespace/{name} created")
+        account = "get serviceaccount default -o name"
+        self.eventually(lambda: user.kubectl(account).prints("serviceaccount/default"))
+        return user
 
     def imports(self, *archives: Path) -> None:
         """Images of local archives."""
