@@ -25,6 +25,7 @@ from kybern.controllers import (
     disruption,
     endpoints,
     endpointslice,
+    endpointslice_mirroring,
     ephemeral_volume,
     garbage_collector,
     job,
@@ -33,6 +34,8 @@ from kybern.controllers import (
     node_lifecycle,
     pod_gc,
     replicaset,
+    replication_controller,
+    resource_quota,
     root_ca,
     service_account,
     statefulset,
@@ -102,6 +105,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     "disruption-controller": lambda config: controller_of_module(disruption),
     "endpoints-controller": lambda config: controller_of_module(endpoints),
     "endpointslice-controller": lambda config: controller_of_module(endpointslice),
+    endpointslice_mirroring.NAME: lambda config: controller_of_module(endpointslice_mirroring),
     ephemeral_volume.NAME: lambda config: controller_of_module(ephemeral_volume),
     "job-controller": lambda config: job.controller(),
     "namespace-controller": lambda config: controller_of_module(namespace),
@@ -117,6 +121,8 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
         terminated_limit=config.terminated_pod_gc_threshold
     ),
     "replicaset-controller": lambda config: controller_of_module(replicaset),
+    resource_quota.NAME: lambda config: controller_of_module(resource_quota),
+    "replicationcontroller-controller": lambda config: controller_of_module(replication_controller),
     "root-ca-certificate-publisher-controller": lambda config: root_ca.controller(
         Path(config.root_ca_file).read_text()
     ),
