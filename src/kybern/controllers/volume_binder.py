@@ -18,6 +18,7 @@ from kybern.client.cluster import Cluster
 from kybern.client.objects import Key, key_of
 from kybern.client.plan import Done, Outcome, Patch, Plan
 from kybern.client.watches import watch
+from kybern.controllers.volume_claims import USED_CLAIM, claims_used
 from kybern.controllers.volume_matching import (
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
@@ -36,16 +37,6 @@ WORKERS = 1
 """One at a time, so that no two claims choose one volume."""
 RETRY_SECONDS = 15.0
 """After which an unbound claim is looked at again (upstream's sync period)."""
-USED_CLAIM = "claim"
-
-
-def claims_used(pod: Pod) -> Iterable[str]:
-    """`namespace/name` of the claims that a Pod uses, its ephemeral ones included."""
-    for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim is not None:
-            yield f"{pod.metadata.namespace}/{volume.persistent_volume_claim.claim_name}"
-        elif volume.ephemeral is not None:
-            yield f"{pod.metadata.namespace}/{pod.metadata.name}-{volume.name}"
 
 
 def claims_of(volume: PersistentVolume, cluster: Cluster) -> Iterable[Key]:

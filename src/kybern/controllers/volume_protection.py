@@ -11,7 +11,7 @@ from kybern.client.objects import Key, KubeObject
 from kybern.client.plan import Done, Outcome, Patch, Plan
 from kybern.client.reconciler import Controller
 from kybern.client.watches import watch
-from kybern.controllers.volume_binder import USED_CLAIM, claims_used
+from kybern.controllers.volume_claims import USED_CLAIM, claims_used
 from kybern.trace import Verdict
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"

@@ -7,7 +7,7 @@ from kybern.api.types.core_v1 import Pod, PodCondition, PodSpec, PodStatus, PodT
 from kybern.api.types.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
 from kybern.base.clock import format_time
 from kybern.controllers.claims import decide_claims
-from kybern.controllers.replicaset import BURST, calculate_status, decide, decide_status
+from kybern.controllers.replicas import BURST, calculate_status, decide, decide_status
 
 NOW = 1_800_000_000.0
 
