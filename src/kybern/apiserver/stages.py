@@ -16,7 +16,7 @@ from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.call import Call
 from kybern.apiserver.flow.control import FlowControl
-from kybern.apiserver.metrics import Metrics
+from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.request_info import request_info
 from kybern.apiserver.status import failure
 from kybern.base.clock import Clock

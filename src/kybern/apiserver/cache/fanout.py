@@ -23,6 +23,8 @@ class Fanout:
         """The watchers of each selection, in the order in which they came."""
         self._open: dict[Selection, None] = {}
         """Groups that every change is compared with."""
+        self.events = 0
+        """Handed to watchers so far."""
         self._indexed: dict[IndexKey, dict[Selection, None]] = {}
 
     def __iter__(self) -> Iterator[Watcher]:
@@ -58,7 +60,9 @@ class Fanout:
         for selection in self._concerned(change):
             kind = change.type_for(selection)
             if kind is not None:
-                self._hand_out(change, kind, self._groups[selection])
+                watchers = self._groups[selection]
+                self._hand_out(change, kind, watchers)
+                self.events += len(watchers)
         change.forget_lines()
 
     def _hand_out(self, change: Change, kind: bytes, watchers: Iterable[Watcher]) -> None:

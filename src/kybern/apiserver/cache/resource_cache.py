@@ -36,6 +36,7 @@ class ResourceCache:
         self.fanout = Fanout()
         self.changed = 0
         """Revision of the newest change."""
+        self.window_limit = WINDOW_LIMIT
         self._floor = 0
         """Every change after this revision is in the window."""
         self._window: deque[Change] = deque()

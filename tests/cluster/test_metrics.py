@@ -1,0 +1,46 @@
+"""/metrics under upstream's names."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.cluster.api_server import CORE, Api, api_server, config_map
+
+
+async def _sample(api: Api, name: str, **labels: str) -> float:
+    """The sum of the series that have these labels."""
+    text = (await api("GET", "/metrics")).body
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    found = [each for each in samples if each.name == name and labels.items() <= each.labels.items()]
+    return sum(each.value for each in found)
+
+
+async def test_requests_are_counted_by_what_they_ask() -> None:
+    async with api_server() as api:
+        await api.create(f"{CORE}/configmaps", config_map("c"))
+        await api("GET", f"{CORE}/configmaps/c")
+        await api("GET", f"{CORE}/configmaps/absent")
+        await api("POST", f"{CORE}/configmaps", config_map("d"), dryRun="All")
+        what = {"resource": "configmaps", "group": "", "version": "v1", "component": "apiserver"}
+        assert await _sample(api, "apiserver_request_total", verb="CREATE", code="201", dry_run="", **what) == 1
+        assert await _sample(api, "apiserver_request_total", verb="CREATE", dry_run="All", **what) == 1
+        assert await _sample(api, "apiserver_request_total", verb="GET", code="404", scope="resource", **what) == 1
+        name = "apiserver_request_duration_seconds_count"
+        assert await _sample(api, name, verb="GET", **what) == 2
+        assert await _sample(api, "apiserver_request_duration_seconds_bucket", verb="GET", le="60", **what) == 2
+
+
+async def test_objects_watches_and_events_are_counted() -> None:
+    async with api_server() as api:
+        before = await _sample(api, "apiserver_storage_objects", resource="configmaps")
+        watch = await api.watch(f"{CORE}/configmaps")
+        await api.create(f"{CORE}/configmaps", config_map("c"))
+        await watch.take(1)
+        assert await _sample(api, "apiserver_storage_objects", resource="configmaps") == before + 1
+        assert await _sample(api, "apiserver_longrunning_requests", resource="configmaps", verb="WATCH") == 1
+        assert await _sample(api, "apiserver_watch_events_total", resource="configmaps") == 1
+
+
+async def test_flow_control_tells_its_seats() -> None:
+    async with api_server() as api:
+        await api("GET", f"{CORE}/configmaps")
+        assert await _sample(api, "apiserver_flowcontrol_nominal_limit_seats", priority_level="workload-low") == 245
+        assert await _sample(api, "apiserver_flowcontrol_current_executing_seats", priority_level="exempt") == 1
