@@ -13,7 +13,7 @@ program.evaluate({"self": obj}, budget=budget)                         # Evaluat
 Values are the JSON of the object, never copied; a result can hold `Timestamp`, `Duration`, `Uint`, `bytes`, `Optional`,
 `StructValue` and library values besides (`to_json` makes JSON of it). A variable of type `optional_of(T)` takes JSON or
 None. `DYN` is for what has no schema (`object` in policies). `request` and `namespaceObject` have REQUEST and NAMESPACE;
-an authorizer is given as `Authorizer(ask)`. A field of an object from `object_type({...})` can be null, one of a schema
+`authorizer` (AUTHORIZER) is an `Authorizer(ask)`, `authorizer.requestResource` (RESOURCE_CHECK) its `resource_check(…)`. A field of an object from `object_type({...})` can be null, one of a schema
 is absent when it is null. An object whose fields are to be computed when first read is anything with `find(name)` that
 answers MISSING for what it has not.
 
@@ -24,7 +24,9 @@ Pure: no I/O, no clock. Text to tokens (lexer, literals), to a tree (parser, syn
 unify, scope), to Python source (generator…), with its cost (costs at run time, estimate before it).
 """
 
+from kybern.api.cel.authorizer import Answer, Authorizer, Check
 from kybern.api.cel.costs import BUDGET_LIMIT, MATCH_CONDITIONS_LIMIT, PER_CALL_LIMIT
+from kybern.api.cel.definitions import AUTHORIZER, NAMESPACE, REQUEST, RESOURCE_CHECK, type_from_definition
 from kybern.api.cel.errors import (
     BudgetExceeded,
     CompileError,
@@ -36,6 +38,7 @@ from kybern.api.cel.errors import (
 )
 from kybern.api.cel.instants import Duration, Timestamp
 from kybern.api.cel.program import Budget, Environment, Program, compile_expression
+from kybern.api.cel.results import check_type_names, to_json
 from kybern.api.cel.schemas import max_cardinality, type_from_schema
 from kybern.api.cel.types import (
     BOOL,
@@ -57,6 +60,7 @@ from kybern.api.cel.types import (
 from kybern.api.cel.values import MISSING, NONE, Optional, StructValue, Uint
 
 __all__ = [
+    "AUTHORIZER",
     "BOOL",
     "BUDGET_LIMIT",
     "BYTES",
@@ -66,15 +70,21 @@ __all__ = [
     "INT",
     "MATCH_CONDITIONS_LIMIT",
     "MISSING",
+    "NAMESPACE",
     "NONE",
     "NULL",
     "PER_CALL_LIMIT",
+    "REQUEST",
+    "RESOURCE_CHECK",
     "STRING",
     "TIMESTAMP",
     "UINT",
+    "Answer",
+    "Authorizer",
     "Budget",
     "BudgetExceeded",
     "CelType",
+    "Check",
     "CompileError",
     "CostExceeded",
     "Duration",
@@ -88,11 +98,14 @@ __all__ = [
     "StructValue",
     "Timestamp",
     "Uint",
+    "check_type_names",
     "compile_expression",
     "list_of",
     "map_of",
     "max_cardinality",
     "object_type",
     "optional_of",
+    "to_json",
+    "type_from_definition",
     "type_from_schema",
 ]

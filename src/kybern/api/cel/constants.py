@@ -6,7 +6,7 @@ from typing import Any
 
 from kybern.api.cel.declarations import Dispatcher
 from kybern.api.cel.errors import EvaluationError, ProgramError
-from kybern.api.cel.nodes import Call, Ident, ListNode, Literal, MapNode, Node
+from kybern.api.cel.nodes import Call, Ident, ListNode, Literal, MapNode, Node, Select
 from kybern.api.cel.scope import Scope
 from kybern.api.cel.values import TypeValue, to_key, type_name
 
@@ -40,6 +40,8 @@ class Constants:
                 return True, node.value
             case Ident() if node.constant is not None:
                 return True, TypeValue(node.constant.params[0].name if node.constant.params else "type")
+            case Select() if node.variable is not None:
+                return self.of(node.variable)
             case ListNode() if not node.optional:
                 return self._list(node)
             case MapNode() if not any(entry.optional for entry in node.entries):

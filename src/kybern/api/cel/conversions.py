@@ -96,7 +96,7 @@ def double_to_uint(value: float) -> Uint:
 
 
 def double_to_string(value: float) -> str:
-    """Go's `%g`: the shortest digits, with an exponent from 21 on and below -4."""
+    """Go's `%g`: the shortest digits, with an exponent from a million on and below 0.0001."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -110,7 +110,7 @@ def double_to_string(value: float) -> str:
     exponent = point + int(power or "0") - 1
     digits = digits.rstrip("0")
     sign = "-" if value < 0 else ""
-    if exponent < -4 or exponent >= 21:
+    if exponent < -4 or exponent >= 6:
         tail = f".{digits[1:]}" if len(digits) > 1 else ""
         return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
     if exponent < 0:

@@ -192,7 +192,7 @@ for _name in [
     "isQuantity",
     "semver",
     "isSemver",
-]:  # noqa: E501
+]:
     _BY_FUNCTION[_name] = _first()
 
 

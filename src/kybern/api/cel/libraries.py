@@ -2,7 +2,18 @@
 
 from functools import lru_cache
 
-from kybern.api.cel import lists, optionals, standard
+from kybern.api.cel import (
+    addresses,
+    authorizer,
+    formats,
+    lists,
+    optionals,
+    quantities,
+    results,
+    standard,
+    text,
+    urls,
+)
 from kybern.api.cel.declarations import Overload, overload
 
 _TWO_VARIABLES = [
@@ -11,15 +22,23 @@ _TWO_VARIABLES = [
 ]
 
 
-@lru_cache(maxsize=4)
-def overloads(*, authorizer: bool, mutation: bool) -> tuple[Overload, ...]:
-    """The overloads of an environment."""
+@lru_cache(maxsize=2)
+def overloads(*, mutation: bool) -> tuple[Overload, ...]:
+    """The overloads of an environment; `mutation` adds those of mutating policies."""
     found = [
         *standard.OVERLOADS,
+        *urls.OVERLOADS,
+        *text.REGEX,
         *lists.KUBERNETES,
+        *authorizer.OVERLOADS,
         *optionals.OVERLOADS,
+        *quantities.QUANTITY,
+        *text.STRINGS,
         *lists.SETS,
+        *addresses.OVERLOADS,
+        *formats.OVERLOADS,
         *_TWO_VARIABLES,
+        *quantities.SEMVER,
         *lists.EXTENDED,
     ]
-    return tuple(found)
+    return (*found, *results.MUTATION) if mutation else tuple(found)

@@ -18,6 +18,8 @@ def is_attribute(node: Node) -> bool:
     """Variables, selections, indexes, and conditionals."""
     if isinstance(node, Ident):
         return node.constant is None
+    if isinstance(node, Select) and node.variable is not None:
+        return node.variable.constant is None
     return isinstance(node, Select) or (isinstance(node, Call) and node.target is None and node.function in _STEPS)
 
 

@@ -30,12 +30,12 @@ from kybern.api.cel.types import CelType
 class Environment:
     """What expressions can name: the variables with their types, and Kubernetes' libraries.
 
-    authorizer: variables of type AUTHORIZER can be asked; mutation: `Object{…}` and `JSONPatch{…}` can be built and
-    `jsonpatch.escapeKey` called (MutatingAdmissionPolicy).
+    mutation: `Object{…}` and `JSONPatch{…}` can be built and `jsonpatch.escapeKey` called, as in
+    MutatingAdmissionPolicies.
     """
 
-    def __init__(self, variables: Mapping[str, CelType], *, authorizer: bool = True, mutation: bool = False) -> None:
-        self.scope = Scope(variables, overloads(authorizer=authorizer, mutation=mutation), mutation=mutation)
+    def __init__(self, variables: Mapping[str, CelType], *, mutation: bool = False) -> None:
+        self.scope = Scope(variables, overloads(mutation=mutation), mutation=mutation)
 
     def with_variables(self, variables: Mapping[str, CelType]) -> Environment:
         """This environment with further variables."""

@@ -4,7 +4,10 @@ from kybern.api.cel.errors import EvaluationError, Issues
 from kybern.api.cel.instants import parse_duration, parse_timestamp
 from kybern.api.cel.nodes import Call, ListNode, Literal, MapNode, Node, children
 from kybern.api.cel.patterns import compile_pattern
+from kybern.api.cel.text_format import accepts, clauses, refuses_text
 from kybern.api.cel.types import CelType, format_type, unwrap_optional
+
+_SHOWN_KINDS = frozenset(["list", "map", "int", "uint", "double", "bool", "string", "timestamp", "bytes", "duration", "type", "null", "dyn"])
 
 
 def validate(root: Node, issues: Issues) -> None:
@@ -21,6 +24,9 @@ def validate(root: Node, issues: Issues) -> None:
     for node, exempt in ordered:
         if isinstance(node, MapNode) and not exempt:
             _check_map(node, issues)
+    for call in calls:
+        if call.overloads == ["string_format"] and isinstance(call.target, Literal):
+            _check_format(call, call.target, issues)
 
 
 def _with_exemption(root: Node) -> list[tuple[Node, bool]]:
@@ -77,3 +83,41 @@ def _check_map(node: MapNode, issues: Issues) -> None:
             _report(issues, entry.key, first[0], entry.key.type)
         if value != first[1]:
             _report(issues, entry.value, first[1], value)
+
+
+def _check_format(call: Call, pattern: Literal, issues: Issues) -> None:
+    """A constant format string against the list that it is given."""
+    args = call.args[0]
+    if not isinstance(args, ListNode):
+        return
+    used = 0
+    try:
+        for clause in clauses(str(pattern.value), len(args.elements)):
+            if isinstance(clause, str):
+                continue
+            used += 1
+            refused = _refusal(clause.letter, args.elements[used - 1])
+            if refused:
+                issues.report(refused[0].offset, f"error during formatting: {refused[1]}")
+                return
+    except EvaluationError as error:
+        issues.report(call.offset, str(error))
+        return
+    if len(args.elements) > used:
+        counts = f"(expected {used}, got {len(args.elements)})"
+        issues.report(call.offset, f"too many arguments supplied to string.format {counts}")
+
+
+def _refusal(letter: str, argument: Node) -> tuple[Node, str] | None:
+    """The argument, or the part of it, that a clause does not take, and why."""
+    if letter != "s":
+        message = None if argument.type.kind == "dyn" else accepts(letter, argument.type.kind)
+        return (argument, message) if message else None
+    waiting = [argument]
+    while waiting:
+        node = waiting.pop(0)
+        if node.type.kind not in _SHOWN_KINDS:
+            return node, refuses_text(node.type.name)
+        if isinstance(node, (ListNode, MapNode)):
+            waiting[:0] = children(node)
+    return None
