@@ -82,7 +82,7 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
     """A list. In the usual shape the objects' bytes are joined; items of built-in kinds carry no kind of their own."""
     shape = negotiate.shape_of(call.request.headers.get("accept", ""))
     pretty = negotiate.wants_pretty(call.request)
-    if shape is negotiate.PLAIN and not pretty and not served.converted:
+    if shape is negotiate.PLAIN and not pretty and served.as_stored:
         return Response(200, _joined(served, versions, metadata))
     parse: Callable[[Version], Object] = served.parse
     body: Object
@@ -103,9 +103,10 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
                 f"you requested PartialObjectMetadata, but the requested object is a list ({served.resource.kind}List)"
             )
         case _:
-            items = [_item(parse(each)) for each in versions]
-            kind = f"{served.resource.kind}List"
-            body = {"kind": kind, "apiVersion": served.resource.api_version, "metadata": metadata, "items": items}
+            parsed = map(parse, versions)
+            items = list(parsed) if served.items_have_kind else [_item(each) for each in parsed]
+            api_version = served.resource.api_version
+            body = {"kind": served.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items}
     return encoded(call, body, shape.media)
 
 
@@ -115,15 +116,16 @@ def _item(obj: Object) -> Object:
 
 def _joined(served: Served, versions: Sequence[Version], metadata: Object) -> Sequence[bytes]:
     resource = served.resource
-    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
-        resource.kind.encode(),
+    head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+        served.list_kind.encode(),
         resource.api_version.encode(),
         orjson.dumps(metadata),
     )
     if not versions:
         return (head, b"]}")
-    pieces = [b",{"] * (2 * len(versions))
-    pieces[0] = head + b"{"
+    begin = served.head if served.items_have_kind else b"{"
+    pieces = [b"," + begin] * (2 * len(versions))
+    pieces[0] = head + begin
     pieces[1::2] = [version.tail for version in versions]
     pieces.append(b"]}")
     return pieces

@@ -34,6 +34,8 @@ class Committer:
         cache = served.cache
         metadata = obj["metadata"]
         key = served.key(metadata.get("namespace", ""), metadata["name"])
+        if served.prepare_store is not None:
+            await served.prepare_store(obj)
         value, labels, fields = served.stored_form(obj)
         cache.foresee(key, value, labels, fields)
         stored = cache.resource

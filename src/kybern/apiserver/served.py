@@ -1,7 +1,8 @@
 """A resource as it is served: one row of the API tied to its cache, its codec and the shapes in which it is answered."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import orjson
 
@@ -31,12 +32,26 @@ class Served:
         self.siblings: Mapping[str, Served] = {}
         """The other versions in which the same objects are served, by apiVersion."""
         self._fields_versions: dict[str, FieldsVersion] = {}
+        self.list_kind = f"{resource.kind}List"
+        self.items_have_kind = False
+        """Items of a list of built-in kinds carry no kind of their own; custom resources do."""
+        self.special: Mapping[str, Mapping[str, Any]] = {}
+        """Subresource or "" -> verb -> endpoint, where it is another than the general one."""
+        self.around: Callable[[Any], Any] | None = None
+        """Wraps every endpoint."""
+        self.prepare_store: Callable[[Object], Awaitable[None]] | None = None
+        """What has to be waited for before `stored_form`."""
 
     @property
     def cache(self) -> ResourceCache:
         """Where its objects are; only stored resources have one."""
         assert self._cache is not None, f"{self.resource.group_resource} is not stored"
         return self._cache
+
+    @property
+    def as_stored(self) -> bool:
+        """Whether objects are shown as they are stored, but for their head."""
+        return not self.converted
 
     @cached_property
     def codec(self) -> Codec:
@@ -136,9 +151,28 @@ class ServedResources:
                 row.siblings = rows
         self.versions = {(group, version) for group, version, _ in self._served}
         self.groups = {group for group, _ in self.versions}
+        self._custom: dict[tuple[str, str, str], Served] = {}
+        self._custom_versions: set[tuple[str, str]] = set()
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
-        return self._served.get((group, version, plural))
+        key = (group, version, plural)
+        return self._served.get(key) or self._custom.get(key)
+
+    def serves(self, group: str, version: str) -> bool:
+        """Whether any resource has this group and version."""
+        return (group, version) in self.versions or (group, version) in self._custom_versions
+
+    def add_custom(self, served: Served) -> None:
+        """Serve a custom resource, in place of what had its name."""
+        row = served.resource
+        self._custom[row.group, row.version, row.plural] = served
+        self._custom_versions = {(group, version) for group, version, _ in self._custom}
+
+    def remove_custom(self, served: Served) -> None:
+        """Serve it no more."""
+        row = served.resource
+        self._custom.pop((row.group, row.version, row.plural), None)
+        self._custom_versions = {(group, version) for group, version, _ in self._custom}
 
     def __getitem__(self, name: tuple[str, str, str]) -> Served:
         return self._served[name]
@@ -148,7 +182,7 @@ class ServedResources:
 
     @property
     def resources(self) -> list[Resource]:
-        return [served.resource for served in self._served.values()]
+        return [served.resource for served in (*self._served.values(), *self._custom.values())]
 
 
 def storage_resource(resource: Resource) -> Resource:

@@ -8,12 +8,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from kybern.api.discovery import Elsewhere
 from kybern.api.registry import RESOURCES
 from kybern.apiserver import decisions
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.admission.configuration import read_configuration
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.plugins import Parts, plugins
+from kybern.apiserver.aggregation.layer import AggregationLayer, FrontProxy
 from kybern.apiserver.audit.audit import NOTHING, Audit
 from kybern.apiserver.audit.log_file import DAY_SECONDS, MEGABYTE, LogFile
 from kybern.apiserver.audit.policy import Policy, PolicyError, parse_policy
@@ -31,6 +33,10 @@ from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
 from kybern.apiserver.config import ApiServerConfig
+from kybern.apiserver.custom import definition
+from kybern.apiserver.custom.loop import DefinitionLoop
+from kybern.apiserver.custom.publishing import Publisher
+from kybern.apiserver.custom.resources import CustomResources
 from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
 from kybern.apiserver.encryption.reload import encrypted, keep_fresh
 from kybern.apiserver.endpoints.pod_streams import PodStreams
@@ -43,7 +49,9 @@ from kybern.apiserver.endpoints.token import TokenEndpoint
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
 from kybern.apiserver.health import Health
-from kybern.apiserver.metrics import Metrics
+from kybern.apiserver.metrics import process
+from kybern.apiserver.metrics.metrics import Metrics
+from kybern.apiserver.metrics.state import State
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.paths import Paths
 from kybern.apiserver.proxy.kubelets import Kubelets
@@ -81,7 +89,6 @@ class ApiServer:
         self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
         seats = config.max_requests_inflight + config.max_mutating_requests_inflight
         self.flow = FlowControl(self.served, clock, seats)
-        self.metrics = Metrics(self._object_counts, lambda: self.flow.counts, self._watch_counts)
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
         self.authorizer = self.surroundings.authorizer = Authorizer(self._deciders())
         self._lookup = Lookup(self.cache)
@@ -114,12 +121,29 @@ class ApiServer:
             addresses.first,
             config.service_cluster_ip_range,
         )
+        definitions = self.served[definition.GROUP, "v1", definition.PLURAL]
+        self.custom = CustomResources(definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids)
+        self.definitions = DefinitionLoop(self.life, definitions, self.custom)
         self.audit = Audit(clock, self._audit_sink(), self._audit_policy())
+        self.metrics = Metrics(State(self.cache, self.flow, self.audit).families, process.families)
         self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
         self.decisions = decisions.Decisions(clock.now)
         self.paths = Paths(
-            resources, [decisions.RESOURCE], Health(self._checks()), self.metrics, address, self._documents()
+            resources,
+            [decisions.RESOURCE],
+            Health(self._checks()),
+            self.metrics,
+            address,
+            self._documents(),
+            Publisher(self.custom),
+            self._elsewhere,
+        )
+        front = FrontProxy(
+            config.proxy_client_cert_file, config.proxy_client_key_file, config.client_ca_file, config.request_header
+        )
+        self.aggregation = AggregationLayer(
+            self.life, self.served, self._lookup, clock, front, self.paths.forget, self._custom_versions
         )
         gate = Gate(self.authenticator, self.authorizer, self.flow, self.audit)
         self._stages = Stages(clock, gate, self._answer, self.metrics, ids)
@@ -134,13 +158,14 @@ class ApiServer:
         """Load the store, then follow it."""
         await self.cache.load()
         self._tasks = [asyncio.create_task(self.cache.run()), asyncio.create_task(self.cache.run_timers())]
+        await self.definitions.start()
         await Bootstrap(self.life, self.served).run()
         aggregation = Aggregation(self.life, self.served)
         await aggregation.settle()
         await self._allocation.repair()
         await self._kubernetes.settle()
-        loops = (aggregation.run(), self._kubernetes.run(), Dangling(self.life, self.served).run())
-        self._tasks += [asyncio.create_task(each) for each in loops]
+        loops = (aggregation.run(), self._kubernetes.run(), Dangling(self.life, self.served).run(), self.definitions.run())
+        self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops())]
         path = self.config.encryption_provider_config
         if self.config.encryption_provider_config_automatic_reload and isinstance(self._backend, EncryptedBackend):
             assert path is not None
@@ -170,11 +195,11 @@ class ApiServer:
 
     def _answer(self, call: Call) -> Answer | Awaitable[Answer]:
         info = call.info
-        if info.is_resource and (info.group, info.version) in self.served.versions:
+        if info.is_resource and self.served.serves(info.group, info.version):
             return self.router.answer(call)
         if info.is_resource and (info.group, info.version) == (decisions.GROUP, decisions.VERSION):
             return self.decisions.answer(call)
-        return self.paths.answer(call)
+        return self.aggregation.answer(call) or self.paths.answer(call)
 
     def _deciders(self) -> list[Decider]:
         modes = self.config.authorization_mode
@@ -200,6 +225,12 @@ class ApiServer:
     @property
     def _audiences(self) -> Sequence[str]:
         return self.config.api_audiences or (self.config.service_account_issuer,)
+
+    def _custom_versions(self) -> set[tuple[str, str]]:
+        return {(row.group, row.version) for row in self.custom.rows}
+
+    def _elsewhere(self) -> Sequence[Elsewhere]:
+        return [Elsewhere(row.group, row.version, entries) for row, entries in self.aggregation.remote().items()]
 
     def _audit_sink(self) -> LogFile | None:
         config = self.config
@@ -265,12 +296,6 @@ class ApiServer:
 
         live = {"ping": lambda: "", "log": lambda: "", "etcd": loaded, "poststarthook/start-apiserver": started}
         return {"healthz": live, "livez": live, "readyz": {**live, "informer-sync": loaded, "shutdown": stopping}}
-
-    def _object_counts(self) -> Mapping[str, float]:
-        return {cache.resource.group_resource: len(cache.objects) for cache in self.cache}
-
-    def _watch_counts(self) -> Mapping[str, float]:
-        return {cache.resource.group_resource: len(cache.fanout) for cache in self.cache if len(cache.fanout)}
 
 
 def build(config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> ApiServer:

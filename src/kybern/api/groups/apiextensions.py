@@ -3,9 +3,10 @@
 from kybern.api.groups.behaviour import Behaviour, spec_changed
 from kybern.api.resource import Change, Object
 from kybern.api.validation.custom_resource_definition import (
-    validate_definition,
     validate_definition_status,
     validate_definition_update,
+    validate_new_definition,
+    warn_of_formats,
 )
 
 
@@ -32,7 +33,9 @@ BEHAVIOUR = {
         generation=spec_changed,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
-        validate=lambda obj: list(validate_definition(obj)),
+        validate=lambda obj: list(validate_new_definition(obj)),
+        validate_on_update=False,
+        warnings=warn_of_formats,
         validate_update=lambda new, old: list(validate_definition_update(new, old)),
         validate_status=lambda new, old: list(validate_definition_status(new, old)),
         unconditional_update=False,

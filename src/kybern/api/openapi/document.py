@@ -1,7 +1,7 @@
 """Whole documents: the index and one document for each group and version (v3), and all in one (v2)."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -70,7 +70,12 @@ def v2(resources: Iterable[Resource], version: str) -> bytes:
 
 def v2_protobuf(resources: Iterable[Resource], version: str) -> bytes:
     """The same in protobuf."""
-    return gnostic.document(orjson.loads(v2(resources, version)))
+    return in_protobuf(v2(resources, version))
+
+
+def in_protobuf(document: bytes) -> bytes:
+    """A v2 document's JSON in protobuf."""
+    return gnostic.document(orjson.loads(document))
 
 
 def _hash(rows: Iterable[Resource], version: str) -> str:
@@ -102,7 +107,7 @@ def _paths(
         for operation in paths.operations(row):
             item = out.setdefault(operation.path, {})
             item[operation.method] = render(operation, tag)
-            item["parameters"] = _path_parameters(operation.path, dialect)
+            item["parameters"] = path_parameters(operation.path, dialect)
     return dict(sorted(out.items()))
 
 
@@ -129,7 +134,7 @@ def _parameter(name: str, type_: str, where: str, dialect: Dialect) -> Schema:
     return out | (typed if dialect is Dialect.V2 else {"schema": typed})
 
 
-def _path_parameters(path: str, dialect: Dialect) -> list[Schema]:
+def path_parameters(path: str, dialect: Dialect) -> list[Schema]:
     names = [name for name in ("name", "namespace") if f"{{{name}}}" in path]
     return [
         *(_parameter(name, "string", "path", dialect) for name in names),
@@ -142,41 +147,65 @@ def _query(operation: paths.Operation, dialect: Dialect) -> list[Schema]:
     return [_parameter(name, type_, "query", dialect) for name, _, type_ in named]
 
 
-def _body(operation: paths.Operation) -> str | None:
-    if operation.method == "patch":
-        return META + "Patch"
-    if operation.status_answer:
-        return _DELETE_OPTIONS
-    return schemas.definition_name(*operation.kind) if operation.takes_body else None
+NameOf = Callable[[paths.Operation], str | None]
+"""The definition of what an operation reads and answers; None: it has none."""
 
 
-def _answer(operation: paths.Operation) -> str | None:
-    if operation.status_answer:
-        return _STATUS
+def _builtin_name(operation: paths.Operation) -> str | None:
     group, version, kind = operation.kind
     return schemas.definition_name(group, version, kind + "List" if operation.list_kind else kind)
 
 
-def _operation_v3(operation: paths.Operation, tag: str) -> Schema:
+def operation_of(
+    operation: paths.Operation, tag: str, dialect: Dialect, name_of: NameOf, patches: Sequence[str]
+) -> Schema:
+    """An operation of a custom resource."""
+    render = _operation_v2 if dialect is Dialect.V2 else _operation_v3
+    return render(operation, tag, name_of, patches)
+
+
+def _body(operation: paths.Operation, name_of: NameOf) -> str | None:
+    if operation.method == "patch":
+        return META + "Patch"
+    if operation.status_answer:
+        return _DELETE_OPTIONS
+    return name_of(operation) if operation.takes_body else None
+
+
+def _answer(operation: paths.Operation, name_of: NameOf) -> str | None:
+    return _STATUS if operation.status_answer else name_of(operation)
+
+
+def _operation_v3(
+    operation: paths.Operation,
+    tag: str,
+    name_of: NameOf = _builtin_name,
+    patches: Sequence[str] = paths.ALL_PATCHES,
+) -> Schema:
     out = _common(operation, tag) | {"parameters": _query(operation, Dialect.V3)}
-    body = _body(operation)
+    body = _body(operation, name_of)
     if body:
-        types = paths.ALL_PATCHES if operation.method == "patch" else ("*/*",)
+        types = patches if operation.method == "patch" else ("*/*",)
         out["requestBody"] = {"content": {each: {"schema": {"$ref": Dialect.V3.value + body}} for each in types}}
-    answer = _answer(operation)
+    answer = _answer(operation, name_of)
     content = {"content": {JSON: {"schema": {"$ref": Dialect.V3.value + answer}}}} if answer else {}
     return out | {"responses": {"200": {"description": "OK", **content}, "401": {"description": "Unauthorized"}}}
 
 
-def _operation_v2(operation: paths.Operation, tag: str) -> Schema:
+def _operation_v2(
+    operation: paths.Operation,
+    tag: str,
+    name_of: NameOf = _builtin_name,
+    patches: Sequence[str] = paths.ALL_PATCHES,
+) -> Schema:
     parameters = _query(operation, Dialect.V2)
-    body = _body(operation)
+    body = _body(operation, name_of)
     if body:
         parameters.append({"in": "body", "name": "body", "schema": {"$ref": Dialect.V2.value + body}})
-    answer = _answer(operation)
+    answer = _answer(operation, name_of)
     content: dict[str, Any] = {"schema": {"$ref": Dialect.V2.value + answer}} if answer else {}
     return _common(operation, tag) | {
-        "consumes": list(paths.ALL_PATCHES) if operation.method == "patch" else ["*/*"],
+        "consumes": list(patches) if operation.method == "patch" else ["*/*"],
         "produces": [JSON],
         "schemes": ["https"],
         "parameters": parameters,

@@ -10,6 +10,7 @@ from typing import Any
 from kybern.api.resource import FieldError
 from kybern.api.structural import schema as read
 from kybern.api.structural.schema import JUNCTORS, META_FIELDS, Schema
+from kybern.api.structural.validations import validate_rule_texts
 from kybern.api.validation.field import forbidden, invalid, not_supported, required
 
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -45,6 +46,7 @@ def validate_properties(schema: Schema, path: str, context: Context) -> Iterator
     yield from _list_map(schema, path)
     if context.strict_list_maps:
         yield from list_map_faults(schema, path)
+    yield from validate_rule_texts(schema, path)
 
 
 def _standard(schema: Schema, path: str, context: Context) -> Iterator[FieldError]:

@@ -1,15 +1,25 @@
-"""CustomResourceDefinition, without its schemas: those are checked where they are compiled.
+"""CustomResourceDefinition; the rules of its schemas are in `api.structural`.
 
 Source: apiextensions-apiserver pkg/apis/apiextensions/validation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from kybern.api.resource import FieldError, Object
+from kybern.api.structural.definition import (
+    STRICT,
+    Strictness,
+    schema_of,
+    strictness_after,
+    unrecognized_formats,
+    validate_schema,
+    validate_selectable_fields,
+)
+from kybern.api.structural.rule_checks import check_rules
 from kybern.api.validation import names
-from kybern.api.validation.field import forbidden, immutable, invalid, not_supported, required
+from kybern.api.validation.field import forbidden, immutable, invalid, not_supported, quote, required
 from kybern.api.validation.webhooks import validate_client_config, validate_review_versions
 
 _SCOPES = ("Cluster", "Namespaced")
@@ -27,7 +37,11 @@ _APPROVAL_MISSING = (
 )
 
 
-def validate_definition(obj: Object) -> Iterator[FieldError]:
+_PARTS = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
+"""Of a version; what all versions have alike upstream keeps, and checks, once for all."""
+
+
+def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     name, group = obj["metadata"].get("name") or "", spec.get("group") or ""
     wanted = f"{(spec.get('names') or {}).get('plural') or ''}.{group}"
@@ -36,17 +50,65 @@ def validate_definition(obj: Object) -> Iterator[FieldError]:
     yield from _group_and_scope(spec, group)
     versions = spec.get("versions") or []
     yield from _schemas_there(versions)
-    shared = {key: _shared(versions, key) for key in ("schema", "subresources", "additionalPrinterColumns")}
+    shared = {key: _shared(versions, key) for key in _PARTS}
     for index, version in enumerate(versions):
         own = {key: value for key, value in version.items() if shared.get(key) is None}
-        yield from _version(own, f"spec.versions[{index}]")
+        has_status = _has_status(version)
+        yield from _version(own, f"spec.versions[{index}]", strict, has_status=has_status)
     yield from _version_list(versions)
     yield from _names(spec.get("names") or {}, "spec.names")
-    yield from _shown(shared, "spec")
+    yield from _whole(shared, versions, strict)
     yield from _conversion(spec, "spec.conversion")
     yield from _stored_versions(obj, versions)
-    if not obj["metadata"].get("resourceVersion"):
-        yield from _api_approval(obj)
+
+
+def validate_new_definition(obj: Object) -> Iterator[FieldError]:
+    """What more is asked of definitions that are created."""
+    yield from validate_definition(obj)
+    yield from _api_approval(obj)
+    yield from _no_preserving(obj.get("spec") or {})
+
+
+def warn_of_formats(new: Object, old: Object | None) -> list[str]:
+    """Formats that are newly written and never checked."""
+    known = set() if old is None else set(unrecognized_formats((old.get("spec") or {}).get("versions") or ()))
+    found = unrecognized_formats((new.get("spec") or {}).get("versions") or ())
+    return [f'unrecognized format "{each}"' for each in found if each not in known]
+
+
+def _whole(shared: Mapping[str, Any], versions: Sequence[Object], strict: Strictness) -> Iterator[FieldError]:
+    """What all versions have alike."""
+    schema = (shared["schema"] or {}).get("openAPIV3Schema")
+    if schema is not None:
+        yield from validate_schema(
+            schema,
+            "spec.validation.openAPIV3Schema",
+            strict,
+            has_status=any(map(_has_status, versions)),
+            version=versions[0].get("name") or "",
+            check_rules=check_rules,
+        )
+    yield from _shown(shared, "spec")
+    if shared["selectableFields"]:
+        if schema is None:
+            yield invalid("spec.selectableFields", "", "may only be set when validations.schema is included")
+        else:
+            many = (versions[0].get("name") or "") in strict.too_many_selectable
+            yield from validate_selectable_fields(
+                shared["selectableFields"], schema, "spec.selectableFields", may_be_many=many
+            )
+
+
+def _has_status(version: Object) -> bool:
+    return (version.get("subresources") or {}).get("status") is not None
+
+
+def _no_preserving(spec: Object) -> Iterator[FieldError]:
+    if spec.get("preserveUnknownFields"):
+        detail = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        )
+        yield invalid("spec.preserveUnknownFields", True, detail)
 
 
 def _shared(versions: Sequence[Object], key: str) -> Any:
@@ -67,26 +129,36 @@ def _version_list(versions: Sequence[Object]) -> Iterator[FieldError]:
 def _internal(versions: Sequence[Object]) -> list[Object]:
     """As upstream shows them: in the form of its internal type, without what all versions have alike."""
     keys = ("name", "served", "storage", "deprecated", "deprecationWarning")
-    parts = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
     unset = {"name": "", "served": False, "storage": False, "deprecated": False}
-    common = {key for key in parts if _shared(versions, key) is not None}
+    common = {key for key in _PARTS if _shared(versions, key) is not None}
     return [
         {
             key[0].upper() + key[1:]: None if key in common else version.get(key, unset.get(key))
-            for key in (*keys, *parts)
+            for key in (*keys, *_PARTS)
         }
         for version in versions
     ]
 
 
 def validate_definition_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """All rules of a changed definition; what an older one broke it may go on breaking."""
     after, before = new.get("spec") or {}, old.get("spec") or {}
+    yield from validate_definition(new, strictness_after(before.get("versions") or (), after.get("versions") or ()))
     conditions = (old.get("status") or {}).get("conditions") or ()
     if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
         yield from immutable("spec.scope", after.get("scope"), before.get("scope"))
         yield from _immutable_name("kind", after, before)
     yield from immutable("spec.group", after.get("group"), before.get("group"))
     yield from _immutable_name("plural", after, before)
+    if _approval(new) != _approval(old):
+        yield from _api_approval(new)
+    if not before.get("preserveUnknownFields"):
+        yield from _no_preserving(after)
+
+
+def _approval(obj: Object) -> str:
+    """The state of the approval, as far as changes of it count."""
+    return next((error.message for error in _api_approval(obj)), "")
 
 
 def _immutable_name(key: str, after: Object, before: Object) -> Iterator[FieldError]:
@@ -114,7 +186,7 @@ def _schemas_there(versions: Sequence[Object]) -> Iterator[FieldError]:
             yield required(f"spec.versions[{index}].schema.openAPIV3Schema")
 
 
-def _version(version: Object, path: str) -> Iterator[FieldError]:
+def _version(version: Object, path: str, strict: Strictness, *, has_status: bool) -> Iterator[FieldError]:
     name = version.get("name") or ""
     if messages := names.dns_1035_label(name):
         yield invalid(f"{path}.name", name, ",".join(messages))
@@ -122,10 +194,21 @@ def _version(version: Object, path: str) -> Iterator[FieldError]:
     if warning is not None:
         for message in _deprecation_faults(warning, deprecated=bool(version.get("deprecated"))):
             yield invalid(f"{path}.deprecationWarning", warning, message)
+    schema = schema_of(version)
+    if schema is not None:
+        place = f"{path}.schema.openAPIV3Schema"
+        yield from validate_schema(schema, place, strict, has_status=has_status, version=name, check_rules=check_rules)
     yield from _shown(version, path)
+    selectable = version.get("selectableFields") or ()
+    if selectable and schema is None:
+        detail = "may only be set when `version.schema.openAPIV3Schema` is not included"
+        yield invalid(f"{path}.selectableFields", "", detail)
+    elif selectable and schema is not None:
+        many = name in strict.too_many_selectable
+        yield from validate_selectable_fields(selectable, schema, f"{path}.selectableFields", may_be_many=many)
 
 
-def _shown(version: Object, path: str) -> Iterator[FieldError]:
+def _shown(version: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     yield from _scale((version.get("subresources") or {}).get("scale"), f"{path}.subresources")
     for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
         yield from _column(column, f"{path}.additionalPrinterColumns[{index}]")
@@ -267,6 +350,21 @@ def _api_approval(obj: Object) -> Iterator[FieldError]:
             'with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
         )
         yield invalid(path, value, detail)
+
+
+def approval_condition(obj: Object) -> tuple[bool, str, str] | None:
+    """(status, reason, message) of KubernetesAPIApprovalPolicyConformant; None for groups that need no approval."""
+    group = (obj.get("spec") or {}).get("group") or ""
+    if group not in ("k8s.io", "kubernetes.io") and not group.endswith(_PROTECTED):
+        return None
+    value = (obj["metadata"].get("annotations") or {}).get(_APPROVED) or ""
+    for error in _api_approval(obj):
+        missing = error.reason == "FieldValueRequired"
+        message = error.message.split(": ", 1 if missing else 2)[-1]
+        return False, "MissingAnnotation" if missing else "InvalidAnnotation", message
+    if value.startswith("unapproved"):
+        return False, "UnapprovedAnnotation", f"not approved: {quote(value)}"
+    return True, "ApprovedAnnotation", f"approved in {value}"
 
 
 def validate_definition_status(new: Object, old: Object) -> Iterator[FieldError]:

@@ -30,6 +30,8 @@ class Cache:
         for resource in resources:
             name = resource.group_resource
             self._caches[name] = ResourceCache(resource, f"{ROOT}{name}/")
+        self._opening: dict[str, list[Event]] = {}
+        """What happens to resources while they are loaded."""
         self.revision = 0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = 0
@@ -39,7 +41,33 @@ class Cache:
         return self._caches[group_resource]
 
     def __iter__(self) -> Iterator[ResourceCache]:
-        return iter(self._caches.values())
+        return iter(list(self._caches.values()))
+
+    def prefix_of(self, group_resource: str) -> str:
+        """Where the store keeps the objects of a resource."""
+        return f"{ROOT}{group_resource}/"
+
+    async def open(self, group_resource: str, cache: ResourceCache) -> None:
+        """Follow one more resource, from what the store has of it now. `cache` ignores what it was loaded with."""
+        missed = self._opening.setdefault(group_resource, [])
+        try:
+            prefix = cache.prefix
+            page = await self._backend.range(prefix, limit=LOAD_PAGE)
+            revision, found = page.revision, [*page.entries]
+            while page.more:
+                start = found[-1].key + "\0"
+                page = await self._backend.range(prefix, start=start, limit=LOAD_PAGE, revision=revision)
+                found += page.entries
+            cache.load([(each.key[len(prefix) :], each.value, each.revision) for each in found], revision)
+            for event in missed:
+                cache.apply(event.key[len(prefix) :], event.value, event.revision)
+            self._caches[group_resource] = cache
+        finally:
+            del self._opening[group_resource]
+
+    def close(self, group_resource: str) -> None:
+        """Follow the resource no more."""
+        del self._caches[group_resource]
 
     async def load(self) -> None:
         """Read the whole store at one revision."""
@@ -79,7 +107,7 @@ class Cache:
         while True:
             await self._clock.sleep(1.0)
             now = self._clock.monotonic()
-            for cache in self._caches.values():
+            for cache in self:
                 for watcher in cache.fanout if len(cache.fanout) else ():
                     over = now >= watcher.deadline
                     if watcher.bookmark_head and (over or now >= watcher.next_bookmark):
@@ -100,6 +128,8 @@ class Cache:
             cache = self._caches.get(name)
             if cache is not None:
                 cache.apply(key, event.value, event.revision)
+            elif name in self._opening:
+                self._opening[name].append(event)
         if batch:
             self._advance(batch[-1].revision)
 

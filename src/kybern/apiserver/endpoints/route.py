@@ -48,7 +48,9 @@ class Router:
             raise status.no_such_path()
         if served.resource.deprecation:
             call.warnings.append(served.resource.deprecation)
-        special = self._special.get((served.resource.group_resource, info.subresource))
+        special = served.special.get(info.subresource) or self._special.get(
+            (served.resource.group_resource, info.subresource)
+        )
         if special is not None:
             endpoint = special.get(info.verb)
             if endpoint is not None:
@@ -67,4 +69,6 @@ class Router:
         """The last stage."""
         endpoint = self.find(call)
         assert call.served is not None
+        if call.served.around is not None:
+            endpoint = call.served.around(endpoint)
         return endpoint(self._at, call, call.served)

@@ -83,7 +83,7 @@ async def update_scale(at: Surroundings, call: Call, served: Served) -> Response
     decode.check_write_options(call)
     sent = decode.body_object(call, served, codec("autoscaling/v1", "Scale"), SCALE)
     check_name(sent["metadata"], call.info.name)
-    return await _write(at, call, served, lambda current: _tracked(at, call, served, current, sent))
+    return await _write(at, call, served, lambda current: tracked(at, call, served, current, sent))
 
 
 async def patch_scale(at: Surroundings, call: Call, served: Served) -> Response:
@@ -92,14 +92,14 @@ async def patch_scale(at: Surroundings, call: Call, served: Served) -> Response:
     decode.check_write_options(call, applies=media == APPLY_PATCH)
     scales = codec("autoscaling/v1", "Scale")
     if media == APPLY_PATCH:
-        return await _write(at, call, served, _applying(at, call))
+        return await _write(at, call, served, applying(at, call))
     patch = read_patch(call, media, SCALE)
     return await _write(
-        at, call, served, lambda current: _tracked(at, call, served, current, patched(call, scales, patch, current))
+        at, call, served, lambda current: tracked(at, call, served, current, patched(call, scales, patch, current))
     )
 
 
-def _applying(at: Surroundings, call: Call) -> Change:
+def applying(at: Surroundings, call: Call) -> Change:
     """An apply patch of a Scale. Raises BadRequest."""
     given = read_configuration(call)
     writer = Writer(given.manager, SCALE.api_version, at.life.timestamp(), "scale")
@@ -112,7 +112,7 @@ def _applying(at: Surroundings, call: Call) -> Change:
     return change
 
 
-def _tracked(at: Surroundings, call: Call, served: Served, current: Object, new: Object) -> Object:
+def tracked(at: Surroundings, call: Call, served: Served, current: Object, new: Object) -> Object:
     """The new Scale with the owners that an update leads to."""
     attributes = attributes_of(call, served, "UPDATE", "scale")
     writer = Writer(attributes.manager, SCALE.api_version, at.life.timestamp(), "scale")

@@ -12,6 +12,7 @@ from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
+from kybern.apiserver.custom.deletion import DEFINITIONS, begin_deletion
 from kybern.apiserver.objects.life import Life, Outcome, commit, remove
 from kybern.apiserver.objects.update import ANY, ATTEMPTS, Preconditions
 from kybern.apiserver.served import Served
@@ -69,6 +70,8 @@ def _begin(life: Life, served: Served, obj: Object, options: DeleteOptions) -> b
     """Mark `obj` as being deleted; whether nothing holds it back any more."""
     if served.resource.kind == "Namespace":
         return _begin_namespace(life, obj)
+    if served.resource.group_resource == DEFINITIONS and begin_deletion(obj, life.timestamp()):
+        return False
     metadata = obj["metadata"]
     _set_finalizers(served, metadata, options)
     pending = _graceful(life, served, obj, options)
