@@ -28,7 +28,7 @@ async def api() -> AsyncIterator[Client]:
         ApiServerConfig(authorization_mode=("AlwaysAllow",)),
         MemoryBackend(clock),
         clock,
-        RandomIds(random.Random(1)),
+        RandomIds(random.SystemRandom()),  # Each test's Pods have uids of their own: containerd is shared.
     )
     await server.start()
     client = Client(InProcessTransport(server, Request))
@@ -76,9 +76,14 @@ async def events_of(client: Client, name: str, reason: str) -> list[str]:
 
 async def wait_event(client: Client, name: str, reason: str, part: str) -> str:
     """Until there is an event of this reason whose message holds `part`; the message."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while True:
-            for message in await events_of(client, name, reason):
-                if part in message:
-                    return message
-            await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while True:
+                for message in await events_of(client, name, reason):
+                    if part in message:
+                        return message
+                await asyncio.sleep(0.05)
+    except TimeoutError as late:
+        events = (await client.list(Event, "default")).items
+        told = [f"{each.involved_object.name}: {each.reason}: {each.message}" for each in events]
+        raise AssertionError(f"no event {reason} about {name} with {part!r} among:\n" + "\n".join(told)) from late

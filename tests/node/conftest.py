@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kybern.kubelet.cri import RuntimeFailed
+from kybern.kubelet.volumes import kernel
 from kybern.supervisor.images import write_busybox_archive, write_pause_archive
 
 if TYPE_CHECKING:
@@ -150,11 +151,13 @@ def containerd() -> Iterator[Containerd]:
 
 
 @pytest.fixture
-def config(containerd: Containerd, tmp_path: Path) -> "KubeletConfig":
+def config(containerd: Containerd, tmp_path: Path) -> "Iterator[KubeletConfig]":
     """A kubelet's, with directories of the test's own."""
     from .kubelets import configure
 
-    return configure(containerd, tmp_path)
+    yield configure(containerd, tmp_path)
+    for point in kernel.mounts_below(tmp_path):
+        kernel.unmount(point)
 
 
 async def _remove_pods(socket: Path) -> None:

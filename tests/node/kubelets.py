@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kybern.kubelet.run import Extensions, Kubelet
 
 from .conftest import Containerd
 
-TIMEOUT_SECONDS = 90.0
+TIMEOUT_SECONDS = float(os.environ.get("KYBERN_TEST_TIMEOUT", "90"))
 NODE = "node-a"
 
 

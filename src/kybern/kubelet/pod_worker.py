@@ -91,9 +91,11 @@ class PodWorker:
         self._actions.retry_configuration()
         self._woken.set()
 
-    def remove(self) -> None:
+    def remove(self, *, at_once: bool = False) -> None:
         """The Pod is no longer there: end it, and forget it."""
         self._removed = True
+        if at_once:
+            self._grace_override = 0
         self._interrupt()
 
     def reject(self, reason: str, message: str) -> None:

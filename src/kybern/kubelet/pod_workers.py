@@ -54,11 +54,11 @@ class PodWorkers:
         self._admit(worker)
         self._begin(worker, self._before(pod))
 
-    def remove(self, uid: str) -> None:
-        """A Pod that its source has no more."""
+    def remove(self, uid: str, *, at_once: bool = False) -> None:
+        """A Pod that its source has no more; `at_once`: without the grace of its spec."""
         worker = self._workers.get(uid)
         if worker is not None:
-            worker.remove()
+            worker.remove(at_once=at_once)
 
     def end_orphan(self, sandbox: Sandbox) -> None:
         """End a Pod that runs and that no source knows: it was deleted while no kubelet was looking."""

@@ -181,7 +181,8 @@ class Kubelet:
             if is_mirror(pod):
                 (self.mirrors.gone if type == "DELETED" else self.mirrors.seen)(pod)
             elif type == "DELETED":
-                workers.remove(pod.metadata.uid)
+                # One that was not asked to end first was deleted by force: nobody waits for it any more.
+                workers.remove(pod.metadata.uid, at_once=not pod.metadata.deletion_grace_period_seconds)
             else:
                 self.statuses.seen(pod)
                 if old is not None and old.metadata.uid != pod.metadata.uid:
