@@ -12,8 +12,8 @@ from kybern.api.types.meta_v1 import OwnerReference
 from kybern.base.errors import KybernError, NotFound
 from kybern.client.client import path_of
 from kybern.client.cluster import Cluster
-from kybern.client.discovery import discover
 from kybern.client.objects import Key, controller_of
+from kybern.controllers.scale_targets import resource_of_kind
 
 
 class NoScale(KybernError):
@@ -79,12 +79,9 @@ def _wanted(found: _Scaled | None, uid: str) -> tuple[str, int] | None:
 
 async def _scale(cluster: Cluster, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
     """(uid, wanted) of any other controller, by its scale subresource."""
-    group, _, version = owner.api_version.rpartition("/")
-    for each in (await discover(cluster.client)).resources:
-        if (each.name.group, each.name.kind) == (group, owner.kind):
-            named = each.name._replace(version=version)
-            break
-    else:
+    named = await resource_of_kind(cluster.client, owner.api_version, owner.kind)
+    if named is None:
+        group = owner.api_version.rpartition("/")[0]
         raise NoScale(f'no matches for kind "{owner.kind}" in group "{group}"')
     try:
         scale = orjson.loads(await cluster.client.call("GET", path_of(named, namespace, owner.name, "scale")))

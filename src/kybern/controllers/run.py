@@ -16,6 +16,7 @@ from kybern.client.leader_election import LeaderElector
 from kybern.client.reconciler import Controller, Loop, controller_of_module
 from kybern.client.trace_shipper import ship_traces
 from kybern.controllers import (
+    autoscaler,
     cronjob,
     csr_approving,
     csr_cleaner,
@@ -107,6 +108,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     "endpointslice-controller": lambda config: controller_of_module(endpointslice),
     endpointslice_mirroring.NAME: lambda config: controller_of_module(endpointslice_mirroring),
     ephemeral_volume.NAME: lambda config: controller_of_module(ephemeral_volume),
+    "horizontal-pod-autoscaler-controller": lambda config: autoscaler.controller(),
     "job-controller": lambda config: job.controller(),
     "namespace-controller": lambda config: controller_of_module(namespace),
     "node-ipam-controller": _node_ipam,
