@@ -134,7 +134,9 @@ def _decide(check: PathCheck, verb: str) -> Decision:
     return Decision(check.ask(replace(check.check, verb=verb)))
 
 
-_A, _P, _G, _R, _D = (f"{_PREFIX}{name}" for name in ["Authorizer", "PathCheck", "GroupCheck", "ResourceCheck", "Decision"])
+_A, _P, _G, _R, _D = (
+    f"{_PREFIX}{name}" for name in ["Authorizer", "PathCheck", "GroupCheck", "ResourceCheck", "Decision"]
+)
 
 OVERLOADS: list[Overload] = [
     overload("authorizer_path", "path", f"{_A}.(string) -> {_P}", _path),

@@ -87,7 +87,8 @@ class _Parser:
     def __init__(self, stream: TokenStream, issues: Issues) -> None:
         self.stream = stream
         self.issues = issues
-        self.depth = 0
+        self.nesting = 0
+        self.links = 0
 
     def start(self) -> Node:
         node = self._within({EOF}, self._expression)
@@ -105,13 +106,16 @@ class _Parser:
         finally:
             self.stream.follow.pop()
 
-    def _deepen(self, by: int = 1) -> None:
-        self.depth += by
-        if self.depth > MAX_DEPTH:
-            raise TooDeep(f"expression recursion limit exceeded: {MAX_DEPTH}")
+    def _link(self) -> None:
+        """One more step of a chain, `a.b.c`, `1 + 2 + 3`: the tree becomes that much deeper."""
+        self.links += 1
+        if self.links > MAX_DEPTH:
+            raise TooDeep("max recursion depth exceeded")
 
     def _expression(self) -> Node:
-        self._deepen()
+        self.nesting += 1
+        if self.nesting > MAX_DEPTH:
+            raise TooDeep(f"expression recursion limit exceeded: {MAX_DEPTH}")
         try:
             condition = self._within({"?"}, lambda: self._logical("||", "_||_", self._conjunction))
             if self.stream.kind != "?":
@@ -125,7 +129,7 @@ class _Parser:
             self.stream.recover()
             return Unspecified(self.stream.current.offset)
         finally:
-            self.depth -= 1
+            self.nesting -= 1
 
     def _conjunction(self) -> Node:
         return self._logical("&&", "_&&_", self._relation)
@@ -150,35 +154,32 @@ class _Parser:
     def _relation(self) -> Node:
         follow = frozenset(_RELATIONS)
         node = self._within(follow, self._sum)
-        links = 0
+        before = self.links
         while self.stream.kind in _RELATIONS:
-            links += 1
-            self._deepen()
+            self._link()
             token = self.stream.advance()
             node = self._call(token.offset, _RELATIONS[token.kind], [node, self._within(follow, self._sum)])
-        self.depth -= links
+        self.links = before
         return node
 
     def _sum(self) -> Node:
         node = self._product()
-        links = 0
+        before = self.links
         while self.stream.kind in _SUMS:
-            links += 1
-            self._deepen()
+            self._link()
             token = self.stream.advance()
             node = self._call(token.offset, _SUMS[token.kind], [node, self._product()])
-        self.depth -= links
+        self.links = before
         return node
 
     def _product(self) -> Node:
         node = self._within(_ANY_SUM, self._unary)
-        links = 0
+        before = self.links
         while self.stream.kind in _PRODUCTS:
-            links += 1
-            self._deepen()
+            self._link()
             token = self.stream.advance()
             node = self._call(token.offset, _PRODUCTS[token.kind], [node, self._within(_ANY_SUM, self._unary)])
-        self.depth -= links
+        self.links = before
         return node
 
     def _unary(self) -> Node:
@@ -213,12 +214,11 @@ class _Parser:
 
     def _member(self) -> Node:
         node = self._within({".", "["}, self._primary)
-        links = 0
+        before = self.links
         while self.stream.kind in (".", "["):
-            links += 1
-            self._deepen()
+            self._link()
             node = self._index(node) if self.stream.kind == "[" else self._selection(node)
-        self.depth -= links
+        self.links = before
         return node
 
     def _index(self, node: Node) -> Node:
@@ -319,6 +319,10 @@ class _Parser:
         names = frozenset({"IDENTIFIER", "ESC_IDENTIFIER"})
         self.stream.sync(names | {"}", ",", "?"})
         fields: list[Field] = []
+        self._items("}", lambda: self._fields(names, fields))
+        return StructNode(at, prefix + ".".join(parts), fields)
+
+    def _fields(self, names: frozenset[str], fields: list[Field]) -> None:
         while self.stream.kind in ("?", *names):
             optional = self.stream.kind == "?"
             if optional:
@@ -332,8 +336,6 @@ class _Parser:
             fields.append(Field(colon, token.text, value, optional=optional))
             if not self._more(names | {"?"}):
                 break
-        self._close("}")
-        return StructNode(at, prefix + ".".join(parts), fields)
 
     def _list(self) -> Node:
         at = self.stream.advance().offset
@@ -354,6 +356,10 @@ class _Parser:
         at = self.stream.advance().offset
         self.stream.sync(EXPRESSION | {"?", ",", "}"})
         entries: list[Entry] = []
+        self._items("}", lambda: self._entries(entries))
+        return MapNode(at, entries)
+
+    def _entries(self, entries: list[Entry]) -> None:
         while self.stream.kind in EXPRESSION or self.stream.kind == "?":
             optional = self.stream.kind == "?"
             if optional:
@@ -364,8 +370,14 @@ class _Parser:
             entries.append(Entry(colon, key, value, optional=optional))
             if not self._more(EXPRESSION | {"?"}):
                 break
-        self._close("}")
-        return MapNode(at, entries)
+
+    def _items(self, bracket: str, rule: Callable[[], None]) -> None:
+        """Items in brackets, and the closing one; a fault in an item does not hide what follows the brackets."""
+        try:
+            self._within({",", bracket}, rule)
+        except Mismatch:
+            self._within({",", bracket}, self.stream.recover)
+        self._close(bracket)
 
     def _more(self, begins: frozenset[str]) -> bool:
         """Takes the comma before a further item; a trailing one is left to `_close`."""

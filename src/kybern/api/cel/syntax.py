@@ -85,7 +85,7 @@ class TokenStream:
 
     def expect(self, kind: str, after: frozenset[str] = frozenset()) -> Token:
         """Takes a token of that kind. One too many before it is dropped; if the current one could come after the
-        missing one, that is assumed to be there. Raises Mismatch."""
+        missing one, that is assumed to be there. `after` with EOF stands for the end of the rule. Raises Mismatch."""
         if self.kind == kind:
             return self.advance()
         self._count_recovery()
@@ -94,7 +94,7 @@ class TokenStream:
             self.report(f"extraneous input {self.shown()} expecting {wanted}")
             self.position += 1
             return self.advance()
-        if self.kind in after or any(self.kind in follow for follow in self.follow if after):
+        if self.kind in after or (EOF in after and any(self.kind in follow for follow in self.follow)):
             self.report(f"missing {wanted} at {self.shown()}")
             return Token(kind, "", self.current.offset)
         self.report(f"mismatched input {self.shown()} expecting {wanted}")

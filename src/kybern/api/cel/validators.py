@@ -7,7 +7,9 @@ from kybern.api.cel.patterns import compile_pattern
 from kybern.api.cel.text_format import accepts, clauses, refuses_text
 from kybern.api.cel.types import CelType, format_type, unwrap_optional
 
-_SHOWN_KINDS = frozenset(["list", "map", "int", "uint", "double", "bool", "string", "timestamp", "bytes", "duration", "type", "null", "dyn"])
+_SHOWN_KINDS = frozenset(
+    ["list", "map", "int", "uint", "double", "bool", "string", "timestamp", "bytes", "duration", "type", "null", "dyn"]
+)
 
 
 def validate(root: Node, issues: Issues) -> None:
