@@ -35,6 +35,7 @@ WATCHERS = 1000
 WATCH_EVENTS = 20
 LIST_PODS = 5000
 TICKS = os.sysconf("SC_CLK_TCK")
+JSON, APPLY = "application/json", "application/apply-patch+yaml"
 
 POD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -114,17 +115,17 @@ class Connection:
         reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls, limit=limit)
         return cls(reader, writer)
 
-    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        self.send(method, path, body)
+    async def ask(self, method: str, path: str, body: bytes = b"", media: str = JSON) -> tuple[int, bytes]:
+        self.send(method, path, body, media)
         status, length = await self.head()
         if length is not None:
             return status, await self.reader.readexactly(length)
         return status, await self.chunks()
 
-    def send(self, method: str, path: str, body: bytes = b"") -> None:
+    def send(self, method: str, path: str, body: bytes = b"", media: str = JSON) -> None:
         head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept: application/json\r\n"
         if body:
-            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            head += f"Content-Type: {media}\r\nContent-Length: {len(body)}\r\n"
         self.writer.write(head.encode() + b"\r\n" + body)
 
     async def head(self) -> tuple[int, int | None]:
@@ -180,6 +181,7 @@ async def run(target: Target, pods: int) -> None:
         assert status == 200
 
     await measure(target, "GET one Pod", 20_000, get, CONNECTIONS)
+    await _apply(target, first, f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
 
     async def list_all(connection: Connection, index: int) -> None:
         status, answer = await connection.ask("GET", f"{base}/pods")
@@ -189,6 +191,24 @@ async def run(target: Target, pods: int) -> None:
     await measure(target, f"LIST {pods} Pods", 20, list_all, 2)
     await _fan_out(target, first, f"{base}/configmaps")
     await first.ask("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
+
+
+async def _apply(target: Target, first: Connection, path: str) -> None:
+    """Server-side apply of what is there already, by its manager: nothing is written."""
+    labels = {"app": "bench"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": POD["spec"]["containers"]}}
+    spec = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template}
+    config = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "applied"}, "spec": spec}
+    body, path = json.dumps(config).encode(), f"{path}/applied?fieldManager=bench"
+    status, answer = await first.ask("PATCH", path, body, APPLY)
+    assert status == 201, answer[:300]
+
+    async def apply(connection: Connection, index: int) -> None:
+        status, again = await connection.ask("PATCH", path, body, APPLY)
+        assert status == 200
+        assert again == answer
+
+    await measure(target, "apply an unchanged Deployment", 5_000, apply, CONNECTIONS)
 
 
 async def _prepare(connection: Connection, base: str) -> None:

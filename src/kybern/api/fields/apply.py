@@ -67,17 +67,19 @@ def apply(
     fields = sets.without(field_set(version.atom, config), version.reset)
     own = managers.entry(who, version.api_version, writer.time, fields)
     others = [each for each in entries if each is not last]
+    tracked = sets.difference(fields, UNTRACKED)
     new = merge(version.atom, live, config)
-    if last is not None and not sets.is_within(last["fieldsV1"], fields):
+    if last is not None and last["fieldsV1"] != tracked and not sets.is_within(last["fieldsV1"], fields):
         new = _pruned(version, new, last, [*others, own])
+    if new == live:
+        new = live
     changes = compared(version, live, new)
     kept, lost = released(version, live, new, changes, others)
     if lost and not force:
         raise Conflicts([Conflict(each, path) for each, taken in _by_manager(lost) for path in sets.paths(taken)])
-    tracked = sets.difference(fields, UNTRACKED)
     if tracked:
-        kept.append(_own(own, last, tracked, changed=new != live))
-    return Applied(live if new == live else new, managers.ordered(kept))
+        kept.append(_own(own, last, tracked, changed=new is not live))
+    return Applied(new, managers.ordered(kept))
 
 
 def _own(own: Entry, last: Entry | None, tracked: Fields, *, changed: bool) -> Entry:

@@ -46,6 +46,16 @@ class MapShape:
         """Made at first use, for types may contain themselves."""
         return self._make_fields() if self._make_fields is not None else {}
 
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """The path elements of the declared fields."""
+        return {key: f"f:{key}" for key in self.fields}
+
+    @cached_property
+    def branches(self) -> "Mapping[str, Atom]":
+        """The declared fields that may have fields of their own."""
+        return {key: atom for key, atom in self.fields.items() if atom.is_branch}
+
     def of(self, key: str) -> "Atom":
         """The atom of a member; what no schema knows is deduced."""
         return self.fields.get(key) or self.element or DEDUCED
@@ -115,20 +125,35 @@ def _escaped(text: str) -> str:
     return text
 
 
+_CLASSES: Mapping[Scalar, frozenset[type]] = {
+    "": frozenset((type(None),)),
+    "string": frozenset((str, type(None))),
+    "numeric": frozenset((int, float, type(None))),
+    "boolean": frozenset((bool, type(None))),
+    "untyped": frozenset((str, int, float, bool, type(None))),
+}
+
+
 class Atom:
     """What a value may be."""
 
-    __slots__ = ("list", "map", "scalar")
+    __slots__ = ("classes", "is_branch", "list", "map", "scalar")
 
     def __init__(self, scalar: Scalar = "", *, list_: ListShape | None = None, map_: MapShape | None = None) -> None:
         self.scalar: Scalar = scalar
         self.list = list_
         self.map = map_
+        self.classes = _CLASSES[scalar]
+        """Of scalars that fit; null fits everywhere."""
+        self.is_branch = bool((map_ is not None and not map_.atomic) or (list_ is not None and list_.associative))
+        """Whether there may be fields below: neither a scalar nor atomic."""
 
 
 UNTYPED = Atom("untyped")
 """Any scalar."""
-OPAQUE = Atom("untyped", list_=ListShape(), map_=MapShape(atomic=True))
+OPAQUE = Atom("untyped")
 """Anything, and always one value (RawExtension)."""
-DEDUCED = Atom("untyped", list_=ListShape(OPAQUE), map_=MapShape())
+OPAQUE.list, OPAQUE.map = ListShape(OPAQUE), MapShape(element=OPAQUE, atomic=True)
+DEDUCED = Atom("untyped")
 """Anything: maps by their members, lists as one value. What objects without a schema are."""
+DEDUCED.list, DEDUCED.map, DEDUCED.is_branch = ListShape(OPAQUE), MapShape(element=DEDUCED), True

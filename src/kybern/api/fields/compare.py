@@ -28,7 +28,8 @@ class Comparison(NamedTuple):
 def compare(atom: Atom, old: dict[str, Any], new: dict[str, Any]) -> Comparison:
     """From one object to another of the same kind. Raises Unkeyed."""
     comparison = Comparison({}, {}, {})
-    _maps(atom.map or _OPAQUE_MAP, old, new, comparison)
+    if old is not new:
+        _maps(atom.map or _OPAQUE_MAP, old, new, comparison)
     return comparison
 
 
@@ -40,8 +41,10 @@ def present(atom: Atom, value: Any) -> Fields:
         shape = atom.map
         if shape is None or shape.atomic:
             return LEAF
-        node: Fields = {".": LEAF}
+        if shape.element is None and value.keys() <= shape.names.keys():
+            return _struct(shape, value)
         fields, element = shape.fields, shape.element or DEDUCED
+        node: Fields = {".": LEAF}
         for key, inner in value.items():
             node["f:" + key] = present(fields.get(key, element), inner) if inner.__class__ in _COMPOUND else LEAF
         return node
@@ -56,6 +59,19 @@ def present(atom: Atom, value: Any) -> Fields:
             node[own] = LEAF if own in node else present(element, item)
         return node
     return LEAF
+
+
+def _struct(shape: MapShape, value: dict[str, Any]) -> Fields:
+    """`present` of a struct whose every field is declared: most are leaves, made in one go."""
+    names, branches = shape.names, shape.branches
+    node: Fields = dict.fromkeys(map(names.__getitem__, value), LEAF)
+    node["."] = LEAF
+    if branches:
+        for key in branches.keys() & value.keys():
+            inner = value[key]
+            if inner:
+                node[names[key]] = present(branches[key], inner)
+    return node
 
 
 def _maps(shape: MapShape, old: dict[str, Any], new: dict[str, Any], to: Comparison) -> None:
@@ -142,12 +158,13 @@ def field_set(atom: Atom, value: Any) -> Fields:
     if value.__class__ is not list or shape_ is None or not shape_.associative:
         return LEAF
     node: Fields = {}
+    element = shape_.element
     for item in value:
         own = shape_.name(item)
         if own in node or item.__class__ not in _COMPOUND:
             node[own] = LEAF
         else:
-            node[own] = {".": LEAF, **field_set(shape_.element, item)}
+            node[own] = {".": LEAF, **field_set(element, item)}
     return node
 
 

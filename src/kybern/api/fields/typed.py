@@ -18,6 +18,39 @@ class Mistyped(Exception):
 
 def check(atom: Atom, value: Any) -> None:
     """Raises Mistyped."""
+    if not _fits(atom, value):
+        _refuse(atom, value)
+
+
+def _fits(atom: Atom, value: Any) -> bool:
+    """Whether there is no fault: the quick look, on the way of every apply."""
+    if value.__class__ is dict:
+        shape = atom.map
+        if shape is None:
+            return False
+        fields, element = shape.fields, shape.element
+        for key, inner in value.items():
+            known = fields.get(key, element)
+            if known is None or not (inner.__class__ in known.classes or _fits(known, inner)):
+                return False
+        return True
+    if value.__class__ is list:
+        return atom.list is not None and _list_fits(atom.list, value)
+    return value.__class__ in atom.classes
+
+
+def _list_fits(shape: ListShape, value: list[Any]) -> bool:
+    element = shape.element
+    if shape.associative:
+        try:
+            if len({shape.name(item) for item in value}) != len(value):
+                return False
+        except Unkeyed:
+            return False
+    return all(item.__class__ in element.classes or _fits(element, item) for item in value)
+
+
+def _refuse(atom: Atom, value: Any) -> None:
     faults = list(_faults(atom, value, ""))
     if len(faults) == 1:
         raise Mistyped(faults[0])

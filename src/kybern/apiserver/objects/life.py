@@ -25,9 +25,15 @@ class Life:
     effects: Mapping[str, Effect] = field(default_factory=dict)
     """By group_resource."""
     turns: Turns = field(default_factory=Turns)
+    _timestamp: tuple[int, str] = (0, "")
+    """The last one made, and of which second."""
 
     def timestamp(self) -> str:
-        return format_time(self.clock.now())
+        """Now, in whole seconds."""
+        second = int(self.clock.now())
+        if self._timestamp[0] != second:
+            self._timestamp = second, format_time(second)
+        return self._timestamp[1]
 
     def effect(self, served: Served) -> Effect | None:
         return self.effects.get(served.resource.group_resource)

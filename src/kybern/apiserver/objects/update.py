@@ -173,9 +173,10 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
-    faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
-    if faults:
-        raise status.invalid(resource, attributes.name, faults)
+    if new != old:
+        faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
+        if faults:
+            raise status.invalid(resource, attributes.name, faults)
     if not sub:
         attributes.warnings.extend(each for each in resource.warnings(new, old) if each not in attributes.warnings)
     keep_times(new, old)
