@@ -20,6 +20,9 @@ from kybern.api.structural.formats import check_of, format_of
 from kybern.api.structural.patterns import compiled
 from kybern.api.structural.schema import META_FIELDS, Schema
 
+_ODD = (dict, list, float)
+"""Classes that make what should be a scalar a matter of the exact walk."""
+
 Form = Callable[[Any], None]
 Check = Callable[[Any], bool]
 
@@ -31,7 +34,6 @@ _PLAIN_TYPES = {
     "array": "{v}.__class__ is list",
     "object": "{v}.__class__ is dict",
 }
-_NO_NUMBERS = frozenset(("string", "boolean"))
 
 
 def compile_schema(schema: Schema) -> tuple[Form, Check]:
@@ -48,7 +50,7 @@ class Source:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.namespace: dict[str, Any] = {"Unfit": Unfit, "loads": orjson.loads, "dumps": orjson.dumps}
+        self.namespace: dict[str, Any] = {"ODD": _ODD, "Unfit": Unfit, "loads": orjson.loads, "dumps": orjson.dumps}
         self._numbers = count()
 
     def name(self, value: Any, prefix: str) -> str:
@@ -82,16 +84,12 @@ class Source:
         elif kinds in ((), ("object",)) and not read.is_int_or_string(schema):
             yield from self._form_object(schema, keeps, is_root)
         else:
-            yield f"if v.__class__ in {self._odd(schema)}: raise Unfit"
-
-    def _odd(self, schema: Schema) -> str:
-        """Classes that make a scalar a matter of the exact walk."""
-        return self.name((dict, list) if schema.get("type") in _NO_NUMBERS else (dict, list, float), "odd")
+            yield "if v.__class__ in ODD: raise Unfit"
 
     def _form_list(self, inner: Schema, keeps: bool) -> Iterator[str]:
         yield "if v.__class__ is list:"
         if _is_scalar(inner):
-            yield f" if any(e.__class__ in {self._odd(inner)} for e in v): raise Unfit"
+            yield " if any(e.__class__ in ODD for e in v): raise Unfit"
         else:
             yield f" for e in v: {self.form(inner, keeps=keeps)}(e)"
 
@@ -121,12 +119,11 @@ class Source:
         if not _is_scalar(inner):
             yield f"{'el' if absent else ''}if {key!r} in v: {self.form(inner)}(v[{key!r}])"
         else:
-            yield f"{'el' if absent else ''}if v.get({key!r}).__class__ in {self._odd(inner)}: raise Unfit"
+            yield f"{'el' if absent else ''}if v.get({key!r}).__class__ in ODD: raise Unfit"
 
     def _form_additional(self, known: dict[str, Schema], more: Schema | None) -> Iterator[str]:
         if more is None or _is_scalar(more):
-            odd = self._odd({"type": "integer"} if more is None else more)
-            yield f"if any(e.__class__ in {odd} for e in v.values()): raise Unfit"
+            yield "if any(e.__class__ in ODD for e in v.values()): raise Unfit"
         else:
             names = self.name(frozenset(known), "known") if known else "()"
             yield f"for k, e in v.items(): k in {names} or {self.form(more)}(e)"

@@ -11,6 +11,7 @@ from kybern.api.structural import embedded, form, values
 from kybern.api.structural import schema as read
 from kybern.api.structural.correlation import is_same
 from kybern.api.structural.embedded import Malformed
+from kybern.api.structural.rule_values import Rules
 from kybern.api.structural.schema import META_FIELDS, Schema
 from kybern.api.validation.field import aggregate, invalid
 
@@ -81,4 +82,5 @@ def _plain(value: Any, schema: Schema, path: str, *, pruned: bool) -> Iterator[F
         yield malformed.error
         return
     faults = list(embedded.validate(value, schema, path)) or values.validate(value, schema, path)
-    yield from faults
+    faults = faults or list(Rules(schema, is_root=False).validate(value, value, None, path))
+    yield from faults or Rules(schema, is_root=False).validate(value, None, None, path)
