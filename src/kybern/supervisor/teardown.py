@@ -21,9 +21,20 @@ PROXY_TABLE = "kybern-proxy"
 def remember_switches(data_directory: Path, changed: Mapping[str, str]) -> None:
     """Keep the former values of kernel switches until `down`; the first `up` knows them, a later one finds its own."""
     path = data_directory / SWITCHES
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = _read_switches(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**changed, **known}) + "\n")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({**changed, **known}) + "\n")
+    partial.rename(path)
+
+
+def _read_switches(path: Path) -> dict[str, str]:
+    """The former values by name; none where the file is not there, or was cut off by a power cut."""
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, value in known.items() if isinstance(value, str)} if isinstance(known, dict) else {}
 
 
 def forget_last_boot(boot: str = "") -> None:
@@ -78,7 +89,7 @@ def tear_down(data_directory: Path, purge: bool, say: Callable[[str], None]) -> 
 def _remove_network(data_directory: Path) -> None:
     namespaces.run("nft", "delete", "table", "ip", PROXY_TABLE, check=False)
     path = data_directory / SWITCHES
-    switches = json.loads(path.read_text()) if path.exists() else {}
+    switches = _read_switches(path)
     links = {entry.name for entry in Path("/sys/class/net").iterdir()}
     nodes = [node for node in plan_layout(data_directory, NODES_LIMIT).nodes if node.host_link in links]
     remove_fabric(nodes, switches)
