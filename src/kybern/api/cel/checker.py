@@ -216,12 +216,13 @@ class _Checker:
         self._free += 1
         return types.param(f"_var{self._free - 1}")
 
-    def _join(self, node: Node, previous: CelType | None, current: CelType) -> CelType:
+    def _join(self, previous: CelType | None, current: CelType) -> CelType:
+        """The type of elements of both types; `validators` refuses most that have none."""
         if previous is None:
             return current
         if self.known.assignable([previous], [current]):
             return most_general(previous, current)
-        return self._mismatch(node, previous, current)
+        return DYN
 
     def _unwrapped(self, node: Node) -> CelType:
         """The type within an element written `?x`, which must be optional."""
@@ -237,7 +238,7 @@ class _Checker:
             kind = self.check(element)
             if position in node.optional:
                 kind = self._unwrapped(element)
-            joined = self._join(element, joined, kind)
+            joined = self._join(joined, kind)
         return types.list_of(joined or self._variable())
 
     def _map(self, node: Node) -> CelType:
@@ -245,11 +246,11 @@ class _Checker:
         key_kind: CelType | None = None
         value_kind: CelType | None = None
         for entry in node.entries:
-            key_kind = self._join(entry.key, key_kind, self.check(entry.key))
+            key_kind = self._join(key_kind, self.check(entry.key))
             kind = self.check(entry.value)
             if entry.optional:
                 kind = self._unwrapped(entry.value)
-            value_kind = self._join(entry.value, value_kind, kind)
+            value_kind = self._join(value_kind, kind)
         if key_kind is None or value_kind is None:
             return types.map_of(self._variable(), self._variable())
         return types.map_of(key_kind, value_kind)

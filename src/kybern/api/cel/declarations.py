@@ -12,10 +12,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kybern.api.cel import types
+from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.instants import Duration, Timestamp
 from kybern.api.cel.typed import TypedList, TypedMap, TypedObject
 from kybern.api.cel.types import CelType
-from kybern.api.cel.values import Optional, TypeValue, Uint, overload_error, type_name
+from kybern.api.cel.values import NO_OVERLOAD, Optional, TypeValue, Uint, overload_error, type_name
 
 Implementation = Callable[..., Any]
 
@@ -134,8 +135,20 @@ def takes(kind: CelType, value: Any) -> bool:
             return isinstance(value, _CLASSES[other])
 
 
+def takes_outermost(kind: CelType, value: Any) -> bool:
+    """As `takes`, whatever the elements of a list are."""
+    return isinstance(value, (list, TypedList)) if kind.kind == "list" else takes(kind, value)
+
+
+_TRAITS = frozenset({"size", "matches"})
+_UNGUARDED = frozenset({"contains", "startsWith", "endsWith", "flatten"})
+
+
 class Dispatcher:
-    """Calls the first overload that takes the arguments as they are."""
+    """Calls the first overload that takes the arguments as they are.
+
+    Upstream looks only at the outermost type of the arguments of some functions, and words its refusals differently.
+    """
 
     __slots__ = ("_function", "_overloads")
 
@@ -144,8 +157,13 @@ class Dispatcher:
         self._overloads = tuple(form for form in overloads if form.implementation is not None)
 
     def __call__(self, *args: Any) -> Any:
+        fits = takes_outermost if self._function in _UNGUARDED else takes
         for form in self._overloads:
-            if len(form.args) == len(args) and all(map(takes, form.args, args)):
+            if len(form.args) == len(args) and all(map(fits, form.args, args)):
                 assert form.implementation is not None
                 return form.implementation(*args)
+        if self._function in _UNGUARDED:
+            raise EvaluationError(NO_OVERLOAD)
+        if self._function in _TRAITS:
+            raise EvaluationError(f"{NO_OVERLOAD}: {self._function}")
         raise overload_error(self._function, *args)

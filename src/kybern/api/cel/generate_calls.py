@@ -134,7 +134,7 @@ def _equality(gen: Generator, node: Call) -> Operand:
     elif left.kind in _TRUSTED - _SIZED or right.kind in _TRUSTED - _SIZED:
         _charge_scalar(gen, left, right)
     else:
-        writer.emit(f"c += {cost}({left.code}, {right.code})")
+        _charge_call(gen, f"{cost}({left.code}, {right.code})")
     if left.kind == right.kind and left.kind in _EQUAL_INLINE:
         return Operand(writer.assign(f"{left.code} {symbol} {right.code}", fallible=False), "bool")
     return Operand(writer.assign(f"{function}({left.code}, {right.code})"), "bool")
@@ -145,7 +145,13 @@ def _charge_scalar(gen: Generator, left: Operand, right: Operand) -> None:
     if left.kind in _TRUSTED - _SIZED and right.kind in _TRUSTED - _SIZED:
         gen.writer.charge(1)
     else:
-        gen.writer.emit(f"c += traversal(min(cost_size({left.code}), cost_size({right.code})))")
+        _charge_call(gen, f"traversal(min(cost_size({left.code}), cost_size({right.code})))")
+
+
+def _charge_call(gen: Generator, cost: str) -> None:
+    """A cost that depends on the operands; one unit of it is due where they fail."""
+    gen.writer.charge(1)
+    gen.writer.emit(f"c += {cost} - 1")
 
 
 def _charge_smaller(gen: Generator, left: Operand, right: Operand) -> None:
@@ -154,9 +160,10 @@ def _charge_smaller(gen: Generator, left: Operand, right: Operand) -> None:
     short = next((length for length in lengths if isinstance(length, int)), None)
     if short is not None and 1 <= short <= 10:
         other = right.code if isinstance(lengths[0], int) else left.code
-        gen.writer.emit(f"if {other}: c += 1")
+        gen.writer.charge(1)
+        gen.writer.emit(f"if not {other}: c -= 1")
     else:
-        gen.writer.emit(f"c += traversal(min({lengths[0]}, {lengths[1]}))")
+        _charge_call(gen, f"traversal(min({lengths[0]}, {lengths[1]}))")
 
 
 def _length(operand: Operand) -> int | str:
@@ -174,7 +181,7 @@ def _ordering(gen: Generator, node: Call) -> Operand:
         if left.kind in _SIZED and right.kind in _SIZED:
             _charge_smaller(gen, left, right)
         else:
-            writer.emit(f"c += traversal(min(cost_size({left.code}), cost_size({right.code})))")
+            _charge_call(gen, f"traversal(min(cost_size({left.code}), cost_size({right.code})))")
     else:
         writer.charge(1)
     if left.kind == right.kind and left.kind in _ORDERED_INLINE:
@@ -193,7 +200,7 @@ def _arithmetic(gen: Generator, node: Call) -> Operand:
             left, right = (
                 Operand(writer.assign(f"add({o.code}, {_empty(overload)})"), overload[4:]) for o in (left, right)
             )
-        writer.emit(f"c += concatenation({left.code}, {right.code})")
+        _charge_call(gen, f"concatenation({left.code}, {right.code})")
         writer.emit("if c > L: raise exceeded()")
         return Operand(writer.assign(f"{left.code} + {right.code}", fallible=False), overload[4:])
     writer.charge(1)
@@ -239,11 +246,11 @@ def _membership(gen: Generator, node: Call) -> Operand:
         and schema.plain
         and schema.params[0].kind == element.kind == "string"
     ):
-        writer.emit(f"c += len({container.code})")
+        _charge_call(gen, f"len({container.code})")
         return Operand(writer.assign(f"{element.code} in {container.code}", fallible=False), "bool")
     container = gen.value(container)
     if _overload(node) == "in_list":
-        writer.emit(f"c += cost_size({container.code})")
+        _charge_call(gen, f"cost_size({container.code})")
     else:
         writer.charge(1)
     return Operand(writer.assign(f"contains({element.code}, {container.code})"), "bool")

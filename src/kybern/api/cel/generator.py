@@ -290,7 +290,9 @@ class Generator:
         if isinstance(cost, int):
             self.writer.charge(cost)
             return
-        self.writer.emit(f"c += {self.writer.constant(cost)}(({''.join(f'{arg}, ' for arg in args)}), {result})")
+        operands = "".join(f"{arg}, " for arg in args)
+        self.writer.charge(1)
+        self.writer.emit(f"c += {self.writer.constant(cost)}(({operands}), {result}) - 1")
 
     def dispatcher(self, function: str, forms: list[Overload]) -> str:
         return self.writer.constant(Dispatcher(function, forms))

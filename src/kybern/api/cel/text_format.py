@@ -139,7 +139,7 @@ def _scientific(value: float) -> str:
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     mantissa, _, exponent = f"{value:.6e}".partition("e")
     power = exponent.replace("+", "").translate(_SUPERSCRIPTS)
-    return f"{mantissa}\u202f×\u202f10{power}"
+    return f"{mantissa}×10{power}"
 
 
 def show_text(value: Any) -> str:

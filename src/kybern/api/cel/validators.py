@@ -16,16 +16,16 @@ def validate(root: Node, issues: Issues) -> None:
     """Reports what is wrong with literals, in the order in which upstream looks at them."""
     ordered = _with_exemption(root)
     calls = [node for node, _ in ordered if isinstance(node, Call)]
-    for function in ("duration", "timestamp", "matches"):
-        for call in calls:
-            if call.function == function and call.args and _is_wrong(function, call.args[0]):
-                issues.report(call.args[0].offset, f"invalid {function} argument")
     for node, exempt in ordered:
         if isinstance(node, ListNode) and not exempt:
             _check_list(node, issues)
     for node, exempt in ordered:
         if isinstance(node, MapNode) and not exempt:
             _check_map(node, issues)
+    for function in ("duration", "timestamp", "matches"):
+        for call in calls:
+            if call.function == function and call.args and _is_wrong(function, call.args[0]):
+                issues.report(call.args[0].offset, f"invalid {function} argument")
     for call in calls:
         if call.overloads == ["string_format"] and isinstance(call.target, Literal):
             _check_format(call, call.target, issues)
