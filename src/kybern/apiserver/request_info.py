@@ -29,6 +29,8 @@ class RequestInfo:
     name: str = ""
     rest: str = ""
     """What follows the subresource, for proxying."""
+    field_selector: str = ""
+    """Of a list, watch or deletion of a collection, as it was asked for."""
 
     READ_VERBS: ClassVar[frozenset[str]] = frozenset(("get", "list", "watch"))
 
@@ -79,10 +81,9 @@ def _collection(info: RequestInfo, request: Request) -> None:
         info.verb = "deletecollection"
     elif info.verb == "get":
         info.verb = "watch" if truthy(request.parameter("watch", "false")) else "list"
-    if info.verb in ("list", "watch"):
-        selector = request.parameter("fieldSelector")
-        if selector.startswith(_NAME_SELECTOR) and "," not in selector:
-            info.name = selector[len(_NAME_SELECTOR) :].lstrip("=")
+    selector = info.field_selector = request.parameter("fieldSelector")
+    if info.verb in ("list", "watch") and selector.startswith(_NAME_SELECTOR) and "," not in selector:
+        info.name = selector[len(_NAME_SELECTOR) :].lstrip("=")
 
 
 def truthy(text: str) -> bool:

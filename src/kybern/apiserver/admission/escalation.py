@@ -11,7 +11,7 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import GROUP, Rbac
-from kybern.apiserver.authorization.rules import covers
+from kybern.apiserver.authorization.rules import missing_rules
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import SUPERUSERS, User
 
@@ -56,9 +56,9 @@ class Escalation(Plugin):
 
     def _check(self, attributes: Attributes, obj: Object, rules: Sequence[Object]) -> None:
         owned = list(self._rbac.rules_for(attributes.user, attributes.namespace))
-        missing = [rule for rule in rules if not covers(owned, rule)]
+        missing = missing_rules(owned, rules)
         if missing:
-            shown = "\n".join(_shown(rule) for rule in missing)
+            shown = "\n".join(sorted({_shown(rule) for rule in missing}))
             why = f"{_who(attributes.user)} is attempting to grant RBAC permissions not currently held:\n{shown}"
             raise status.forbidden(attributes.resource, obj["metadata"]["name"], why)
 

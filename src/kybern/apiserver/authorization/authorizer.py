@@ -81,7 +81,7 @@ class Authorizer:
             raise forbidden(user, info, self.reason(user, info))
 
     def reason(self, user: User, info: RequestInfo) -> str:
-        return ", ".join(reason for each in self._deciders if (reason := each.reason(user, info)))
+        return "\n".join(reason for each in self._deciders if (reason := each.reason(user, info)))
 
 
 def forbidden(user: User, info: RequestInfo, reason: str = "") -> Forbidden:

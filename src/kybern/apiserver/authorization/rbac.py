@@ -27,7 +27,7 @@ class Grant:
     rules: tuple[Rule, ...]
     raw: tuple[Object, ...]
     missing: str
-    """The name of the role where it does not exist."""
+    """What is said of the role where it does not exist."""
 
 
 class Rbac:
@@ -48,8 +48,11 @@ class Rbac:
         return any(rule.allows(info) for rule in self.rules_for(user, namespace))
 
     def reason(self, user: User, info: RequestInfo) -> str:
-        missing = sorted({f'"{grant.missing}"' for grant in self._grants(user, info.namespace) if grant.missing})
-        return f"RBAC: clusterrole.rbac.authorization.k8s.io {' '.join(missing)} not found" if missing else ""
+        namespace = info.namespace if info.is_resource else ""
+        missing = list(dict.fromkeys(grant.missing for grant in self._grants(user, namespace) if grant.missing))
+        if not missing:
+            return ""
+        return f"RBAC: {missing[0] if len(missing) == 1 else '[' + ', '.join(missing) + ']'}"
 
     def remembers(self, user: User, info: RequestInfo) -> bool:
         return True
@@ -105,7 +108,8 @@ class Rbac:
         grant = compiled.get(key)
         if grant is None:
             rules = self.rules_of(*key)
-            grant = Grant(compile_rules(rules), tuple(rules or ()), ref["name"] if rules is None else "")
+            unknown = f'{ref["kind"].lower()}.{GROUP} "{ref["name"]}" not found' if rules is None else ""
+            grant = Grant(compile_rules(rules), tuple(rules or ()), unknown)
             compiled[key] = grant
         for subject in binding.get("subjects") or ():
             of_scope = index.setdefault(namespace, {})

@@ -3,7 +3,7 @@
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,40 @@ def compile_rule(rule: dict[str, Any]) -> Rule:
 
 def compile_rules(rules: Sequence[dict[str, Any]] | None) -> tuple[Rule, ...]:
     return tuple(compile_rule(rule) for rule in rules or ())
+
+
+def missing_rules(owned: Sequence[Rule], asked: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the asked rules allow and the owned ones do not, one right each, joined again where only verbs differ."""
+    missing: list[dict[str, Any]] = []
+    joined: dict[tuple[str, str], dict[str, Any]] = {}
+    for right in (each for rule in asked for each in _rights(rule)):
+        if covers(owned, right):
+            continue
+        if "resources" not in right or "resourceNames" in right:
+            missing.append(right)
+            continue
+        key = (right["apiGroups"][0], right["resources"][0])
+        if key not in joined:
+            joined[key] = right
+            missing.append(right)
+        elif right["verbs"][0] not in joined[key]["verbs"]:
+            joined[key]["verbs"].append(right["verbs"][0])
+    return missing
+
+
+def _rights(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A rule as rules of one verb, group, resource and name each."""
+    verbs = rule.get("verbs") or ()
+    for group in rule.get("apiGroups") or ():
+        for resource in rule.get("resources") or ():
+            for verb in verbs:
+                right: dict[str, Any] = {"apiGroups": [group], "resources": [resource]}
+                for name in rule.get("resourceNames") or ("",):
+                    named = {"resourceNames": [name]} if name else {}
+                    yield {**right, **named, "verbs": [verb]}
+    for url in rule.get("nonResourceURLs") or ():
+        for verb in verbs:
+            yield {"nonResourceURLs": [url], "verbs": [verb]}
 
 
 def covers(owned: Sequence[Rule], asked: dict[str, Any]) -> bool:

@@ -143,4 +143,17 @@ def _asked(served: Served, spec: Object) -> RequestInfo:
         resource.get("resource") or "",
         resource.get("subresource") or "",
         resource.get("name") or "",
+        field_selector=_field_selector(resource.get("fieldSelector") or {}),
     )
+
+
+def _field_selector(asked: Object) -> str:
+    """The text of a selector that comes as text or as requirements."""
+    if asked.get("rawSelector"):
+        return str(asked["rawSelector"])
+    terms = []
+    for each in asked.get("requirements") or ():
+        values = each.get("values") or ()
+        if len(values) == 1 and each.get("operator") in ("In", "NotIn"):
+            terms.append(f"{each['key']}{'=' if each['operator'] == 'In' else '!='}{values[0]}")
+    return ",".join(terms)
