@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from kybern.storage.memory import MemoryBackend
 from tests.cluster.api_server import JSON_PATCH, MERGE, STRATEGIC, Api, api_server
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -169,3 +170,231 @@ async def test_a_deleted_definition_takes_its_objects_along() -> None:
             await asyncio.sleep(0.01)
         assert (await api("GET", WIDGETS)).status == 404
         assert (await api("GET", "/apis/example.com")).status == 404
+
+
+TWO_VERSIONS = [
+    {
+        "name": "v1beta1",
+        "served": True,
+        "storage": True,
+        "deprecated": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+    },
+    {
+        "name": "v1",
+        "served": True,
+        "storage": False,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC}}},
+    },
+]
+BETA = WIDGETS.replace("/v1/", "/v1beta1/")
+
+
+async def test_each_version_shows_objects_in_its_own_form() -> None:
+    async with api_server() as api:
+        await established(api, definition(versions=TWO_VERSIONS))
+        made = await api("POST", BETA, widget("w", "v1beta1", odd=1))
+        assert made.warnings == ["example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"]
+        shown = await api.get(f"{WIDGETS}/w")
+        assert (shown["apiVersion"], shown["spec"]) == ("example.com/v1", {"size": 3})
+        assert (await api.get(f"{BETA}/w"))["spec"] == {"odd": 1}
+        written = await api("PUT", f"{WIDGETS}/w", {**shown, "spec": {"size": 5}})
+        assert written.body["spec"] == {"size": 5}
+        beta = await api.get(f"{BETA}/w")
+        assert (beta["apiVersion"], beta["spec"]) == ("example.com/v1beta1", {"size": 5})
+        listed = (await api.get(BETA))["items"][0]
+        assert (listed["kind"], listed["apiVersion"]) == ("Widget", "example.com/v1beta1")
+        assert listed == beta
+        wrong = await api("POST", WIDGETS, widget("x", "v1beta1"))
+        assert wrong.message == (
+            "the API version in the data (example.com/v1beta1) does not match the expected API version (example.com/v1)"
+        )
+
+
+async def test_the_storage_version_moves_and_stored_objects_follow_the_schema() -> None:
+    async with api_server() as api:
+        await established(api, definition(versions=TWO_VERSIONS))
+        await api.create(BETA, widget("w", "v1beta1", odd=1))
+        moved = [{**TWO_VERSIONS[0], "storage": False}, {**TWO_VERSIONS[1], "storage": True}]
+        changed = await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved}})
+        assert changed.body["status"]["storedVersions"] == ["v1beta1", "v1"]
+        watch = await api.watch(f"{DEFINITIONS}", fieldSelector="metadata.name=widgets.example.com")
+        assert (await watch.next())["object"]["spec"]["versions"][1]["storage"] is True
+        while "odd" in (await api.get(f"{BETA}/w"))["spec"]:
+            await asyncio.sleep(0.01)
+        assert (await api.get(f"{WIDGETS}/w"))["spec"] == {"size": 3}
+        early = await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved[1:]}})
+        assert "v1beta1 was previously a storage version, and must remain in spec.versions" in early.message
+        done = await api.patch(f"{DEFINITIONS}/widgets.example.com/status", {"status": {"storedVersions": ["v1"]}})
+        assert done.status == 200
+        assert (await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved[1:]}})).status == 200
+
+
+SUBRESOURCES = {
+    "subresources": {
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    }
+}
+
+
+async def test_status_is_written_by_itself() -> None:
+    async with api_server() as api:
+        await established(api, definition(version=SUBRESOURCES))
+        made = await api.create(WIDGETS, {**widget("w", size=1), "status": {"phase": "new"}})
+        assert "status" not in made
+        status = await api("PUT", f"{WIDGETS}/w/status", {**made, "spec": {"size": 9}, "status": {"phase": "up"}})
+        assert (status.body["spec"], status.body["status"]) == ({"size": 1}, {"phase": "up"})
+        assert status.body["metadata"]["generation"] == 1
+        kept = await api.patch(f"{WIDGETS}/w", {"spec": {"size": 2}, "status": {"phase": "no"}})
+        assert (kept.body["status"], kept.body["metadata"]["generation"]) == ({"phase": "up"}, 2)
+        wrong = await api.patch(f"{WIDGETS}/w/status", {"status": {"phase": 1}})
+        assert wrong.message == (
+            'Widget.example.com "w" is invalid: status.phase: Invalid value: "integer": phase in body must be of type '
+            'string: "integer"'
+        )
+
+
+async def test_scale_reads_and_writes_the_paths() -> None:
+    async with api_server() as api:
+        await established(api, definition(version=SUBRESOURCES))
+        await api.create(WIDGETS, widget("w", size=1))
+        unset = await api("GET", f"{WIDGETS}/w/scale")
+        assert (unset.status, unset.message) == (
+            500,
+            'Internal error occurred: the spec replicas field ".spec.replicas" does not exist',
+        )
+        await api.patch(f"{WIDGETS}/w", {"spec": {"replicas": 2}})
+        await api.patch(f"{WIDGETS}/w/status", {"status": {"replicas": 1, "selector": "a=b"}})
+        scale = await api.get(f"{WIDGETS}/w/scale")
+        assert (scale["kind"], scale["spec"], scale["status"]) == (
+            "Scale",
+            {"replicas": 2},
+            {"replicas": 1, "selector": "a=b"},
+        )
+        scaled = await api.patch(f"{WIDGETS}/w/scale", {"spec": {"replicas": 5}})
+        assert scaled.body["spec"] == {"replicas": 5}
+        assert (await api.get(f"{WIDGETS}/w"))["spec"]["replicas"] == 5
+        stale = await api("PUT", f"{WIDGETS}/w/scale", {**scale, "spec": {"replicas": 1}})
+        assert stale.status == 409
+
+
+COLUMNS = {
+    "additionalPrinterColumns": [
+        {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+        {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status', "priority": 1},
+    ],
+    "selectableFields": [{"jsonPath": ".spec.mode"}],
+}
+TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+
+
+async def test_columns_and_selectable_fields() -> None:
+    async with api_server() as api:
+        await established(api, definition(version=COLUMNS))
+        await api.create(WIDGETS, widget("a", size=1, mode="a"))
+        await api.create(WIDGETS, widget("b", size=2, mode="b"))
+        table = (await api("GET", WIDGETS, None, TABLE)).body
+        assert [(each["name"], each["type"]) for each in table["columnDefinitions"]] == [
+            ("Name", "string"),
+            ("Size", "integer"),
+            ("Ready", "string"),
+        ]
+        assert [row["cells"] for row in table["rows"]] == [["a", 1, None], ["b", 2, None]]
+        assert await api.names(WIDGETS, fieldSelector="spec.mode=b") == "b"
+        watch = await api.watch(WIDGETS, fieldSelector="spec.mode=a")
+        await api.patch(f"{WIDGETS}/a", {"spec": {"mode": "b"}})
+        assert [kind for kind, _ in await watch.take(2)] == ["ADDED", "DELETED"]
+        refused = await api("GET", WIDGETS, fieldSelector="spec.size=1")
+        assert (refused.status, refused.message) == (400, "field label not supported: spec.size")
+
+
+async def test_names_are_taken_by_who_came_first() -> None:
+    async with api_server() as api:
+        await established(api, definition())
+        body = definition(names={"plural": "gadgets", "kind": "Widget", "singular": "gadget"})
+        await api.create(DEFINITIONS, body)
+        while not (await api.get(f"{DEFINITIONS}/gadgets.example.com"))["status"]["conditions"]:
+            await asyncio.sleep(0.01)
+        conditions = (await api.get(f"{DEFINITIONS}/gadgets.example.com"))["status"]["conditions"]
+        assert [(each["type"], each["status"], each["reason"], each["message"]) for each in conditions] == [
+            ("NamesAccepted", "False", "ListKindConflict", '"WidgetList" is already in use'),
+            ("Established", "False", "NotAccepted", "not all names are accepted"),
+        ]
+        await api("DELETE", f"{DEFINITIONS}/widgets.example.com")
+        while (await api("GET", "/apis/example.com/v1/namespaces/default/gadgets")).status != 200:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_restart_serves_what_was_stored() -> None:
+    backend = MemoryBackend()
+    async with api_server(backend) as api:
+        await established(api, definition())
+        await api.create(WIDGETS, widget("w"))
+    async with api_server(backend) as api:
+        assert await api.names(WIDGETS) == "w"
+
+
+async def test_rules_and_ratcheting() -> None:
+    rules = {"x-kubernetes-validations": [{"rule": "self.size <= 5", "message": "too large"}]}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": {**SPEC, **rules}}}}
+    async with api_server() as api:
+        await established(api, definition())
+        await api.create(WIDGETS, widget("old", size=9, label="x"))
+        versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
+        await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": versions}})
+        while (await api("POST", WIDGETS, widget("new", size=9), dryRun="All")).status != 422:
+            await asyncio.sleep(0.01)
+        refused = await api("POST", WIDGETS, widget("new", size=9))
+        assert refused.message == 'Widget.example.com "new" is invalid: spec: Invalid value: too large'
+        assert (await api.patch(f"{WIDGETS}/old", {"metadata": {"labels": {"a": "b"}}})).status == 200
+        assert (await api.patch(f"{WIDGETS}/old", {"spec": {"label": "y"}})).status == 422
+
+
+async def test_apply() -> None:
+    async with api_server() as api:
+        await established(api, definition())
+        headers = {"content-type": "application/apply-patch+yaml"}
+        made = await api("PATCH", f"{WIDGETS}/w", widget("w", size=1), headers, fieldManager="one")
+        assert made.status == 201, made
+        assert made.body["metadata"]["managedFields"][0]["fieldsV1"] == {"f:spec": {"f:size": {}}}
+        clash = await api("PATCH", f"{WIDGETS}/w", widget("w", size=2), headers, fieldManager="two")
+        assert (clash.status, clash.message) == (
+            409,
+            'Apply failed with 1 conflict: conflict with "one": .spec.size',
+        )
+
+
+async def test_documents_follow_definitions() -> None:
+    async with api_server() as api:
+        before = await api.raw("GET", "/apis", None, AGGREGATED)
+        made = await established(api, definition(version={**SUBRESOURCES, **COLUMNS}))
+        after = await api.raw("GET", "/apis", None, AGGREGATED)
+        assert _tag(before) != _tag(after)
+        same = await api.raw("GET", "/apis", None, {**AGGREGATED, "if-none-match": _tag(after)})
+        assert same.status == 304
+        paths = (await api.get("/openapi/v3"))["paths"]
+        path = "/openapi/v3/apis/example.com/v1"
+        assert paths["apis/example.com/v1"]["serverRelativeURL"].startswith(path + "?hash=")
+        schema = (await api.get(path))["components"]["schemas"]["com.example.v1.Widget"]
+        assert schema["properties"]["spec"]["properties"]["size"] == SPEC["properties"]["size"]
+        assert schema["x-kubernetes-group-version-kind"] == [
+            {"group": "example.com", "kind": "Widget", "version": "v1"}
+        ]
+        old = await api.get("/openapi/v2")
+        assert "com.example.v1.WidgetList" in old["definitions"]
+        assert "/apis/example.com/v1/namespaces/{namespace}/widgets/{name}/scale" in old["paths"]
+        await api("DELETE", f"{DEFINITIONS}/{made['metadata']['name']}")
+        while "apis/example.com/v1" in (await api.get("/openapi/v3"))["paths"]:
+            await asyncio.sleep(0.01)
+
+
+AGGREGATED = {"accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
+
+
+def _tag(answer: Any) -> str:
+    return dict(answer.headers)["Etag"]

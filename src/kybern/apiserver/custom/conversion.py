@@ -65,6 +65,8 @@ class Converter:
         if known is None:
             raise Unconverted(obj, api_version)
         found: Object = orjson.loads(known)
+        if "resourceVersion" in obj["metadata"]:
+            found["metadata"]["resourceVersion"] = obj["metadata"]["resourceVersion"]
         return found
 
     async def convert(self, objects: Sequence[Object], api_version: str) -> list[Object]:
@@ -104,7 +106,9 @@ class Converter:
 
 
 def _key(obj: Object, api_version: str) -> tuple[str, bytes]:
-    return api_version, orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+    """The revision is no part of what is converted: it is known only when all is stored."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
+    return api_version, orjson.dumps({**obj, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
 
 
 def _converted_objects(answer: Any, review: str, uid: str) -> list[Object]:

@@ -46,7 +46,9 @@ def converting(endpoint: Endpoint) -> Endpoint:
 
     async def answered(at: Surroundings, call: Call, served: CustomServed) -> Answer:
         assert served.converter is not None
+        told = len(call.warnings)
         for _ in range(ROUNDS_LIMIT):
+            del call.warnings[told:]
             try:
                 made = endpoint(at, call, served)
                 return await made if inspect.isawaitable(made) else made

@@ -44,6 +44,8 @@ class CustomServed(Served):
         self._schemas = schemas
         self._custom_cache: CustomCache | None = None
         self.is_stored = version.is_stored
+        if converter is not None and not version.is_stored:
+            self.prepare_store = self._convert_ahead
 
     def attach(self, cache: CustomCache) -> None:
         """All versions share the resource's cache, which is made with the help of one of them."""
@@ -106,6 +108,10 @@ class CustomServed(Served):
         if not self.is_stored:
             stored = self.in_version(obj, self.cache.resource.api_version)
         return encode(stored), stored["metadata"].get("labels") or {}, fields_of(self.cache.resource, stored)
+
+    async def _convert_ahead(self, obj: Object) -> None:
+        assert self.converter is not None
+        await self.converter.convert([obj], self.cache.resource.api_version)
 
     def in_version(self, obj: Object, api_version: str) -> Object:
         """An object of this version in a sibling's. Raises Unconverted where a webhook has to be asked first."""
