@@ -34,10 +34,12 @@ class Match:
 
     def resource(self, attributes: Attributes, equivalents: Equivalents) -> Resource | None:
         """The version of the resource that a rule names; None where none does."""
-        own = attributes.resource
-        if self._takes(self.excluded, own, attributes, equivalents) is not None:
+        if self.is_excluded(attributes, equivalents):
             return None
-        return self._takes(self.rules, own, attributes, equivalents)
+        return self._takes(self.rules, attributes.resource, attributes, equivalents)
+
+    def is_excluded(self, attributes: Attributes, equivalents: Equivalents) -> bool:
+        return self._takes(self.excluded, attributes.resource, attributes, equivalents) is not None
 
     def _takes(
         self, rules: Sequence[Object], own: Resource, attributes: Attributes, equivalents: Equivalents

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kybern.api.policies import PolicyPrograms, mutating_programs, validating_programs
+from kybern.api.resource import Object
 from kybern.apiserver.admission.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -31,6 +33,11 @@ from kybern.apiserver.admission.pod_defaults import DefaultTolerationSeconds, Pr
 from kybern.apiserver.admission.pod_resize import PodResizeValidator
 from kybern.apiserver.admission.pod_security.plugin import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
+from kybern.apiserver.admission.policies.invocations import Invocations
+from kybern.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
+from kybern.apiserver.admission.policies.source import Policies
+from kybern.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
+from kybern.apiserver.admission.policies.values import Values
 from kybern.apiserver.admission.quota.plugin import QUOTAS, ResourceQuota
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.storage_objects import PersistentVolumeClaimResize, StorageObjectInUseProtection
@@ -68,6 +75,14 @@ class Parts:
     def caller(self) -> Caller:
         return Caller(self.client, self.life.ids)
 
+    @property
+    def values(self) -> Values:
+        return Values(self.authorizer)
+
+    def policies(self, plural: str, compile_spec: Callable[[Object], PolicyPrograms]) -> Policies:
+        """The policies of one kind."""
+        return Policies(self.lookup, plural, self.versions.others, compile_spec)
+
     def hooks(self, plural: str) -> Hooks:
         """The webhooks of one kind of configuration."""
         return Hooks(self.lookup, plural, self.versions.others)
@@ -96,11 +111,23 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "DefaultIngressClass": lambda parts: DefaultIngressClass(parts.lookup),
     "PodTopologyLabels": lambda parts: PodTopologyLabels(parts.lookup),
     "PodResizeValidator": lambda parts: PodResizeValidator(parts.lookup),
+    "MutatingAdmissionPolicy": lambda parts: MutatingAdmissionPolicy(
+        parts.policies("mutatingadmissionpolicies", mutating_programs),
+        Invocations(parts.lookup, parts.versions),
+        parts.values,
+        parts.versions,
+    ),
     "MutatingAdmissionWebhook": lambda parts: MutatingAdmissionWebhook(
-        parts.hooks("mutatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller
+        parts.hooks("mutatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.values
+    ),
+    "ValidatingAdmissionPolicy": lambda parts: ValidatingAdmissionPolicy(
+        parts.policies("validatingadmissionpolicies", validating_programs),
+        Invocations(parts.lookup, parts.versions),
+        parts.values,
+        parts.versions,
     ),
     "ValidatingAdmissionWebhook": lambda parts: ValidatingAdmissionWebhook(
-        parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller
+        parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.values
     ),
     "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served["", "v1", QUOTAS]),
 }

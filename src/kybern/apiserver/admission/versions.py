@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from kybern.api.fields.atom import Atom
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import codec
+from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.custom.served import CustomServed
 from kybern.apiserver.served import Served, ServedResources
 
 
@@ -15,19 +18,33 @@ class Versions:
 
     def others(self, resource: Resource) -> Sequence[Resource]:
         """The other versions of the same stored objects."""
-        own = self._served.find(resource.group, resource.version, resource.plural)
-        if own is None or not resource.stored:
-            return ()
-        return [
-            each.resource
-            for each in self._served
-            if each is not own and each.resource.stored and each.cache is own.cache
-        ]
+        own = self._find(resource)
+        return [each.resource for each in own.siblings.values() if each is not own] if own is not None else ()
+
+    def shown(self, attributes: Attributes, wanted: Resource, obj: Object | None) -> Object | None:
+        """The object as the client sees it, in the version that is wanted."""
+        if obj is None:
+            return None
+        shown = attributes.view.shown(obj) if attributes.view is not None else obj
+        if shown.get("kind") != attributes.resource.kind:
+            return shown
+        return self.convert(shown, attributes.resource, wanted)
+
+    def taken(self, attributes: Attributes, wanted: Resource, obj: Object, changed: Object) -> Object:
+        """What `obj` becomes when that which was `shown` of it has been changed. Raises BadRequest."""
+        if attributes.view is not None:
+            return attributes.view.applied(obj, changed)
+        if changed.get("kind") != attributes.resource.kind:
+            return self.complete(changed, attributes.resource)
+        return self.convert(self.complete(changed, wanted), wanted, attributes.resource)
 
     def convert(self, obj: Object, current: Resource, wanted: Resource) -> Object:
-        """The object in another version; unchanged parts are shared."""
+        """The object in another version; unchanged parts are shared. Raises Unconverted."""
         if current is wanted:
             return obj
+        served = self._find(current)
+        if isinstance(served, CustomServed):
+            return served.in_version(obj, wanted.api_version)
         return wanted.from_storage(current.to_storage(obj))
 
     def complete(self, obj: Object, resource: Resource) -> Object:
@@ -40,6 +57,18 @@ class Versions:
         if whole and resource.default is not None:
             resource.default(made)
         return made
+
+    def atom(self, resource: Resource) -> Atom | None:
+        """The shape by which configurations are merged into objects."""
+        served = self._find(resource)
+        return served.fields_version("").atom if served is not None else None
+
+    def of_kind(self, group: str, version: str, kind: str) -> Served | None:
+        """Whatever is stored and has this kind."""
+        for resource in self._served.resources:
+            if (resource.group, resource.version, resource.kind) == (group, version, kind) and resource.stored:
+                return self._find(resource)
+        return None
 
     def _find(self, resource: Resource) -> Served | None:
         return self._served.find(resource.group, resource.version, resource.plural)

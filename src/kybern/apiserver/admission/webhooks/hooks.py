@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kybern.api.policies import Expression, condition_programs
 from kybern.api.resource import Object, Resource
 from kybern.api.selectors import SelectorError
 from kybern.apiserver.admission.attributes import Attributes
@@ -23,6 +24,7 @@ class Hook:
     name: str
     spec: Object
     match: Match
+    conditions: Sequence[Expression]
 
     @property
     def fails_open(self) -> bool:
@@ -78,5 +80,7 @@ class Hooks:
                     match = match_of(spec, "rules")
                 except SelectorError:
                     continue  # Validation lets none in; what an older server has stored selects nothing.
-                hooks.append(Hook(len(hooks), configuration["metadata"]["name"], spec["name"], spec, match))
+                conditions = condition_programs(spec.get("matchConditions") or ())
+                name = configuration["metadata"]["name"]
+                hooks.append(Hook(len(hooks), name, spec["name"], spec, match, conditions))
         self._hooks = hooks

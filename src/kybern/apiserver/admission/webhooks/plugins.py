@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Sequence
 import orjson
 
 from kybern.api.patch import json_patch
+from kybern.api.policies import Failed, conditions_hold
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.matching import is_exempt, selects_namespace, selects_object
+from kybern.apiserver.admission.policies.values import Values
 from kybern.apiserver.admission.reinvocation import Reinvocation
 from kybern.apiserver.admission.versions import Versions, replace
 from kybern.apiserver.admission.webhooks.calling import Caller, NotCalled, failure
@@ -32,31 +34,34 @@ FAILED_OPEN = "failed-open."
 class Dynamic(Plugin):
     """What both have in common."""
 
-    def __init__(self, hooks: Hooks, lookup: Lookup, versions: Versions, caller: Caller) -> None:
+    def __init__(self, hooks: Hooks, lookup: Lookup, versions: Versions, caller: Caller, values: Values) -> None:
         self._hooks = hooks
         self._lookup = lookup
         self._versions = versions
         self._caller = caller
+        self._values = values
 
     def _concerned(self, attributes: Attributes) -> Sequence[tuple[Hook, Resource]]:
         if not self._hooks.any or is_exempt(attributes):
             return ()
         return self._hooks.concerned(attributes)
 
-    def _selects(self, hook: Hook, attributes: Attributes, obj: Object | None, old: Object | None) -> bool:
-        """Raises StatusError."""
+    def _selects(
+        self, hook: Hook, wanted: Resource, attributes: Attributes, obj: Object | None, old: Object | None
+    ) -> bool:
+        """Whether selectors and conditions let the webhook be called. Raises StatusError."""
         if not selects_object(hook.match.objects, obj, old):
             return False
-        return selects_namespace(hook.match.namespaces, self._lookup, attributes, obj)
-
-    def _shown(self, attributes: Attributes, wanted: Resource, obj: Object | None) -> Object | None:
-        """The object as the client sees it, in the version that the webhook asks for."""
-        if obj is None:
-            return None
-        shown = attributes.view.shown(obj) if attributes.view is not None else obj
-        if shown.get("kind") != attributes.resource.kind:
-            return shown
-        return self._versions.convert(shown, attributes.resource, wanted)
+        if not selects_namespace(hook.match.namespaces, self._lookup, attributes, obj):
+            return False
+        if not hook.conditions:
+            return True
+        shown, before = self._versions.shown(attributes, wanted, obj), self._versions.shown(attributes, wanted, old)
+        values = self._values.of(attributes, wanted, shown, before)
+        try:
+            return conditions_hold(hook.conditions, values, hook.fails_open)
+        except Failed as failure:
+            raise attributes.forbidden(obj, str(failure)) from None
 
 
 class MutatingAdmissionWebhook(Dynamic):
@@ -78,7 +83,7 @@ class MutatingAdmissionWebhook(Dynamic):
         turn = attributes.reinvocation = attributes.reinvocation or Reinvocation()
         turn.begin(self, obj)
         for hook, wanted in concerned:
-            if not self._selects(hook, attributes, obj, old):
+            if not self._selects(hook, wanted, attributes, obj, old):
                 continue
             if not turn.takes(self, hook):
                 continue
@@ -96,7 +101,7 @@ class MutatingAdmissionWebhook(Dynamic):
         turn: int,
     ) -> bool:
         """Whether it changed the object. Raises StatusError."""
-        shown, before = self._shown(attributes, wanted, obj), self._shown(attributes, wanted, old)
+        shown, before = self._versions.shown(attributes, wanted, obj), self._versions.shown(attributes, wanted, old)
         mark = f"round_{turn}_index_{hook.index}"
         changed = False
         try:
@@ -129,14 +134,7 @@ class MutatingAdmissionWebhook(Dynamic):
                 "operation"
             )
         try:
-            patched = json_patch(shown, patch)
-            if attributes.view is not None:
-                new = attributes.view.applied(obj, patched)
-            elif shown.get("kind") != attributes.resource.kind:
-                new = self._versions.complete(patched, attributes.resource)
-            else:
-                new = self._versions.complete(patched, wanted)
-                new = self._versions.convert(new, wanted, attributes.resource)
+            new = self._versions.taken(attributes, wanted, obj, json_patch(shown, patch))
         except StatusError as error:
             raise _internal(getattr(error, "detail", "") or error.message) from None
         if new == obj:
@@ -157,7 +155,7 @@ class ValidatingAdmissionWebhook(Dynamic):
         obj: Object | None,
         old: Object | None,
     ) -> None:
-        selected = [each for each in concerned if self._selects(each[0], attributes, obj, old)]
+        selected = [each for each in concerned if self._selects(*each, attributes, obj, old)]
         calls = [self._call(index, hook, wanted, attributes, obj, old) for index, (hook, wanted) in enumerate(selected)]
         errors = [error for error in await asyncio.gather(*calls) if error is not None]
         if errors:
@@ -172,7 +170,7 @@ class ValidatingAdmissionWebhook(Dynamic):
         obj: Object | None,
         old: Object | None,
     ) -> StatusError | None:
-        shown, before = self._shown(attributes, wanted, obj), self._shown(attributes, wanted, old)
+        shown, before = self._versions.shown(attributes, wanted, obj), self._versions.shown(attributes, wanted, old)
         try:
             await self._caller.ask(hook, attributes, wanted, shown, before, mutating=False)
         except NotCalled as error:

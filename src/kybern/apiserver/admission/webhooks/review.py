@@ -13,6 +13,7 @@ import orjson
 
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.admission.request import admission_request
 
 GROUP = "admission.k8s.io"
 KIND = "AdmissionReview"
@@ -47,31 +48,7 @@ def question(
     uid: str, version: str, attributes: Attributes, wanted: Resource, obj: Object | None, old: Object | None
 ) -> bytes:
     """The body to send; `obj` and `old` are in the version that is wanted."""
-    asked = attributes.resource
-    shown = obj if obj is not None else old
-    request: Object = {
-        "uid": uid,
-        "kind": _kind(shown, wanted),
-        "resource": _resource(wanted),
-        "requestKind": _kind(shown if wanted is asked else None, asked),
-        "requestResource": _resource(asked),
-    }
-    if attributes.subresource:
-        request["subResource"] = request["requestSubResource"] = attributes.subresource
-    name = attributes.name or ((obj or {}).get("metadata") or {}).get("name") or ""
-    if name:
-        request["name"] = name
-    namespace = name if attributes.group_resource == "namespaces" else attributes.namespace
-    if namespace:
-        request["namespace"] = namespace
-    request |= {
-        "operation": attributes.operation,
-        "userInfo": attributes.user.info(),
-        "object": obj,
-        "oldObject": old,
-        "dryRun": attributes.dry_run,
-        "options": attributes.options() or None,
-    }
+    request = {"uid": uid, **admission_request(attributes, wanted, obj, old), "object": obj, "oldObject": old}
     return orjson.dumps({"kind": KIND, "apiVersion": f"{GROUP}/{version}", "request": request})
 
 
@@ -130,15 +107,3 @@ def _patch(response: Object) -> list[Any] | None:
     if not isinstance(patch, list):
         raise Unacceptable("received undecodable patch in webhook response: not a list")
     return patch
-
-
-def _kind(obj: Object | None, resource: Resource) -> Object:
-    """Subresources may have bodies of another kind."""
-    if obj is not None and obj.get("kind") and obj.get("apiVersion"):
-        group, _, version = obj["apiVersion"].rpartition("/")
-        return {"group": group, "version": version, "kind": obj["kind"]}
-    return {"group": resource.group, "version": resource.version, "kind": resource.kind}
-
-
-def _resource(resource: Resource) -> Object:
-    return {"group": resource.group, "version": resource.version, "resource": resource.plural}

@@ -1,0 +1,1 @@
+"""Admission policies: expressions, stored as objects, that validate or change what is written."""
