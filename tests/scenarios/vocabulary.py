@@ -97,9 +97,11 @@ class User:
         return self.kubectl("apply -f -", stdin=manifest).succeeds()
 
     @contextmanager
-    def starts(self, line: str) -> Iterator[Program]:
+    def starts(self, line: str, **environment: str) -> Iterator[Program]:
         """A kubectl command that goes on, its input and output pipes; it is ended with the block."""
-        with Program.started(f"kubectl {line}", self.machine.command(*self._command(line))) as program:
+        pairs = [f"{name}={value}" for name, value in environment.items()]
+        command = self.machine.command("env", *pairs, *self._command(line))
+        with Program.started(f"kubectl {line}", command) as program:
             yield program
 
     @contextmanager

@@ -7,6 +7,8 @@ import pytest
 
 from kybern.base.clock import SystemClock
 from kybern.kubelet.cri import Runtime
+from kybern.kubelet.kubelet_config import KubeletConfig
+from kybern.kubelet.server.configz import configz
 from kybern.kubelet.server.exec import OciExecutor
 from kybern.kubelet.server.routes import Routes
 from kybern.transport import Server
@@ -19,6 +21,9 @@ async def port(tmp_path: Path) -> AsyncIterator[int]:
     program.write_text(RUNTIME)
     program.chmod(0o755)
     (tmp_path / "id1.log").write_text(LOG)
+    (tmp_path / "var-log/pods").mkdir(parents=True)
+    (tmp_path / "var-log/syslog").write_text("a line\n")
+    (tmp_path / "var-log/out").symlink_to(tmp_path / "id1.log")
     runtime = Runtime(str(tmp_path / "none.sock"))
     routes = Routes(
         node_name="n1",
@@ -27,6 +32,8 @@ async def port(tmp_path: Path) -> AsyncIterator[int]:
         executor=OciExecutor(str(program)),
         clock=SystemClock(),
         directory=tmp_path,
+        configuration=configz(KubeletConfig("n1")),
+        node_logs=tmp_path / "var-log",
         refuse=lambda request: None,
     )
     server = Server(routes.handle)

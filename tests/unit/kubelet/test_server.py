@@ -42,6 +42,9 @@ async def ask(port: int, path: str, method: str = "GET") -> tuple[int, str]:
         ("/healthz", (200, "ok")),
         ("/healthz/ping", (200, "ok")),
         ("/nothing", (404, "404: Page Not Found")),
+        ("/logs/syslog", (200, "a line\n")),
+        ("/logs/out", (404, "404 page not found\n")),
+        ("/logs/../id1.log", (404, "404 page not found\n")),
         ("/containerLogs/default/web/c", (200, "one\ntwo\nthree\n")),
         ("/containerLogs/default/web/c?tailLines=1", (200, "three\n")),
         ("/containerLogs/default/web/c?tail=2", (200, "two\nthree\n")),
@@ -74,6 +77,11 @@ async def test_lists_and_figures(port: int) -> None:
     assert 'kubelet_running_containers{container_state="running"} 1\n' in (await ask(port, "/metrics"))[1]
     assert "node_memory_working_set_bytes " in (await ask(port, "/metrics/resource"))[1]
     assert (await ask(port, "/pods", "POST"))[0] == 405
+    cadvisor = (await ask(port, "/metrics/cadvisor"))[1]
+    assert 'container_memory_working_set_bytes{container="c",id="/kubepods/podu1/id1",image="",' in cadvisor
+    kubelet = json.loads((await ask(port, "/configz"))[1])["kubeletconfig"]
+    assert (kubelet["syncFrequency"], kubelet["fileCheckFrequency"], kubelet["port"]) == ("1m0s", "20s", 10250)
+    assert '<a href="pods/">pods/</a>\n<a href="syslog">syslog</a>\n' in (await ask(port, "/logs/"))[1]
 
 
 async def run(port: int, query: str, *messages: bytes, protocol: str = V5) -> dict[int, bytes]:

@@ -4,6 +4,8 @@ The transport has verified the chain; here only the subject is read.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
 """
 
+from hashlib import sha256
+
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
@@ -22,4 +24,5 @@ class Certificates:
         if not names:
             return None
         groups = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-        return authenticated(str(names[0].value), tuple(str(group.value) for group in groups))
+        extra: dict[str, tuple[str, ...]] = {CREDENTIAL_ID: (f"X509SHA256={sha256(der).hexdigest()}",)}
+        return authenticated(str(names[0].value), tuple(str(group.value) for group in groups), extra=extra)

@@ -133,4 +133,4 @@ def _service_port(service: Object, name: str, port: str) -> str:
     for each in ports:
         if port and port in {each.get("name"), str(each["port"])}:
             return str(each.get("name") or "")
-    raise ServiceUnavailable(f'no service port {port!r} found for service "{name}"')
+    raise ServiceUnavailable(f'no service port "{port}" found for service "{name}"')

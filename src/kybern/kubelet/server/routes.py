@@ -4,9 +4,10 @@ Nobody gets past `refusal` who is not the API server or a master of the cluster;
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -15,6 +16,7 @@ from kybern.api.types.core_v1 import Pod
 from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.pod_spec import find_container
+from kybern.kubelet.server.cadvisor import cadvisor_metrics
 from kybern.kubelet.server.caller import refusal
 from kybern.kubelet.server.command import Streams
 from kybern.kubelet.server.container_logs import container_logs
@@ -22,6 +24,7 @@ from kybern.kubelet.server.containers import Containers
 from kybern.kubelet.server.exec import Executor, streams_of
 from kybern.kubelet.server.metrics import kubelet_metrics
 from kybern.kubelet.server.network import connect_to_pod
+from kybern.kubelet.server.node_logs import node_logs
 from kybern.kubelet.server.plain import plain
 from kybern.kubelet.server.portforward import port_forward
 from kybern.kubelet.server.relay import prepare_attach
@@ -46,6 +49,9 @@ class Routes:
     clock: Clock
     directory: Path
     """On the file system that Pods' data uses."""
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """What `/configz` tells."""
+    node_logs: Path = Path("/var/log")
     refuse: Callable[[Request], Response | None] = refusal
     rates: Rates = field(default_factory=Rates)
 
@@ -90,6 +96,14 @@ class Routes:
                 node = await asyncio.to_thread(read_node_usage, self.directory, self.clock.now())
                 text = resource_metrics(node, self.containers.pods(), await self.containers.stats())
                 return Response(200, text.encode(), METRICS_TYPE)
+            case ["metrics", "cadvisor"]:
+                node = await asyncio.to_thread(read_node_usage, self.directory, self.clock.now())
+                text = cadvisor_metrics(node, self.containers.pods(), await self.containers.stats())
+                return Response(200, text.encode(), METRICS_TYPE)
+            case ["configz"]:
+                return Response(200, orjson.dumps(self.configuration))
+            case ["logs", *parts]:
+                return await node_logs(self.node_logs, request, parts)
             case ["stats", "summary"] | ["stats"]:
                 node = await asyncio.to_thread(read_node_usage, self.directory, self.clock.now())
                 stats = await self.containers.stats()

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.kubelet_config import KubeletConfig
+from kybern.kubelet.server.configz import configz
 from kybern.kubelet.server.exec import CriExecutor, Executor, OciExecutor
 from kybern.kubelet.server.node_containers import NodeContainers, Worker
 from kybern.kubelet.server.routes import Routes
@@ -58,6 +59,7 @@ class NodeServer:
                 executor=executor,
                 clock=node.clock,
                 directory=config.root_directory,
+                configuration=configz(config),
             )
             await serve(ServerConfig(self.addresses, self.tls), routes, node.clock)
 
