@@ -109,6 +109,7 @@ class Estimator:
 
     def _select(self, node: Select) -> Range:
         if node.variable is not None:
+            self._paths[id(node)] = (node.variable.name,)
             return self.cost(node.variable)
         base = self.cost(node.operand)
         if node.test_only:
@@ -267,10 +268,11 @@ class Estimator:
         return self.size(node) or UNKNOWN
 
     def declared_size(self, path: Path) -> Range | None:
-        """What the types of the variables say about what is at a path."""
-        if not path or path[0] not in self._variables:
+        """What the types of the variables say about what is at a path. What is no variable has the size of `self`:
+        upstream's estimates do not look at the first part of a path."""
+        kind = self._variables.get(path[0], self._variables.get("self")) if path else None
+        if kind is None:
             return None
-        kind = self._variables[path[0]]
         if is_optional(kind):
             kind = kind.params[0]
         for step in path[1:]:

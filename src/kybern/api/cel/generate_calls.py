@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kybern.api.cel.declarations import Overload
+from kybern.api.cel.errors import ProgramError
 from kybern.api.cel.literals import INT_MAX, INT_MIN
 from kybern.api.cel.nodes import Call, Node
 from kybern.api.cel.paths import is_attribute
+from kybern.api.cel.patterns import compile_pattern
 from kybern.api.cel.source import Operand
 
 if TYPE_CHECKING:
@@ -315,6 +317,8 @@ def _not(gen: Generator, node: Call) -> Operand:
 def _function(gen: Generator, node: Call) -> Operand:
     """Any other function: the overload itself where it is known and its arguments are what it wants."""
     writer = gen.writer
+    if node.function in ("find", "findAll"):
+        _check_pattern(gen, node.args[0])
     operands = [gen.value(gen.generate(operand)) for operand in node.operands]
     codes = [operand.code for operand in operands]
     overload = _overload(node)
@@ -327,6 +331,15 @@ def _function(gen: Generator, node: Call) -> Operand:
     result = writer.assign(f"{implementation}({', '.join(codes)})")
     gen.charge_call(node.function, overload, codes, result)
     return Operand(result, known.result.kind if known is not None and known.result.kind in _TRUSTED else "")
+
+
+def _check_pattern(gen: Generator, node: Node) -> None:
+    """A constant pattern is compiled with the program; what is none is a fault of the program."""
+    constant, pattern = gen.constants.of(node)
+    if constant and isinstance(pattern, str):
+        compiled = compile_pattern(pattern)
+        if isinstance(compiled, str):
+            raise ProgramError(compiled)
 
 
 def _takes(form: Overload, operands: list[Operand]) -> bool:
