@@ -135,8 +135,7 @@ class CustomServed(Served):
             return other.fields_version(subresource) if other is not None else None
 
         api_version = self.resource.api_version
-        zero = {"apiVersion": api_version, "kind": self.resource.kind}
-        return FieldsVersion(api_version, atom, reset, zero, may_change=True, find=sibling, convert=self.in_version)
+        return FieldsVersion(api_version, atom, reset, may_change=True, find=sibling, convert=self.in_version)
 
 
 def encode_rest(obj: Object, head: bytes) -> bytes:
