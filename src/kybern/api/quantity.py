@@ -11,6 +11,7 @@ from enum import Enum
 from functools import lru_cache
 
 _FORM = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([EPTGMk]i|Ki|[EPTGMkmun]|[eE][+-]?\d+)?", re.ASCII)
+_LOOSE_FORM = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)[eEinumkKMGTP]*[-+]?\d*", re.ASCII)
 
 _BINARY = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -27,6 +28,7 @@ MAX_EXPONENT = 1000
 
 _EXACT = Context(prec=2 * (MAX_LENGTH + MAX_EXPONENT))
 
+UNKNOWN_SUFFIX = "unable to parse quantity's suffix"
 INVALID = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
@@ -112,7 +114,7 @@ def _format_decimal(nanos: int, family: Family) -> str:
 def _parse(text: str) -> tuple[int, Family]:
     match = _FORM.fullmatch(text) if len(text) <= MAX_LENGTH else None
     if match is None:
-        raise ValueError(INVALID)
+        raise ValueError(UNKNOWN_SUFFIX if _LOOSE_FORM.fullmatch(text) else INVALID)
     sign, digits, suffix = match[1], match[2], match[3] or ""
     number = Decimal(digits)
     if suffix in _BINARY and suffix:
@@ -122,7 +124,7 @@ def _parse(text: str) -> tuple[int, Family]:
     else:
         exponent = int(suffix[1:])
         if abs(exponent) > MAX_EXPONENT:
-            raise ValueError("unable to parse quantity's suffix")
+            raise ValueError(UNKNOWN_SUFFIX)
         family, scaled = Family.EXPONENT, number.scaleb(exponent, _EXACT)
     # Upstream rounds the absolute value up to nanos and caps it.
     nanos = int(scaled.scaleb(9, _EXACT).to_integral_value(ROUND_CEILING))

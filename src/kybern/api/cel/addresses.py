@@ -102,22 +102,22 @@ def parse_address(text: str) -> Address:
     """Raises ValueError with netip's message."""
     first = re.search(r"[.:%]", text)
     if first is None:
-        raise ValueError(_failed(text, "unable to parse IP"))
+        raise _fault(text, "unable to parse IP")
     if first[0] == ".":
         return _parse_v4(text)
     if first[0] == "%":
-        raise ValueError(_failed(text, "missing IPv6 address"))
+        raise _fault(text, "missing IPv6 address")
     body, percent, zone = text.partition("%")
     if percent and not zone:
-        raise ValueError(_failed(text, "zone must be a non-empty string"))
+        raise _fault(text, "zone must be a non-empty string")
     try:
         return IPv6Address(text)
     except ValueError:
-        raise ValueError(_failed(text, _v6_reason(body), body)) from None
+        raise _v6_fault(text, body) from None
 
 
-def _failed(text: str, message: str, at: str = "") -> str:
-    return f'ParseAddr("{text}"): {message}' + (f' (at "{at}")' if at else "")
+def _fault(text: str, message: str, at: str = "") -> ValueError:
+    return ValueError(f'ParseAddr("{text}"): {message}' + (f' (at "{at}")' if at else ""))
 
 
 def _parse_v4(text: str) -> IPv4Address:
@@ -125,34 +125,66 @@ def _parse_v4(text: str) -> IPv4Address:
     for position, character in enumerate(text):
         if "0" <= character <= "9":
             if digits == 1 and value == 0:
-                raise ValueError(_failed(text, "IPv4 field has octet with leading zero"))
+                raise _fault(text, "IPv4 field has octet with leading zero")
             value, digits = value * 10 + int(character), digits + 1
             if value > 255:
-                raise ValueError(_failed(text, "IPv4 field has value >255"))
+                raise _fault(text, "IPv4 field has value >255")
         elif character == ".":
             if position in (0, len(text) - 1) or text[position - 1] == ".":
-                raise ValueError(_failed(text, "IPv4 field must have at least one digit", text[position:]))
+                raise _fault(text, "IPv4 field must have at least one digit", text[position:])
             if fields == 3:
-                raise ValueError(_failed(text, "IPv4 address too long"))
+                raise _fault(text, "IPv4 address too long")
             value, digits, fields = 0, 0, fields + 1
         else:
-            raise ValueError(_failed(text, "unexpected character", text[position:]))
+            raise _fault(text, "unexpected character", text[position:])
     if fields < 3:
-        raise ValueError(_failed(text, "IPv4 address too short"))
+        raise _fault(text, "IPv4 address too short")
     return IPv4Address(text)
 
 
-def _v6_reason(body: str) -> str:
-    bad = re.search(r"[^0-9A-Fa-f:.]", body)
-    if bad:
-        return "unexpected character, want colon"
-    if any(len(part) > 4 and "." not in part for part in body.split(":")):
-        return "each group must have 4 or less digits"
-    if body.count("::") > 1 or ":::" in body:
-        return (
-            "multiple :: in address" if ":::" not in body else "each colon-separated field must have at least one digit"
-        )
-    return "address string too short" if body.count(":") < 7 else "trailing garbage after address"
+def _v6_fault(text: str, body: str) -> ValueError:
+    """What netip says to what is no IPv6 address, with the rest of the text that it stopped at."""
+    rest, groups, ellipsis = body, 0, False
+    if rest.startswith("::"):
+        rest, ellipsis = rest[2:], True
+    while groups < 8:
+        digits = re.match(r"[0-9A-Fa-f]*", rest)
+        length = len(digits[0]) if digits else 0
+        if length > 4:
+            return _fault(text, "each group must have 4 or less digits", rest)
+        if length == 0:
+            return _fault(text, "each colon-separated field must have at least one digit", rest)
+        if rest[length : length + 1] == ".":
+            return _embedded_fault(text, rest, groups, ellipsis)
+        groups, rest = groups + 1, rest[length:]
+        if not rest:
+            break
+        if rest[0] != ":":
+            return _fault(text, "unexpected character, want colon", rest)
+        if len(rest) == 1:
+            return _fault(text, "colon must be followed by more characters", rest)
+        rest = rest[1:]
+        if rest[0] == ":":
+            if ellipsis:
+                return _fault(text, "multiple :: in address", rest)
+            rest, ellipsis = rest[1:], True
+            if not rest:
+                break
+    if rest:
+        return _fault(text, "trailing garbage after address", rest)
+    return _fault(text, "the :: must expand to at least one field of zeros" if ellipsis else "address string too short")
+
+
+def _embedded_fault(text: str, rest: str, groups: int, ellipsis: bool) -> ValueError:
+    if not ellipsis and groups != 6:
+        return _fault(text, "embedded IPv4 address must replace the final 2 fields of the address", rest)
+    if groups > 6:
+        return _fault(text, "too many hex fields to fit an embedded IPv4 at the end of the address", rest)
+    try:
+        _parse_v4(rest)
+    except ValueError as error:
+        return ValueError(str(error).replace(f'ParseAddr("{rest}")', f'ParseAddr("{text}")'))
+    return _fault(text, "unable to parse IP")
 
 
 def to_address(text: str) -> Address:
