@@ -1,0 +1,99 @@
+"""Custom resources whose versions differ: a webhook converts between them, over HTTPS."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.cluster.api_server import Api, api_server
+from tests.cluster.test_custom_resources import TABLE, definition, established
+from tests.cluster.webhook_server import WebhookServer, webhook_server
+
+V1 = "/apis/example.com/v1/namespaces/default/widgets"
+V2 = V1.replace("/v1/", "/v2/")
+
+
+def converted(request: dict[str, Any]) -> bytes:
+    """v1 has spec.size, v2 calls it spec.large."""
+    objects = []
+    for obj in request["objects"]:
+        spec = obj.get("spec") or {}
+        old, new = ("size", "large") if request["desiredAPIVersion"].endswith("v2") else ("large", "size")
+        objects.append({**obj, "apiVersion": request["desiredAPIVersion"], "spec": {new: spec[old]}})
+    response = {"uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects}
+    review = {"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1", "response": response}
+    return orjson.dumps(review)
+
+
+def version(name: str, field: str, *, storage: bool) -> dict[str, Any]:
+    spec = {"type": "object", "properties": {field: {"type": "integer"}}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    columns = [{"name": field, "type": "integer", "jsonPath": f".spec.{field}"}]
+    return {
+        "name": name, "served": True, "storage": storage, "schema": schema, "additionalPrinterColumns": columns,
+    }  # fmt: skip
+
+
+async def install(api: Api, hook: WebhookServer) -> None:
+    conversion = {
+        "strategy": "Webhook",
+        "webhook": {"clientConfig": hook.by_url, "conversionReviewVersions": ["v1"]},
+    }
+    versions = [version("v1", "size", storage=True), version("v2", "large", storage=False)]
+    await established(api, definition(versions=versions, conversion=conversion))
+
+
+def widget(name: str, api_version: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": f"example.com/{api_version}", "kind": "Widget", "metadata": {"name": name}, "spec": spec}
+
+
+async def test_objects_are_converted_on_every_way(tmp_path: Path) -> None:
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        made = await api.create(V2, widget("a", "v2", large=1))
+        assert made["spec"] == {"large": 1}
+        assert (await api.get(f"{V1}/a"))["spec"] == {"size": 1}
+        await api.create(V1, widget("b", "v1", size=2))
+        listed = await api.get(V2)
+        assert [each["spec"] for each in listed["items"]] == [{"large": 1}, {"large": 2}]
+        table = (await api("GET", V2, None, TABLE)).body
+        assert [row["cells"] for row in table["rows"]] == [["a", 1], ["b", 2]]
+        changed = await api.patch(f"{V2}/b", {"spec": {"large": 3}})
+        assert changed.body["spec"] == {"large": 3}
+        assert (await api.get(f"{V1}/b"))["spec"] == {"size": 3}
+        assert (await api("DELETE", f"{V2}/b")).status == 200
+
+
+async def test_a_watch_is_converted_on_its_way_out(tmp_path: Path) -> None:
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        watch, tables = await api.watch(V2), await api.watch(V2, TABLE)
+        await api.create(V1, widget("a", "v1", size=1))
+        event = await watch.next()
+        assert (event["type"], event["object"]["apiVersion"], event["object"]["spec"]) == (
+            "ADDED",
+            "example.com/v2",
+            {"large": 1},
+        )
+        assert (await tables.next())["object"]["rows"][0]["cells"] == ["a", 1]
+        await api.patch(f"{V1}/a", {"spec": {"size": 2}})
+        assert (await watch.next())["object"]["spec"] == {"large": 2}
+        await api("DELETE", f"{V1}/a")
+        assert (await watch.next())["type"] == "DELETED"
+
+
+async def test_what_a_webhook_does_wrong_is_told(tmp_path: Path) -> None:
+    def refused(request: dict[str, Any]) -> bytes:
+        response = {"uid": request["uid"], "result": {"status": "Failure", "message": "no idea"}}
+        review = {"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1", "response": response}
+        return orjson.dumps(review)
+
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        await api.create(V1, widget("a", "v1", size=1))
+        hook.reply = refused
+        answer = await api("GET", f"{V2}/a")
+        assert (answer.status, answer.message) == (
+            500,
+            "conversion webhook for example.com/v1, Kind=Widget failed: no idea",
+        )
