@@ -64,7 +64,7 @@ def apply(
     check(version.atom, config)
     who = writer.identity(APPLY)
     last = next((each for each in entries if managers.identity(each) == who), None)
-    fields = sets.without(field_set(version.atom, config), version.reset)
+    fields = version.changeable(field_set(version.atom, config))
     own = managers.entry(who, version.api_version, writer.time, fields)
     others = [each for each in entries if each is not last]
     tracked = sets.difference(fields, UNTRACKED)

@@ -16,30 +16,47 @@ def _metadata(*names: str) -> Fields:
     return {**SPEC, "f:metadata": {f"f:{name}": sets.LEAF for name in names}}
 
 
+_ALL_METADATA: Fields = {**SPEC, "f:metadata": sets.LEAF}
 _STATUS_ENDPOINTS: Mapping[str, Fields] = {
     "pods": _metadata("deletionTimestamp", "ownerReferences"),
     "deployments.apps": _metadata("labels"),
-    "certificatesigningrequests.certificates.k8s.io": {
-        **SPEC,
-        "f:status": {"f:conditions": sets.LEAF},
-    },
-    "resourceclaims.resource.k8s.io": {"f:metadata": sets.LEAF, **SPEC},
-    "volumeattachments.storage.k8s.io": {"f:metadata": sets.LEAF, **SPEC},
+    "certificatesigningrequests.certificates.k8s.io": {**SPEC, "f:status": {"f:conditions": sets.LEAF}},
+    **dict.fromkeys(
+        (
+            "apiservices.apiregistration.k8s.io",
+            "flowschemas.flowcontrol.apiserver.k8s.io",
+            "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+            "resourceclaims.resource.k8s.io",
+            "validatingadmissionpolicies.admissionregistration.k8s.io",
+            "volumeattachments.storage.k8s.io",
+        ),
+        _ALL_METADATA,
+    ),
 }
 _OTHERS: Mapping[tuple[str, str], Fields] = {
+    ("certificatesigningrequests.certificates.k8s.io", ""): {**SPEC, **STATUS},
     ("certificatesigningrequests.certificates.k8s.io", "approval"): {
         **SPEC,
         "f:status": {"f:certificate": sets.LEAF},
     },
-    ("certificatesigningrequests.certificates.k8s.io", ""): {**SPEC, **STATUS},
+}
+_CONTAINER: Fields = {sets.ANY: {"f:resources": sets.LEAF, "f:resizePolicy": sets.LEAF}}
+_ONLY: Mapping[tuple[str, str], Fields] = {
+    ("pods", "ephemeralcontainers"): {"f:spec": {"f:ephemeralContainers": sets.LEAF}},
+    ("pods", "resize"): {"f:spec": {"f:containers": _CONTAINER}},
 }
 
 
 def reset(group_resource: str, subresource: str, *, has_status: bool) -> Fields:
-    """The set for an endpoint of one of upstream's kinds."""
+    """What an endpoint of one of upstream's kinds leaves alone."""
     special = _OTHERS.get((group_resource, subresource))
     if special is not None:
         return special
     if subresource == "status":
         return _STATUS_ENDPOINTS.get(group_resource, SPEC)
     return STATUS if has_status else sets.EMPTY
+
+
+def only(group_resource: str, subresource: str) -> Fields | None:
+    """The pattern of all that an endpoint changes, where it changes but a part of the object."""
+    return _ONLY.get((group_resource, subresource))

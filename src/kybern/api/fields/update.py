@@ -50,9 +50,7 @@ def _owned(changes: Comparison) -> Fields:
 def compared(version: Version, old: Any, new: Object) -> Comparison:
     """The differences, but for what the endpoint resets. Raises Unkeyed."""
     changes = compare(version.atom, old, new)
-    if not version.reset or not changes:
-        return changes
-    return Comparison(*(sets.without(each, version.reset) for each in changes))
+    return Comparison(*map(version.changeable, changes)) if changes else changes
 
 
 def settled(version: Version, entries: list[Entry]) -> list[Entry]:

@@ -15,6 +15,7 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.apply import APPLY_PATCH, apply_object
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.endpoints.update import written
+from kybern.apiserver.objects.tracking import FIELD
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
@@ -73,7 +74,10 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     if findings and validation == "Strict":
         raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
     call.warnings.extend(each for each in findings if each not in call.warnings)
+    resets_owners = (obj.get("metadata") or {}).get(FIELD) == []
     codec.default(obj)
+    if resets_owners:
+        obj["metadata"][FIELD] = []
     return obj
 
 

@@ -8,6 +8,7 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.objects.create import place
 from kybern.apiserver.objects.life import Outcome
+from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.update import Preconditions, check_name, update
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import CREATED
@@ -22,6 +23,7 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
     attributes = attributes_of(call, served, "UPDATE", sub)
     place(served, obj["metadata"], attributes.namespace)
     check_name(obj["metadata"], attributes.name)
+    single_owners(obj, attributes, admitted=False)
     preconditions = Preconditions(uid=obj["metadata"].get("uid") or "")
 
     def edit(old: Object) -> Object:

@@ -9,6 +9,7 @@ from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.life import Life, Outcome, commit
+from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, track_create
 from kybern.apiserver.served import Served
 from kybern.base.errors import AlreadyExists, BadRequest, InternalError
@@ -31,10 +32,12 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     for name in _SERVERS_OWN:
         metadata.pop(name, None)
     if tracks:
+        single_owners(obj, attributes, admitted=False)
         track_create(served, obj, attributes, life.timestamp())
     owners = metadata.get(FIELD)
     await life.admission.mutate(attributes, obj, None)
     check_admitted(obj, owners, attributes)
+    single_owners(obj, attributes, admitted=True)
     prefix = "" if metadata.get("name") else metadata.get("generateName", "")
     _complete(life, served, obj, attributes)
     for attempt in range(NAME_ATTEMPTS):

@@ -15,6 +15,7 @@ from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.create import create, place
 from kybern.apiserver.objects.life import Life, Outcome, commit, remove
+from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, keep_times, track_update
 from kybern.apiserver.served import Served
 from kybern.base.errors import AlreadyExists, BadRequest
@@ -170,6 +171,7 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
     owners = new["metadata"].get(FIELD)
     await life.admission.mutate(attributes, new, old)
     check_admitted(new, owners, attributes)
+    single_owners(new, attributes, admitted=True)
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))

@@ -84,6 +84,7 @@ def _prepare_part(*parts: str) -> Any:
     def prepare(new: Object, old: Object, change: Change) -> None:
         wanted = new.get("spec") or {}
         metadata = {**old["metadata"], "resourceVersion": new["metadata"].get("resourceVersion", "")}
+        keep("managedFields", metadata, new["metadata"])
         new["metadata"] = metadata
         keep("status", new, old)
         new["spec"] = _with_parts(old["spec"], wanted, parts)
