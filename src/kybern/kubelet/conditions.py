@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kybern.api.types.core_v1 import ContainerStatus, Pod, PodCondition
+from kybern.kubelet import allocation
 from kybern.kubelet.pod_spec import find_status, is_sidecar, may_restart_all
 
 OWNED = (
@@ -12,6 +13,7 @@ OWNED = (
     "Ready",
     "ContainersReady",
     "PodScheduled",
+    *allocation.CONDITIONS,
 )
 RESET_MESSAGE = "container exited with restart policy rule"
 _OVER = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}

@@ -70,6 +70,7 @@ def make_container_status(inputs: StatusInputs, kind: Kind, container: Container
         _end(status)
     _add_readiness(inputs, kind, container, history, status)
     _add_mounts(container, status)
+    status.last_state = status.last_state or ContainerState()  # The API always has it.
     if container.lifecycle is not None:
         status.stop_signal = container.lifecycle.stop_signal
     return status
@@ -157,7 +158,7 @@ def _state(status: views.ContainerStatus) -> ContainerState:
         return ContainerState(running=ContainerStateRunning(started_at=_time(status.started_at_ns)))
     if status.state is views.ContainerState.EXITED:
         return ContainerState(terminated=_terminated(status))
-    return ContainerState(waiting=ContainerStateWaiting())
+    return ContainerState(waiting=ContainerStateWaiting(reason="ContainerCreating"))
 
 
 def _terminated(status: views.ContainerStatus) -> ContainerStateTerminated:

@@ -37,6 +37,8 @@ class StatusManager:
         self._latest: dict[str, tuple[Pod, PodStatus]] = {}
         self._written: dict[str, dict[str, Any]] = {}
         """The status that the API server has, by the uid of the object that was written."""
+        self._revisions: dict[str, int] = {}
+        """Of our last write, by the same."""
         self._finished: dict[str, Pod] = {}
         self._dirty: dict[str, None] = {}
         self._changed = asyncio.Event()
@@ -64,14 +66,20 @@ class StatusManager:
         if removed or is_static(pod):
             self._latest.pop(uid, None)
             self._written.pop(uid, None)
+            self._revisions.pop(uid, None)
             self._dirty.pop(uid, None)
             return
         self._finished[uid] = pod
         self._mark(uid)
 
     def seen(self, pod: Pod) -> None:
-        """The API's version of a Pod came: what it says is what is written there."""
-        self._written[pod.metadata.uid] = to_dict(pod.status)
+        """The API's version of a Pod came: what it says is what is written there, unless we have written since."""
+        uid = pod.metadata.uid
+        if _revision(pod) < self._revisions.get(uid, 0):
+            return
+        self._written[uid] = to_dict(pod.status)
+        if uid in self._latest:
+            self._mark(uid)  # Where it differs from what we know, it is written again.
 
     def refresh(self, uid: str) -> None:
         """Write again although nothing changed: the mirror is a new one."""
@@ -133,10 +141,11 @@ class StatusManager:
         if not patch:
             return
         body = {"metadata": {"uid": target}, "status": patch}
-        await client.patch(
+        answer = await client.patch(
             Pod, pod.metadata.name, pod.metadata.namespace, body, content_type=PatchType.STRATEGIC, subresource="status"
         )
-        self._written[target] = to_dict(status)
+        self._written[target] = to_dict(answer.status)
+        self._revisions[target] = _revision(answer)
 
     async def _delete(self, client: Client, uid: str) -> None:
         pod = self._finished.get(uid)
@@ -151,6 +160,12 @@ class StatusManager:
             self._finished.pop(uid, None)
             self._latest.pop(uid, None)
             self._written.pop(uid, None)
+            self._revisions.pop(uid, None)
+
+
+def _revision(pod: Pod) -> int:
+    text = pod.metadata.resource_version
+    return int(text) if text.isdecimal() else 0
 
 
 def status_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -167,7 +167,14 @@ def validate_pod_status_update(new: Object, old: Object) -> Iterator[FieldError]
 
 
 def _transitions(status: Object, before: Object, key: str, spec: Object) -> Iterator[FieldError]:
-    """What ended for good does not come back."""
+    """What ended for good does not come back, unless one container's end has all of them begin anew (KEP-5532)."""
+    rules = [
+        rule
+        for each in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+        for rule in each.get("restartPolicyRules") or ()
+    ]
+    if any(rule.get("action") == "RestartAllContainers" for rule in rules):
+        return
     policy = spec.get("restartPolicy")
     group = "initContainers" if key.startswith("init") else "containers"
     own = {one["name"]: one for one in spec.get(group) or ()}
