@@ -181,3 +181,7 @@ def milliseconds(moment: Timestamp, zone: str = "") -> int:
     if zone:
         time_zone(zone)
     return moment.nanos % NANOS // 10**6
+
+
+def to_double(value: int) -> float:
+    return float(value)

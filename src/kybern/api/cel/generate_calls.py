@@ -127,7 +127,7 @@ def _conditional(gen: Generator, node: Call) -> Operand:
 
 def _equality(gen: Generator, node: Call) -> Operand:
     writer = gen.writer
-    left, right = (gen.value(gen.generate(arg)) for arg in node.args)
+    left, right = [gen.value(gen.generate(arg)) for arg in node.args]
     symbol, function, cost = (
         ("==", "equal", "equality") if node.function == "_==_" else ("!=", "not_equal", "inequality")
     )
@@ -177,7 +177,7 @@ def _length(operand: Operand) -> int | str:
 
 def _ordering(gen: Generator, node: Call) -> Operand:
     writer = gen.writer
-    left, right = (gen.value(gen.generate(arg)) for arg in node.args)
+    left, right = [gen.value(gen.generate(arg)) for arg in node.args]
     symbol, function = _ORDERINGS[node.function]
     if _overload(node).endswith(("_string", "_bytes")):
         if left.kind in _SIZED and right.kind in _SIZED:
@@ -193,7 +193,7 @@ def _ordering(gen: Generator, node: Call) -> Operand:
 
 def _arithmetic(gen: Generator, node: Call) -> Operand:
     writer = gen.writer
-    left, right = (gen.value(gen.generate(arg)) for arg in node.args)
+    left, right = [gen.value(gen.generate(arg)) for arg in node.args]
     symbol, function = _ARITHMETIC[node.function]
     same = left.kind if left.kind == right.kind else ""
     overload = _overload(node)

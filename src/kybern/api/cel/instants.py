@@ -14,6 +14,9 @@ from kybern.api.cel.values import NANOS, register_name
 MIN_SECONDS, MAX_SECONDS = -62_135_596_800, 253_402_300_799
 """Years 1 to 9999."""
 
+MAX_DIGITS = 19
+"""Digits of an int64; numbers in texts that have more are out of every range."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": NANOS, "m": 60 * NANOS, "h": 3600 * NANOS}
 _DURATION = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
@@ -108,6 +111,9 @@ def parse_duration(text: str) -> Duration | None:
         return None
     nanos = 0
     for whole, fraction, unit in _DURATION_PART.findall(text):
+        if len(whole.lstrip("0")) > MAX_DIGITS:
+            return None
+        fraction = fraction[:MAX_DIGITS]
         scale = _UNITS[unit]
         nanos += int(whole or "0") * scale
         if fraction:

@@ -100,8 +100,8 @@ def sort_by_keys(items: Any, keys: Any) -> Any:
         raise EvaluationError("list elements must be comparable")
     if any(type(value) is not kind for value in values):
         raise EvaluationError("list elements must have the same type")
-    order = sorted(range(len(values)), key=cmp_to_key(lambda one, other: compare(values[one], values[other])))
-    return [items[at] for at in order]
+    pairs = sorted(zip(values, items, strict=True), key=cmp_to_key(lambda one, other: compare(one[0], other[0])))
+    return [item for _, item in pairs]
 
 
 def count_up(limit: int) -> list[int]:

@@ -26,7 +26,7 @@ _OLD_ACCUMULATOR = "__result__"
 _SORT_INPUT = "@__sortBy_input__"
 UNUSED = "#unused"
 
-MAX_COPIED = 20_000
+MAX_COPIED = 4_000
 """Nodes of a tree that `optMap` may duplicate: each one in a chain doubles what is before it."""
 
 

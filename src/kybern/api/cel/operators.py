@@ -187,9 +187,9 @@ def compare(left: Any, right: Any) -> int:
             raise EvaluationError("NaN values cannot be ordered")
         if kind is not other and float in (kind, other):
             left, right = float(left), float(right)
-        return (left > right) - (left < right)
+        return int(left > right) - int(left < right)
     if kind is other and kind in _ORDERED:
-        return (left > right) - (left < right)
+        return int(left > right) - int(left < right)
     raise no_overload()
 
 
@@ -270,7 +270,7 @@ def not_equal(left: Any, right: Any) -> bool:
 
 def keys(value: Any) -> list[Any]:
     """The keys of a map as CEL values."""
-    return [from_key(key) for key in value] if type(value) is dict else list(value.keys())
+    return [from_key(key) for key in value] if type(value) is dict else list(value)
 
 
 def find(value: Any, key: Any) -> Any:

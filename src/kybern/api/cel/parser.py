@@ -73,8 +73,6 @@ def parse(source: Source, issues: Issues) -> Node:
     parser = _Parser(TokenStream(tokenize(source.text, issues), issues), issues)
     try:
         return parser.start()
-    except RecursionError:
-        issues.report(-1, f"expression recursion limit exceeded: {MAX_DEPTH}")
     except TooDeep as error:
         if error.args:
             issues.report(-1, str(error))

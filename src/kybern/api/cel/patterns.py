@@ -27,7 +27,7 @@ _MESSAGES = {
 def compile_pattern(pattern: str) -> Any:
     """The compiled pattern, or (a str) Go's message why it is none."""
     try:
-        return re2.compile(pattern, _OPTIONS)
+        return re2.compile(pattern, _OPTIONS)  # type: ignore[no-untyped-call]
     except (re2.error, UnicodeError) as error:
         return f"error parsing regexp: {_go_message(error, pattern)}"
 

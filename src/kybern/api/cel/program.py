@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kybern.api.cel import estimate, validators
+from kybern.api.cel import estimate, types, validators
 from kybern.api.cel.checker import check
 from kybern.api.cel.costs import PER_CALL_LIMIT
 from kybern.api.cel.errors import (
@@ -23,7 +23,9 @@ from kybern.api.cel.libraries import overloads
 from kybern.api.cel.nodes import Node
 from kybern.api.cel.parser import parse
 from kybern.api.cel.paths import variables_of
+from kybern.api.cel.recursion import deep
 from kybern.api.cel.scope import Scope
+from kybern.api.cel.syntax import MAX_DEPTH
 from kybern.api.cel.types import CelType
 
 
@@ -86,7 +88,7 @@ class Program:
         except KeyError as error:
             spent[0] = 0
             raise EvaluationError(f"no such attribute(s): {error.args[0]}") from None
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, RecursionError) as error:
             spent[0] = 0
             raise EvaluationError(f"no such overload: {error}") from None
         finally:
@@ -105,26 +107,30 @@ class Program:
 
     def estimated_cost(self, sizes: Mapping[str, CelType] | None = None) -> tuple[int, int]:
         """The least and the most that it can cost, for variables as large as their types (or those of `sizes`) say."""
-        return estimate.estimate(self._root, {**self._scope.variables, **(sizes or {})})
+        variables = {**self._scope.variables, **(sizes or {})}
+        return deep(lambda: estimate.estimate(self._root, variables)) or (0, types.UNBOUNDED)
 
 
 def compile_expression(
     text: str, environment: Environment, *, want: CelType | Iterable[CelType] | None = None
 ) -> Program:
-    """Raises CompileError (also where the result is none of `want`), and ProgramError for constants that fail."""
-    source = Source(text)
-    issues = Issues(source)
-    try:
-        root = parse(source, issues)
-        issues.raise_if_any()
-        check(root, environment.scope, issues)
-        issues.raise_if_any()
-        validators.validate(root, issues)
-        issues.raise_if_any()
-        program = Program(text, root, environment.scope)
-    except RecursionError:
-        raise CompileError([Issue(-1, -1, "expression recursion limit exceeded: 250")], source) from None
+    """Raises CompileError, ResultTypeError where the result is none of `want`, and ProgramError for constants that
+    fail."""
+    program = deep(lambda: _compile(text, environment))
+    if program is None:
+        raise CompileError([Issue(-1, -1, f"expression recursion limit exceeded: {MAX_DEPTH}")], Source(text))
     wanted = [want] if isinstance(want, CelType) else list(want or ())
     if wanted and program.result_type not in wanted:
         raise ResultTypeError([str(kind) for kind in wanted])
     return program
+
+
+def _compile(text: str, environment: Environment) -> Program:
+    issues = Issues(Source(text))
+    root = parse(issues.source, issues)
+    issues.raise_if_any()
+    check(root, environment.scope, issues)
+    issues.raise_if_any()
+    validators.validate(root, issues)
+    issues.raise_if_any()
+    return Program(text, root, environment.scope)

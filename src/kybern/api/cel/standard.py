@@ -1,5 +1,8 @@
 """The standard functions and operators of CEL: their overloads, in cel-go's order, which decides results and messages."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kybern.api.cel import conversions as to
 from kybern.api.cel import operators
 from kybern.api.cel.declarations import Overload, overload
@@ -68,7 +71,7 @@ def _arithmetic() -> list[Overload]:
         _-_ subtract_timestamp_timestamp (timestamp, timestamp) -> duration
         _-_ subtract_uint64 (uint, uint) -> uint
     """
-    implementations = {
+    implementations: dict[str, Callable[..., Any]] = {
         "_+_": operators.add,
         "_-_": operators.subtract,
         "_*_": operators.multiply,
@@ -91,9 +94,9 @@ def _conversions() -> list[Overload]:
         overload("bytes_to_bytes", "bytes", "(bytes) -> bytes", same),
         overload("string_to_bytes", "bytes", "(string) -> bytes", to.string_to_bytes),
         overload("double_to_double", "double", "(double) -> double", same),
-        overload("int64_to_double", "double", "(int) -> double", float),
+        overload("int64_to_double", "double", "(int) -> double", to.to_double),
         overload("string_to_double", "double", "(string) -> double", to.string_to_double),
-        overload("uint64_to_double", "double", "(uint) -> double", float),
+        overload("uint64_to_double", "double", "(uint) -> double", to.to_double),
         overload("duration_to_duration", "duration", "(duration) -> duration", same),
         overload("int64_to_duration", "duration", "(int) -> duration", to.int_to_duration),
         overload("string_to_duration", "duration", "(string) -> duration", to.string_to_duration),
@@ -144,7 +147,7 @@ def _times() -> list[Overload]:
     return forms
 
 
-def _whole(unit: int):  # type: ignore[no-untyped-def]
+def _whole(unit: int) -> Callable[[Duration], int]:
     def count(span: Duration) -> int:
         return span.whole(unit)
 

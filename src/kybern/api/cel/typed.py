@@ -14,7 +14,7 @@ from typing import Any
 
 from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.escaping import unescape
-from kybern.api.cel.instants import Duration, Timestamp, parse_duration, parse_timestamp
+from kybern.api.cel.instants import MAX_DIGITS, Duration, Timestamp, parse_duration, parse_timestamp
 from kybern.api.cel.types import CelType
 from kybern.api.cel.values import MISSING, NANOS, register_name
 
@@ -64,8 +64,8 @@ class TypedMap:
     def __len__(self) -> int:
         return len(self.raw)
 
-    def keys(self) -> list[Any]:
-        return list(self.raw)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
 
     def find(self, key: Any) -> Any:
         """The value, or MISSING."""
@@ -85,8 +85,8 @@ class TypedObject:
     def __len__(self) -> int:
         return len(self.raw)
 
-    def keys(self) -> list[Any]:
-        return [escaped for escaped, (name, _) in (self.kind.fields or {}).items() if name in self.raw]
+    def __iter__(self) -> Iterator[str]:
+        return (escaped for escaped, (name, _) in (self.kind.fields or {}).items() if name in self.raw)
 
     def find(self, key: Any) -> Any:
         """The value of a field by the name that expressions use, or MISSING."""
@@ -151,7 +151,7 @@ def _schema_duration(text: str) -> Duration:
     nanos, parts = 0, 0
     for amount, unit in _LONG_DURATION.findall(text):
         scale = _LONG_UNITS.get(unit) or _LONG_UNITS.get(unit.removesuffix("s").lower())
-        if scale is None:
+        if scale is None or len(amount) > MAX_DIGITS:
             break
         nanos += int(amount) * scale
         parts += 1
