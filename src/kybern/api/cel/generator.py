@@ -42,6 +42,7 @@ GLOBALS: dict[str, Any] = {
     "E": EvaluationError,
     "exceeded": CostExceeded,
     "MISSING": MISSING,
+    "NO_FIELDS": {},
     "NONE": NONE,
     "Optional": Optional,
     "Struct": StructValue,
@@ -128,6 +129,9 @@ class Generator:
                 return Operand(self.writer.assign(f"bind_optional({code})"))
             adapted = self.writer.constant(_optional_adapter(inner))
             return Operand(self.writer.assign(f"{adapted}({code})"))
+        if kind.kind == "object" and kind.structural:
+            fields = self.writer.assign(f"{code} if {code} is not None else NO_FIELDS", fallible=False)
+            return Operand(fields, "", kind, code)
         return self.of_schema(code, kind) if kind.kind != "dyn" else Operand(code)
 
     def of_schema(self, code: str, kind: CelType) -> Operand:
@@ -148,10 +152,10 @@ class Generator:
 
     def value(self, operand: Operand) -> Operand:
         """The operand as a CEL value."""
+        code = operand.whole or operand.code
         if operand.schema is None or operand.schema.plain:
-            return operand
-        code = self.writer.assign(f"adapt({operand.code}, {self.writer.constant(operand.schema)})")
-        return Operand(code, operand.kind)
+            return Operand(code, operand.kind)
+        return Operand(self.writer.assign(f"adapt({code}, {self.writer.constant(operand.schema)})"), operand.kind)
 
     def generate(self, node: Node, *, bare: bool = False) -> Operand:
         """Code for a node. `bare`: without the unit that reading an attribute costs, as upstream reads those that
@@ -189,7 +193,8 @@ class Generator:
         nesting, self.nesting = self.nesting, 0
         piece = self.writer.capture(lambda: self.value(self.generate(node)))
         self.nesting = nesting
-        used = {self.names[name].code for name in variables_of(node) if name in self.names}
+        operands = [self.names[name] for name in variables_of(node) if name in self.names]
+        used = {code for operand in operands for code in (operand.code, operand.whole) if code}
         params = ", ".join(sorted(code for code in used if code[0] == "t"))
         function = f"f{len(self.writer.functions)}"
         lines = [f"def {function}(c, L, S, {params}):", f" c += {piece.cost}", " try:"]

@@ -100,8 +100,13 @@ def sort_by_keys(items: Any, keys: Any) -> Any:
         raise EvaluationError("list elements must be comparable")
     if any(type(value) is not kind for value in values):
         raise EvaluationError("list elements must have the same type")
-    pairs = sorted(zip(values, items, strict=True), key=cmp_to_key(lambda one, other: compare(one[0], other[0])))
+    pairs: list[tuple[Any, Any]] = list(zip(values, items, strict=True))
+    pairs.sort(key=cmp_to_key(_by_key))
     return [item for _, item in pairs]
+
+
+def _by_key(one: tuple[Any, Any], other: tuple[Any, Any]) -> int:
+    return compare(one[0], other[0])
 
 
 def count_up(limit: int) -> list[int]:

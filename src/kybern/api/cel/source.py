@@ -20,12 +20,14 @@ class Operand(NamedTuple):
     """A value in generated code. `code` is a name or a literal.
 
     `kind` is the CEL kind that the value is known to have ("" if it is not known); `schema` is set while the value is
-    JSON of that type, as it came: to be adapted before anything but a selection sees it.
+    JSON of that type, as it came: to be adapted before anything but a selection sees it. `whole` is the value itself
+    where `code` stands in for it in selections: a variable that is null has no fields.
     """
 
     code: str
     kind: str = ""
     schema: CelType | None = None
+    whole: str = ""
 
 
 class Captured(NamedTuple):
