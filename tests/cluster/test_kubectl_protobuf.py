@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import subprocess
 from collections.abc import AsyncIterator
@@ -35,24 +36,34 @@ OWN_METADATA = ("resourceVersion", "creationTimestamp", "namespace", "managedFie
 
 
 class Kubectl:
-    def __init__(self, kubeconfig: Path, home: Path) -> None:
-        self._before = [str(kubectl()), "--kubeconfig", str(kubeconfig)]
+    def __init__(self, kubeconfig: Path, home: Path, version: str) -> None:
+        self._before = [str(kubectl(version)), "--kubeconfig", str(kubeconfig)]
         self._home = home
 
     async def __call__(self, *arguments: str, body: bytes = b"") -> bytes:
         """What it prints. It must succeed."""
+        code, out, error = await self.run(*arguments, body=body)
+        assert code == 0, (arguments, error)
+        return out
+
+    async def run(self, *arguments: str, body: bytes = b"") -> tuple[int | None, bytes, bytes]:
+        """(code, what it prints, its complaints)."""
         pipe = subprocess.PIPE
         program = await asyncio.create_subprocess_exec(
-            *self._before, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env={"HOME": str(self._home)}
+            *self._before,
+            *arguments,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env={"HOME": str(self._home), "PATH": os.defpath},
         )
         async with asyncio.timeout(TIMEOUT_SECONDS):
             out, error = await program.communicate(body)
-        assert program.returncode == 0, (arguments, error)
-        return out
+        return program.returncode, out, error
 
 
 @asynccontextmanager
-async def served(directory: Path) -> AsyncIterator[Kubectl]:
+async def served(directory: Path, version: str = "1.36") -> AsyncIterator[Kubectl]:
     """A server over TLS on a free port, and a kubectl that knows it."""
     pki = ensure_pki(directory / "pki", ["127.0.0.1"], "")
     config = ApiServerConfig(
@@ -75,7 +86,7 @@ async def served(directory: Path) -> AsyncIterator[Kubectl]:
             server.result()
         kubeconfig = directory / "kubeconfig"
         write_kubeconfig(kubeconfig, pki, "admin", "kubernetes-admin", f"https://127.0.0.1:{listening.result()}")
-        yield Kubectl(kubeconfig, directory)
+        yield Kubectl(kubeconfig, directory, version)
     finally:
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)

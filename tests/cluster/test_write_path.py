@@ -139,3 +139,129 @@ async def test_keys_that_yaml_has_twice() -> None:
             'line 6: key "a" already set in map',
             'unknown field "extra',
         ]
+
+
+DUPLICATE = b'{"spec":{"paused":true,"paused":false,"unknown":1}}'
+STRICT_PATCHES = [
+    (MERGE, DUPLICATE, ['duplicate field "spec.paused"', 'unknown field "spec.unknown"']),
+    (STRATEGIC, DUPLICATE, ['duplicate field "spec.paused"', 'unknown field "spec.unknown"']),
+    (
+        JSON_PATCH,
+        b'[{"op":"add","path":"/spec/unknown","value":1,"extra":2,"op":"replace"}]',
+        ['json patch unknown field "[0].extra"', 'json patch duplicate field "[0].op"', 'unknown field "spec.unknown"'],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "patch", "findings"), STRICT_PATCHES, ids=[case[0] for case in STRICT_PATCHES])
+async def test_unknown_and_duplicate_fields_of_patches(kind: str, patch: bytes, findings: list[str]) -> None:
+    async with api_server() as api:
+        await api.create(DEPLOYMENTS, deployment("d"))
+        strict = await api.patch(f"{DEPLOYMENTS}/d", patch, kind, fieldValidation="Strict")
+        assert (strict.status, strict.body["reason"]) == (422, "Invalid")
+        assert strict.message.startswith(' "" is invalid: patch: Invalid value: "')
+        assert strict.message.endswith('": strict decoding error: ' + ", ".join(findings))
+        assert [cause["field"] for cause in strict.body["details"]["causes"]] == ["patch"]
+        warned = await api.patch(f"{DEPLOYMENTS}/d", patch, kind)
+        assert (warned.status, texts(warned)) == (200, [finding.strip('"') for finding in findings])
+        ignored = await api.patch(f"{DEPLOYMENTS}/d", patch, kind, fieldValidation="Ignore")
+        assert (ignored.status, ignored.warnings) == (200, [])
+
+
+async def test_unknown_and_duplicate_fields_of_bodies() -> None:
+    body = b'{"metadata":{"name":"c"},"data":{"a":"b","a":"c"},"extra":1}'
+    expected = (
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "extra", '
+        'duplicate field "data.a"'
+    )
+    async with api_server() as api:
+        strict = await api("POST", MAPS, body, fieldValidation="Strict")
+        assert (strict.status, strict.message) == (400, expected)
+        assert (await api("POST", MAPS, body, fieldValidation="Ignore")).warnings == []
+        assert texts(await api("PUT", f"{MAPS}/c", body)) == ['unknown field "extra', 'duplicate field "data.a']
+        wrong = await api("POST", MAPS, body, fieldValidation="Perhaps")
+        assert (wrong.status, wrong.message) == (
+            422,
+            'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "Perhaps": supported values: '
+            '"Ignore", "Warn", "Strict"',
+        )
+
+
+NOT_PATCHES = [
+    (MERGE, b"{", "error decoding patch: unexpected end of JSON input"),
+    (MERGE, b"[]", "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"),
+    (STRATEGIC, b"{", "unexpected end of JSON input"),
+    (STRATEGIC, b"1", "json: cannot unmarshal number into Go value of type map[string]interface {}"),
+    (
+        JSON_PATCH,
+        b"{}",
+        "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+    ),
+    (
+        JSON_PATCH,
+        b"[1]",
+        "error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp",
+    ),
+    (
+        JSON_PATCH,
+        b'[{"op":1}]',
+        "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "message"), NOT_PATCHES, ids=[f"{case[0]} {case[1]!r}" for case in NOT_PATCHES]
+)
+async def test_what_is_no_patch(kind: str, patch: bytes, message: str) -> None:
+    async with api_server() as api:
+        await api.create(MAPS, config_map("c"))
+        answer = await api.patch(f"{MAPS}/c", patch, kind)
+        assert (answer.status, answer.message) == (400, message)
+
+
+async def test_patches_that_cannot_be() -> None:
+    async with api_server() as api:
+        made = await api.create(DEPLOYMENTS, deployment("d"))
+        path = f"{DEPLOYMENTS}/d"
+        failed = await api.patch(path, [{"op": "test", "path": "/spec/replicas", "value": 9}], JSON_PATCH)
+        assert failed.body == {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": "the server rejected our request due to an error in our request",
+            "reason": "Invalid",
+            "details": {},
+            "code": 422,
+        }
+        many = await api.patch(path, [{"op": "test", "path": "/kind", "value": "Deployment"}] * 10_001, JSON_PATCH)
+        assert (many.status, many.message) == (
+            413,
+            "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001",
+        )
+        missing = await api.patch(f"{DEPLOYMENTS}/x", {}, MERGE)
+        assert (missing.status, missing.message) == (404, 'deployments.apps "x" not found')
+        renamed = await api.patch(path, {"metadata": {"name": "e"}}, MERGE)
+        assert (renamed.status, renamed.message) == (
+            400,
+            "the name of the object (e) does not match the name on the URL (d)",
+        )
+        moved = await api.patch(path, {"metadata": {"namespace": "other"}}, MERGE)
+        assert moved.status == 400
+        immutable = await api.patch(path, {"spec": {"selector": {"matchLabels": {"a": "b"}}}}, MERGE)
+        assert immutable.status == 422
+        other = await api.patch(path, {"metadata": {"uid": "u-1"}}, MERGE)
+        assert (other.status, other.body["details"]["causes"][0]["field"]) == (422, "metadata.uid")
+        assert await api.get(path) == made
+
+
+async def test_a_uid_in_an_update_is_a_precondition() -> None:
+    async with api_server() as api:
+        made = await api.create(MAPS, config_map("c"))
+        answer = await api("PUT", f"{MAPS}/c", {"metadata": {"name": "c", "uid": "u-1"}})
+        assert (answer.status, answer.message) == (
+            409,
+            'Operation cannot be fulfilled on configmaps "c": Precondition failed: UID in precondition: u-1, UID in '
+            f"object meta: {made['metadata']['uid']}",
+        )
