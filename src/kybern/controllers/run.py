@@ -16,6 +16,7 @@ from kybern.client.leader_election import LeaderElector
 from kybern.client.reconciler import Controller, Loop, controller_of_module
 from kybern.client.trace_shipper import ship_traces
 from kybern.controllers import (
+    admission_policy_status,
     autoscaler,
     cronjob,
     csr_approving,
@@ -132,6 +133,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     "statefulset-controller": lambda config: controller_of_module(statefulset),
     "taint-eviction-controller": lambda config: taint_eviction.controller(),
     "ttl-after-finished-controller": lambda config: controller_of_module(ttl_after_finished),
+    admission_policy_status.NAME: lambda config: controller_of_module(admission_policy_status),
 }
 """By upstream's names (kube-controller-manager --help)."""
 

@@ -1,10 +1,11 @@
-"""Webhook configurations and admission policies, without their CEL expressions.
+"""Webhook configurations and admission policies. CEL is loaded with the first of them that has an expression.
 
 Source: pkg/apis/admissionregistration/validation.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
@@ -92,6 +93,11 @@ def _webhook(hook: Object, path: str) -> Iterator[FieldError]:
     yield from _one_of(hook, "reinvocationPolicy", path, _REINVOCATION)
     yield from validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig")
     yield from _match_conditions(hook.get("matchConditions") or (), f"{path}.matchConditions")
+    if hook.get("matchConditions"):
+        programs = import_module("kybern.api.policies").condition_programs(hook["matchConditions"])
+        for index, expression in enumerate(programs):
+            if expression.program is None and expression.text.strip():
+                yield invalid(f"{path}.matchConditions[{index}].expression", expression.text, expression.fault)
 
 
 def _one_of(
@@ -191,6 +197,7 @@ def validate_validating_policy(obj: Object) -> Iterator[FieldError]:
     for index, validation in enumerate(validations):
         yield from _validation(validation, f"spec.validations[{index}]")
     yield from _audit_annotations(annotations, obj["metadata"].get("name") or "")
+    yield from _expressions(spec, "validating_programs")
 
 
 def _policy(spec: Object) -> Iterator[FieldError]:
@@ -306,7 +313,16 @@ def validate_mutating_policy(obj: Object) -> Iterator[FieldError]:
         yield required("spec.mutations", "mutations must contain at least one item")
     for index, mutation in enumerate(mutations):
         yield from _mutation(mutation, f"spec.mutations[{index}]")
+    yield from _expressions(spec, "mutating_programs")
     yield from _one_of(spec, "reinvocationPolicy", "spec", _REINVOCATION, needed=True)
+
+
+def _expressions(spec: Object, compile_with: str) -> Iterator[FieldError]:
+    """Those that do not compile."""
+    policies = import_module("kybern.api.policies")
+    for path, expression in getattr(policies, compile_with)(spec).faults():
+        if expression.text.strip():
+            yield invalid(f"spec.{path}", expression.text, expression.fault)
 
 
 def _mutation(mutation: Object, path: str) -> Iterator[FieldError]:

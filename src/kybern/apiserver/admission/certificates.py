@@ -71,7 +71,18 @@ def _may(authorizer: Authorizer, user: User, verb: str, signer: str) -> bool:
     )
 
 
+def common_name(request: Object) -> str:
+    """Of a request of a certificate; "" where it cannot be read."""
+    names = _subject(request, "COMMON_NAME")
+    return names[0] if names else ""
+
+
 def _organisations(request: Object) -> list[str]:
+    return _subject(request, "ORGANIZATION_NAME")
+
+
+def _subject(request: Object, part: str) -> list[str]:
+    """The values of a part of the subject."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
@@ -79,4 +90,4 @@ def _organisations(request: Object) -> list[str]:
         parsed = x509.load_pem_x509_csr(b64decode(request["spec"].get("request", "")))
     except ValueError:
         return []
-    return [str(each.value) for each in parsed.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    return [str(each.value) for each in parsed.subject.get_attributes_for_oid(getattr(NameOID, part))]

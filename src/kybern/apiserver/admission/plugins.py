@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kybern.api.policies import PolicyPrograms, mutating_programs, validating_programs
-from kybern.api.resource import Object
 from kybern.apiserver.admission.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -33,11 +31,7 @@ from kybern.apiserver.admission.pod_defaults import DefaultTolerationSeconds, Pr
 from kybern.apiserver.admission.pod_resize import PodResizeValidator
 from kybern.apiserver.admission.pod_security.plugin import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
-from kybern.apiserver.admission.policies.invocations import Invocations
-from kybern.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
-from kybern.apiserver.admission.policies.source import Policies
-from kybern.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
-from kybern.apiserver.admission.policies.values import Values
+from kybern.apiserver.admission.policies.plugins import MutatingAdmissionPolicy, ValidatingAdmissionPolicy
 from kybern.apiserver.admission.quota.plugin import QUOTAS, ResourceQuota
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.storage_objects import PersistentVolumeClaimResize, StorageObjectInUseProtection
@@ -75,14 +69,6 @@ class Parts:
     def caller(self) -> Caller:
         return Caller(self.client, self.life.ids)
 
-    @property
-    def values(self) -> Values:
-        return Values(self.authorizer)
-
-    def policies(self, plural: str, compile_spec: Callable[[Object], PolicyPrograms]) -> Policies:
-        """The policies of one kind."""
-        return Policies(self.lookup, plural, self.versions.others, compile_spec)
-
     def hooks(self, plural: str) -> Hooks:
         """The webhooks of one kind of configuration."""
         return Hooks(self.lookup, plural, self.versions.others)
@@ -92,7 +78,7 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "NamespaceLifecycle": lambda parts: NamespaceLifecycle(parts.lookup),
     "LimitRanger": lambda parts: LimitRanger(parts.lookup),
     "ServiceAccount": lambda parts: ServiceAccount(parts.lookup, parts.life.ids),
-    "NodeRestriction": lambda parts: NodeRestriction(parts.lookup),
+    "NodeRestriction": lambda parts: NodeRestriction(parts.lookup, parts.authorizer),
     "TaintNodesByCondition": lambda parts: TaintNodesByCondition(),
     "PodSecurity": lambda parts: PodSecurity(parts.lookup, parts.configuration.pod_security),
     "Priority": lambda parts: Priority(parts.lookup),
@@ -111,23 +97,15 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "DefaultIngressClass": lambda parts: DefaultIngressClass(parts.lookup),
     "PodTopologyLabels": lambda parts: PodTopologyLabels(parts.lookup),
     "PodResizeValidator": lambda parts: PodResizeValidator(parts.lookup),
-    "MutatingAdmissionPolicy": lambda parts: MutatingAdmissionPolicy(
-        parts.policies("mutatingadmissionpolicies", mutating_programs),
-        Invocations(parts.lookup, parts.versions),
-        parts.values,
-        parts.versions,
-    ),
+    "MutatingAdmissionPolicy": lambda parts: MutatingAdmissionPolicy(parts.lookup, parts.versions, parts.authorizer),
     "MutatingAdmissionWebhook": lambda parts: MutatingAdmissionWebhook(
-        parts.hooks("mutatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.values
+        parts.hooks("mutatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.authorizer
     ),
     "ValidatingAdmissionPolicy": lambda parts: ValidatingAdmissionPolicy(
-        parts.policies("validatingadmissionpolicies", validating_programs),
-        Invocations(parts.lookup, parts.versions),
-        parts.values,
-        parts.versions,
+        parts.lookup, parts.versions, parts.authorizer
     ),
     "ValidatingAdmissionWebhook": lambda parts: ValidatingAdmissionWebhook(
-        parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.values
+        parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.authorizer
     ),
     "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served["", "v1", QUOTAS]),
 }

@@ -12,24 +12,30 @@ from kybern.api.fields.atom import Atom, Unkeyed
 from kybern.api.fields.merge import merge
 from kybern.api.patch import json_patch
 from kybern.api.patch.rfc6902 import PatchFailed
-from kybern.api.policies import Activation, Failed
+from kybern.api.policies import Activation, Failed, mutating_programs
 from kybern.api.policies.program import Mutation
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
-from kybern.apiserver.admission.chain import Plugin
-from kybern.apiserver.admission.matching import is_exempt
+from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.policies.invocations import Invocation, Invocations
 from kybern.apiserver.admission.policies.source import Policies, Policy
 from kybern.apiserver.admission.policies.values import Values
 from kybern.apiserver.admission.reinvocation import Reinvocation
 from kybern.apiserver.admission.versions import Versions, replace
+from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.status import GivenStatus, status_of
 from kybern.base.errors import StatusError
 
 INVALID = "Invalid"
 
 
-class MutatingAdmissionPolicy(Plugin):
+def make(lookup: Lookup, versions: Versions, authorizer: Authorizer) -> "Evaluator":
+    """Over the policies of a server."""
+    policies = Policies(lookup, "mutatingadmissionpolicies", versions.others, mutating_programs)
+    return Evaluator(policies, Invocations(lookup, versions), Values(authorizer), versions)
+
+
+class Evaluator:
     def __init__(self, policies: Policies, invocations: Invocations, values: Values, versions: Versions) -> None:
         self._policies = policies
         self._invocations = invocations
@@ -37,8 +43,7 @@ class MutatingAdmissionPolicy(Plugin):
         self._versions = versions
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
-        if not self._policies.any or is_exempt(attributes):
-            return
+        """Raises GivenStatus."""
         concerned = self._policies.concerned(attributes)
         if concerned:
             self._mutate(concerned, attributes, obj, old)

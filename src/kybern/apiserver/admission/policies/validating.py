@@ -11,15 +11,15 @@ from typing import Any
 import orjson
 
 from kybern.api.cel import BUDGET_LIMIT, Budget
-from kybern.api.policies import Activation, Expression, Failed, OutOfBudget
+from kybern.api.policies import Activation, Expression, Failed, OutOfBudget, validating_programs
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
-from kybern.apiserver.admission.chain import Plugin
-from kybern.apiserver.admission.matching import is_exempt
+from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.policies.invocations import Invocation, Invocations
 from kybern.apiserver.admission.policies.source import Policies, Policy
 from kybern.apiserver.admission.policies.values import Values
 from kybern.apiserver.admission.versions import Versions
+from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.status import GivenStatus, status_of
 
 MESSAGE_BYTES_LIMIT = 5 * 1024
@@ -48,7 +48,13 @@ class Verdict:
     """Annotations that failed: they deny whatever the binding's actions are."""
 
 
-class ValidatingAdmissionPolicy(Plugin):
+def make(lookup: Lookup, versions: Versions, authorizer: Authorizer) -> "Evaluator":
+    """Over the policies of a server."""
+    policies = Policies(lookup, "validatingadmissionpolicies", versions.others, validating_programs)
+    return Evaluator(policies, Invocations(lookup, versions), Values(authorizer), versions)
+
+
+class Evaluator:
     def __init__(self, policies: Policies, invocations: Invocations, values: Values, versions: Versions) -> None:
         self._policies = policies
         self._invocations = invocations
@@ -56,8 +62,7 @@ class ValidatingAdmissionPolicy(Plugin):
         self._versions = versions
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
-        if not self._policies.any or is_exempt(attributes):
-            return
+        """Raises GivenStatus."""
         concerned = self._policies.concerned(attributes)
         if concerned:
             self._validate(concerned, attributes, obj, old)

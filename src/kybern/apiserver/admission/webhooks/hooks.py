@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kybern.api.policies import Expression, condition_programs
 from kybern.api.resource import Object, Resource
 from kybern.api.selectors import SelectorError
 from kybern.apiserver.admission.attributes import Attributes
@@ -14,7 +13,7 @@ REMEMBERED_LIMIT = 4096
 DEFAULT_SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Hook:
     """One webhook of a configuration."""
 
@@ -24,7 +23,6 @@ class Hook:
     name: str
     spec: Object
     match: Match
-    conditions: Sequence[Expression]
 
     @property
     def fails_open(self) -> bool:
@@ -80,7 +78,6 @@ class Hooks:
                     match = match_of(spec, "rules")
                 except SelectorError:
                     continue  # Validation lets none in; what an older server has stored selects nothing.
-                conditions = condition_programs(spec.get("matchConditions") or ())
                 name = configuration["metadata"]["name"]
-                hooks.append(Hook(len(hooks), name, spec["name"], spec, match, conditions))
+                hooks.append(Hook(len(hooks), name, spec["name"], spec, match))
         self._hooks = hooks

@@ -7,22 +7,25 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admis
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 
 from kybern.api.patch import json_patch
-from kybern.api.policies import Failed, conditions_hold
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.matching import is_exempt, selects_namespace, selects_object
-from kybern.apiserver.admission.policies.values import Values
 from kybern.apiserver.admission.reinvocation import Reinvocation
 from kybern.apiserver.admission.versions import Versions, replace
 from kybern.apiserver.admission.webhooks.calling import Caller, NotCalled, failure
 from kybern.apiserver.admission.webhooks.hooks import Hook, Hooks
+from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.base.errors import InternalError, StatusError
+
+if TYPE_CHECKING:
+    from kybern.apiserver.admission.webhooks.conditions import Conditions
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +37,15 @@ FAILED_OPEN = "failed-open."
 class Dynamic(Plugin):
     """What both have in common."""
 
-    def __init__(self, hooks: Hooks, lookup: Lookup, versions: Versions, caller: Caller, values: Values) -> None:
+    def __init__(
+        self, hooks: Hooks, lookup: Lookup, versions: Versions, caller: Caller, authorizer: Authorizer
+    ) -> None:
         self._hooks = hooks
         self._lookup = lookup
         self._versions = versions
         self._caller = caller
-        self._values = values
+        self._authorizer = authorizer
+        self._conditions: Conditions | None = None
 
     def _concerned(self, attributes: Attributes) -> Sequence[tuple[Hook, Resource]]:
         if not self._hooks.any or is_exempt(attributes):
@@ -54,14 +60,13 @@ class Dynamic(Plugin):
             return False
         if not selects_namespace(hook.match.namespaces, self._lookup, attributes, obj):
             return False
-        if not hook.conditions:
+        if not hook.spec.get("matchConditions"):
             return True
-        shown, before = self._versions.shown(attributes, wanted, obj), self._versions.shown(attributes, wanted, old)
-        values = self._values.of(attributes, wanted, shown, before)
-        try:
-            return conditions_hold(hook.conditions, values, hook.fails_open)
-        except Failed as failure:
-            raise attributes.forbidden(obj, str(failure)) from None
+        if self._conditions is None:
+            from kybern.apiserver.admission.webhooks.conditions import Conditions
+
+            self._conditions = Conditions(self._authorizer, self._versions)
+        return self._conditions.hold(hook, wanted, attributes, obj, old)
 
 
 class MutatingAdmissionWebhook(Dynamic):
