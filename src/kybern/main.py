@@ -5,6 +5,7 @@ Nothing heavy is imported here: `kybern --help` answers within 100 ms. What a pr
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ VERBS = {
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells expect it (128 + SIGINT)."""
+READER_LEFT = 141
+"""Exit status when nobody reads our output any more (128 + SIGPIPE)."""
 
 
 class Verb(Protocol):
@@ -281,6 +284,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.composition = Processes()
     try:
         status: int = args.execute(args)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left (`kybern … | head`). Nothing may be flushed to it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
     return status

@@ -98,6 +98,7 @@ def _bring_up(
     import os
     import signal
     import sys
+    import time
 
     from kybern.base.errors import KybernError
     from kybern.supervisor import identity
@@ -110,8 +111,9 @@ def _bring_up(
             print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
             return 1
         progress.say("  (it runs already)")
+    since = 0.0 if running else time.time()
     supervisor = running or _start_supervisor(options, composition)
-    arrival = Arrival(options, progress, lambda: supervisor.alive)
+    arrival = Arrival(options, progress, lambda: supervisor.alive, since)
     try:
         status = asyncio.run(_arrive(arrival, manifests))
     except (NotThere, KybernError) as error:
@@ -175,7 +177,9 @@ def _become_supervisor(options: "Options", composition: "Composition") -> NoRetu
             os.dup2(source, target)
         os.chdir("/")
         from kybern.supervisor.cluster import supervise
+        from kybern.supervisor.title import set_title
 
+        set_title("kybern supervisor")
         supervise(options, composition)
         status = 0
     except BaseException:

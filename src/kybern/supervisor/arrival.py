@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kybern.base.clock import parse_time
 from kybern.base.errors import KybernError
 from kybern.client.client import Client
 from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig
@@ -22,6 +23,8 @@ CONVERGE_SECONDS = 180.0
 POLL_SECONDS = 0.05
 OBJECT_POLL_SECONDS = 0.2
 NAMESPACE_SECONDS = 15.0
+LAST_WORDS_BYTES = 4096
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 class NotThere(Exception):
@@ -36,6 +39,8 @@ class Arrival:
     progress: Progress
     alive: Callable[[], bool]
     """Whether the supervisor still runs."""
+    since: float = 0.0
+    """Seconds since the epoch: what a node said before this is of an earlier start, and does not count."""
 
     async def cluster(self) -> Client:
         """Wait for the control plane and all nodes; a client of the administrator. Raises NotThere."""
@@ -46,8 +51,13 @@ class Arrival:
         await self._nodes(client)
         return client
 
-    async def _until(self, what: str, holds: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
-        """Ask `holds` (a coroutine function) until it gives something true. Raises NotThere."""
+    async def _until(
+        self, what: str, holds: Callable[[], Any], program: str = "supervisor", seconds: float = READY_SECONDS
+    ) -> Any:
+        """Ask `holds` (a coroutine function) until it gives something true. Raises NotThere.
+
+        `program` is whose last words the message tells.
+        """
         deadline = self.progress.seconds + seconds
         self.progress.now(f"waiting for {what}")
         while self.progress.seconds < deadline:
@@ -55,9 +65,21 @@ class Arrival:
             if found:
                 return found
             if not self.alive():
-                raise NotThere(f"the supervisor ended; see {self.options.layout.logs}/supervisor.log")
+                raise NotThere(f"the supervisor ended; {self._last_words('supervisor')}")
             await asyncio.sleep(POLL_SECONDS)
-        raise NotThere(f"{what} did not come within {seconds:.0f} s; see {self.options.layout.logs}")
+        raise NotThere(f"{what} did not come within {seconds:.0f} s; {self._last_words(program)}")
+
+    def _last_words(self, program: str) -> str:
+        """Where a program's log is, and what it says last."""
+        path = self.options.layout.logs / f"{program}.log"
+        try:
+            with path.open("rb") as log:
+                log.seek(max(0, path.stat().st_size - LAST_WORDS_BYTES))
+                lines = log.read().decode(errors="replace").split("\n")
+        except OSError:
+            return f"see {path.parent}"
+        said = [line.strip() for line in lines if line.strip()]
+        return f"{path} ends with: {said[-1]}" if said else f"see {path.parent}"
 
     async def _api(self) -> Client:
         path = self.options.layout.admin_kubeconfig
@@ -77,7 +99,7 @@ class Arrival:
             await client.close()
             return None
 
-        client: Client = await self._until("the API server", connected)
+        client: Client = await self._until("the API server", connected, "apiserver")
         self.progress.done(f"API server at https://127.0.0.1:{API_PORT}")
         return client
 
@@ -106,7 +128,7 @@ class Arrival:
                 writer.close()
                 return True
 
-            await self._until(f"containerd of {node.name}", listening)
+            await self._until(f"containerd of {node.name}", listening, f"containerd-{node.program}")
         version = ".".join(map(str, await asyncio.to_thread(containerd.version)))
         count = len(self.options.layout.nodes)
         self.progress.done(f"containerd {version}" + (f" on {count} nodes" if count > 1 else ""))
@@ -117,11 +139,14 @@ class Arrival:
             async def ready(path: str = f"/api/v1/nodes/{node.name}") -> bool:
                 try:
                     conditions = (await client.get_json(path)).get("status", {}).get("conditions") or []
+                    lease = await client.get_json(f"{LEASES}/{path.rpartition('/')[2]}") if self.since else {}
                 except KybernError:
+                    return False
+                if self.since and parse_time(lease["spec"]["renewTime"]) < self.since:
                     return False
                 return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
-            await self._until(f"node {node.name}", ready)
+            await self._until(f"node {node.name}", ready, node.program)
             self.progress.done(f"node {node.name} is Ready ({node.address}, Pods in {node.pod_network})")
 
     async def objects(self, client: Client, manifests: Sequence[Manifest]) -> bool:

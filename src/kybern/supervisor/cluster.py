@@ -81,7 +81,7 @@ def programs(options: Options, composition: Composition) -> list[Program]:
     layout = options.layout
     first, last = [], []
     for node in layout.nodes:
-        name = f"node-{node.index}" if node.index else "node"
+        name = node.program
         if not options.cri_socket:
             first.append(_containerd(name, layout, node))
             last.append(_images(name, layout, node))

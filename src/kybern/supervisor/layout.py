@@ -43,6 +43,11 @@ class NodeLayout:
     pod_network: ipaddress.IPv4Network
 
     @property
+    def program(self) -> str:
+        """The name of its process and log."""
+        return f"node-{self.index}" if self.index else "node"
+
+    @property
     def network_namespace(self) -> str:
         """The name below /run/netns; "" where the node is the machine itself."""
         return f"kybern-node{self.index}" if self.index else ""

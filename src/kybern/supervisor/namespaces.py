@@ -86,7 +86,30 @@ def create_mount(path: Path, hidden: list[Path]) -> None:
         run("mount", "--make-private", str(path.parent))
     path.touch()
     hide = "".join(f"umount {mount} && " for mount in hidden)
-    run("unshare", f"--mount={path}", "--propagation", "private", "sh", "-c", f"{hide}mount --make-rshared /")
+    script = f"{hide}mount --make-rshared /"
+    _run_on_some_processor("unshare", f"--mount={path}", "--propagation", "private", "sh", "-c", script)
+
+
+def _run_on_some_processor(*command: str) -> None:
+    """Run a command that binds a new mount namespace, on one processor after the other until it succeeds.
+
+    Linux 6.18 takes the numbers of namespaces from one pool for each processor, and still refuses (EINVAL) to bind one
+    whose number is below that of our own, as if it were older. On the processor where ours was made it is above.
+    Raises CommandFailed.
+    """
+    allowed = os.sched_getaffinity(0)
+    attempts: list[set[int]] = [allowed, *({processor} for processor in sorted(allowed))]
+    try:
+        for number, processors in enumerate(attempts, 1):
+            os.sched_setaffinity(0, processors)
+            try:
+                run(*command)
+                return
+            except CommandFailed:
+                if number == len(attempts):
+                    raise
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def delete_mount(path: Path) -> None:

@@ -7,6 +7,7 @@ outside the node's own subnet and its peers' are unreachable. Everything may be 
 
 import ipaddress
 import json
+import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def apply_node(layout: ClusterLayout, node: NodeLayout) -> None:
     if not node.network_namespace:
         return
     create_network(node.network_namespace)
-    if not _exists(node.host_link):
+    if node.host_link not in links():
         _ip([f"link add {node.host_link} type veth peer name {NODE_LINK} netns {node.network_namespace}"])
     _ip(
         [
@@ -169,8 +170,9 @@ def write_cni(node: NodeLayout) -> None:
     path.write_text(json.dumps({"cniVersion": "0.4.0", "name": CNI_NETWORK, "plugins": [plugin]}, indent=2) + "\n")
 
 
-def _exists(link: str) -> bool:
-    return Path("/sys/class/net", link).exists()
+def links() -> set[str]:
+    """Names of this network namespace's links. /sys may show those of another namespace, where it was mounted."""
+    return {name for _, name in socket.if_nameindex()}
 
 
 def _bridge(name: str, address: str, inside: tuple[str, ...] = ()) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kybern.supervisor.identity import Identity, identify, stop
+from kybern.supervisor.title import set_title
 
 FIRST_DELAY_SECONDS = 0.1
 LAST_DELAY_SECONDS = 10.0
@@ -102,6 +103,7 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.identity is None and not child.done and now >= child.next_start and not self._stopping:
+                child.started = now
                 try:
                     child.program.prepare()
                 except Exception:
@@ -131,6 +133,7 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
             self._redirect(program.name)
+            set_title(f"kybern {program.name}")
             for child in self._children:
                 if child.descriptor >= 0:
                     os.close(child.descriptor)

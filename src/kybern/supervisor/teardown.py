@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kybern.supervisor import cgroups, identity, namespaces
 from kybern.supervisor.layout import CGROUP, NODES_LIMIT, RUN_DIRECTORY, plan_layout
-from kybern.supervisor.network import CNI_NETWORK, remove_fabric
+from kybern.supervisor.network import CNI_NETWORK, links, remove_fabric
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 """Where libcni keeps the result of every ADD, for all networks of the machine."""
@@ -90,8 +90,8 @@ def _remove_network(data_directory: Path) -> None:
     namespaces.run("nft", "delete", "table", "ip", PROXY_TABLE, check=False)
     path = data_directory / SWITCHES
     switches = _read_switches(path)
-    links = {entry.name for entry in Path("/sys/class/net").iterdir()}
-    nodes = [node for node in plan_layout(data_directory, NODES_LIMIT).nodes if node.host_link in links]
+    present = links()
+    nodes = [node for node in plan_layout(data_directory, NODES_LIMIT).nodes if node.host_link in present]
     remove_fabric(nodes, switches)
     path.unlink(missing_ok=True)
 
