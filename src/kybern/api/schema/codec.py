@@ -55,9 +55,11 @@ class Codec:
     def _from_bytes(self, mode: str, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
         obj = self._parse(body)
         self._check_kind(obj)
-        repeated = [] if field_validation == IGNORE else self._duplicates(body, obj)
+        repeated = field_validation != IGNORE and self._duplicates(body, obj)
         out, messages = self._pass(mode, obj)
-        return out, self._judge(messages + repeated, field_validation)
+        if repeated:
+            messages = duplicates.in_order(body, messages)
+        return out, self._judge(messages, field_validation)
 
     def _parse(self, body: bytes) -> Object:
         try:
