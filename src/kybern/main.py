@@ -148,6 +148,7 @@ class Processes:
     def run_node(self, options: "Options", node: "NodeLayout") -> None:
         from kybern.dns.run import DnsConfig
         from kybern.dns.run import run as run_dns
+        from kybern.kubelet.eviction.thresholds import Thresholds
         from kybern.kubelet.kubelet_config import KubeletConfig
         from kybern.kubelet.run import Extensions
         from kybern.kubelet.run import run as run_kubelet
@@ -167,6 +168,8 @@ class Processes:
             cluster_domain=CLUSTER_DOMAIN,
             cluster_dns=(DNS_ADDRESS,),
             pod_cidr=str(node.pod_network),
+            # The disk is the user's, not the cluster's: a laptop that is 90 % full still runs a cluster.
+            eviction_hard=Thresholds(disk_fraction=0.01, inodes_fraction=0.01),
         )
 
         async def serve() -> None:

@@ -1,7 +1,9 @@
 """What a kubelet is told: upstream's KubeletConfiguration, as far as it means something here, and its places."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from kybern.kubelet.eviction.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class KubeletConfig:
     image_gc_low: int = 80
     """Percent of the disk: images are collected above the one, down to the other. 100: never."""
     image_minimum_gc_age: float = 120.0
+    eviction_hard: Thresholds = field(default_factory=Thresholds)
+    eviction_period_seconds: float = 10.0
     container_log_max_size: int = 10 * 1024 * 1024
     container_log_max_files: int = 5
     container_log_monitor_interval: float = 10.0

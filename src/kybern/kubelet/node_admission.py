@@ -9,7 +9,7 @@ from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Node, Pod, Taint, Toleration
 from kybern.kubelet.labels import is_static
 from kybern.kubelet.pod_spec import is_critical
-from kybern.kubelet.qos import pod_resources
+from kybern.kubelet.qos import BEST_EFFORT, pod_resources, qos_class
 
 OUT_OF = {"cpu": "OutOfcpu", "memory": "OutOfmemory", "ephemeral-storage": "OutOfephemeral-storage"}
 SAFE_SYSCTLS = frozenset(
@@ -29,6 +29,7 @@ SAFE_SYSCTLS = frozenset(
     }
 )
 """What a Pod may set without harm to others (https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/)."""
+PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 OS_LABEL = "kubernetes.io/os"
 THIS_OS = "linux"
 
@@ -52,6 +53,9 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
     if refusal is not None:
         return refusal
     if not is_critical(pod):
+        refusal = _pressure(pod, node)
+        if refusal is not None:
+            return refusal
         refusal = decide_resources(pod, others, node)
         if refusal is not None:
             return refusal
@@ -64,6 +68,18 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
     if not is_static(pod) and _untolerated(pod.spec.tolerations, node.spec.taints):
         return _predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
     return None
+
+
+def _pressure(pod: Pod, node: Node) -> Refusal | None:
+    """A node that is short of something takes no more; of memory, only those that promise nothing are kept out."""
+    short = [each.type for each in node.status.conditions if each.type in PRESSURES and each.status == "True"]
+    if not short or is_static(pod):
+        return None
+    if short == ["MemoryPressure"]:
+        taint = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")
+        if qos_class(pod) != BEST_EFFORT or any(_tolerates(each, taint) for each in pod.spec.tolerations):
+            return None
+    return Refusal("Evicted", f"The node had condition: [{' '.join(short)}]. ")
 
 
 def _sysctls(pod: Pod) -> Refusal | None:

@@ -31,7 +31,7 @@ def make_agent(config: KubeletConfig, client: Client, runtime: Runtime, events: 
         Observed(health, images),
         events,
         clock,
-        Registration(dict(config.node_labels), pod_cidr=config.pod_cidr),
+        Registration(dict(config.node_labels), thresholds=config.eviction_hard, pod_cidr=config.pod_cidr),
     )
 
 

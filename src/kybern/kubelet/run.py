@@ -23,6 +23,7 @@ from kybern.kubelet.config import downward
 from kybern.kubelet.container_config import PodEnvironment
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.events import NodeEvents, NoEvents
+from kybern.kubelet.eviction.loop import EvictionLoop
 from kybern.kubelet.following import Following
 from kybern.kubelet.image_collection import ImageCollection
 from kybern.kubelet.images import Images
@@ -33,6 +34,7 @@ from kybern.kubelet.mirror_pods import MirrorPods
 from kybern.kubelet.node_admission import Refusal, decide_admission
 from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_spec import is_terminal
+from kybern.kubelet.pod_worker import PodWorker
 from kybern.kubelet.pod_workers import PodWorkers
 from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
 from kybern.kubelet.probes.prober import Prober
@@ -104,6 +106,9 @@ class Kubelet:
         )
         self._node_events = NodeEvents(sink, config.node_name)
         self.image_collection = ImageCollection(config, self.runtime, self.clock, self._node_events)
+        self.eviction = EvictionLoop(
+            config, self.runtime, self.clock, sink, self._node_events, self.image_collection, self._all_workers
+        )
         self.prober = Prober(self.runtime, self.clock, sink)
         self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
         self.workers: PodWorkers | None = None
@@ -132,6 +137,7 @@ class Kubelet:
                     watch_runtime(self.runtime, self.clock, workers.wake, workers.wake_all), name="runtime events"
                 )
                 tasks.create_task(self._relist(workers), name="relist")
+                tasks.create_task(self.eviction.run(), name="eviction")
                 tasks.create_task(self.image_collection.run(), name="image collection")
                 tasks.create_task(rotate_logs(self.config, self.runtime, self.clock), name="log rotation")
                 tasks.create_task(self._refresh.run(self._kept_pods), name="volumes")
@@ -226,9 +232,12 @@ class Kubelet:
         if worker is not None:
             worker.references_changed()
 
+    def _all_workers(self) -> list[PodWorker]:
+        return self.workers.all() if self.workers else []
+
     def _kept_pods(self) -> list[Pod]:
         """The Pods whose volumes have to follow."""
-        return [worker.pod for worker in self.workers.all() if not worker.is_ending] if self.workers else []
+        return [worker.pod for worker in self._all_workers() if not worker.is_ending]
 
     async def _relist(self, workers: PodWorkers) -> None:
         """Look at the whole runtime now and then; end what no source knows, once all sources have spoken."""

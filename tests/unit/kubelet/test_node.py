@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kybern.api.types.core_v1 import ContainerImage, NodeCondition
+from kybern.kubelet.eviction.thresholds import Thresholds, shortages
 from kybern.kubelet.node import status
 from kybern.kubelet.node.machine import Machine, Pressure, read_machine, read_pressure
 from kybern.kubelet.node.status import Health, Identity
@@ -14,11 +15,15 @@ MACHINE = Machine("amd64", "6.1", "Debian", "m", "u", "b", 2, 4 << 30, 0, 100 <<
 PRESSURE = Pressure(2 << 30, 50 << 30, 1000, 900, 200)
 WELL = Health("containerd://1.6.20")
 NODE = Identity("n1", ["10.89.0.1"])
+LIMITS = Thresholds()
 NOW = 1_767_323_045.0
 
 
 def told(pressure: Pressure = PRESSURE, health: Health = WELL) -> dict[str, tuple[str, str]]:
-    return {each.type: (each.status, each.reason) for each in status.conditions(MACHINE, pressure, health, (), NOW)}
+    return {
+        each.type: (each.status, each.reason)
+        for each in status.conditions(health, shortages(LIMITS, MACHINE, pressure), (), NOW)
+    }
 
 
 def test_a_node_that_is_well() -> None:
@@ -44,9 +49,7 @@ def test_pressure(change: dict[str, int], condition: str, reason: str) -> None:
 
 
 def test_a_runtime_that_is_down() -> None:
-    conditions = status.conditions(
-        MACHINE, PRESSURE, replace(WELL, problems=["container runtime is down", "x"]), (), NOW
-    )
+    conditions = status.conditions(replace(WELL, problems=["container runtime is down", "x"]), (), (), NOW)
     ready = conditions[-1]
     assert (ready.status, ready.reason, ready.message) == ("False", "KubeletNotReady", "container runtime is down, x")
 
@@ -56,7 +59,7 @@ def test_only_a_change_moves_the_transition_time() -> None:
         NodeCondition(type="Ready", status="True", last_transition_time="2020-01-01T00:00:00Z"),
         NodeCondition(type="DiskPressure", status="True", last_transition_time="2020-01-01T00:00:00Z"),
     ]
-    found = {each.type: each for each in status.conditions(MACHINE, PRESSURE, WELL, before, NOW)}
+    found = {each.type: each for each in status.conditions(WELL, (), before, NOW)}
     assert found["Ready"].last_transition_time == "2020-01-01T00:00:00Z"
     assert found["DiskPressure"].last_transition_time == "2026-01-02T03:04:05Z"
     assert found["Ready"].last_heartbeat_time == "2026-01-02T03:04:05Z"
@@ -69,21 +72,21 @@ def test_what_pods_may_ask_for_is_less_than_there_is() -> None:
         "memory": "4194304Ki",
         "pods": "110",
     }
-    assert status.allocatable(MACHINE)["memory"] == "4091904Ki"
-    assert status.allocatable(MACHINE)["ephemeral-storage"] == str(90 << 30)
+    assert status.allocatable(MACHINE, LIMITS)["memory"] == "4091904Ki"
+    assert status.allocatable(MACHINE, LIMITS)["ephemeral-storage"] == str(90 << 30)
 
 
 def test_a_heartbeat_alone_is_no_change_and_a_new_image_is() -> None:
-    first = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], (), NOW)
-    later = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], first.conditions, NOW + 10)
+    first = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], (), NOW, LIMITS)
+    later = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], first.conditions, NOW + 10, LIMITS)
     image = ContainerImage(names=["localhost/a:1"], size_bytes=1)
     assert status.same(first, later)
-    assert not status.same(first, status.node_status(NODE, MACHINE, PRESSURE, WELL, [image], (), NOW))
+    assert not status.same(first, status.node_status(NODE, MACHINE, PRESSURE, WELL, [image], (), NOW, LIMITS))
 
 
 def test_the_largest_images_are_listed() -> None:
     images = [ContainerImage(names=[f"i{n}"], size_bytes=n) for n in range(60)]
-    listed = status.node_status(NODE, MACHINE, PRESSURE, WELL, images, (), NOW).images
+    listed = status.node_status(NODE, MACHINE, PRESSURE, WELL, images, (), NOW, LIMITS).images
     assert [image.names[0] for image in listed][:2] == ["i59", "i58"]
     assert len(listed) == status.IMAGES_LIMIT
 

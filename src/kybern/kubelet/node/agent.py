@@ -18,6 +18,7 @@ from kybern.base.clock import Clock, format_micro_time
 from kybern.base.errors import AlreadyExists, Conflict, KybernError, NotFound
 from kybern.client.client import Client, PatchType
 from kybern.kubelet.events import NodeEvents
+from kybern.kubelet.eviction.thresholds import Thresholds
 from kybern.kubelet.node.machine import Machine, read_pressure
 from kybern.kubelet.node.status import Health, Identity, labels, node_status, same
 
@@ -49,6 +50,8 @@ class Registration:
 
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """What must stay free of the machine."""
     pod_cidr: str = ""
     """The range of the node's Pods, where its network is laid out already; "": a controller gives it one."""
 
@@ -156,7 +159,16 @@ class NodeAgent:
     async def _status(self, before: Sequence[NodeCondition]) -> NodeStatus:
         pressure = await asyncio.to_thread(read_pressure, self._directory)
         health, images = await self._observed.health(), await self._observed.images()
-        return node_status(self._identity, self._machine, pressure, health, images, before, self._clock.now())
+        return node_status(
+            self._identity,
+            self._machine,
+            pressure,
+            health,
+            images,
+            before,
+            self._clock.now(),
+            self._registration.thresholds,
+        )
 
     async def _write_status(self, status: NodeStatus) -> None:
         previous = self._written

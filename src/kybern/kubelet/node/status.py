@@ -21,18 +21,13 @@ from kybern.api.types.core_v1 import (
     NodeSystemInfo,
 )
 from kybern.base.clock import format_time
+from kybern.kubelet.eviction.thresholds import INODES, MEMORY, PIDS, STORAGE, Shortage, Thresholds, shortages
 from kybern.kubelet.node.machine import Machine, Pressure
 from kybern.kubelet.runtime.views import RuntimeFeatures
 
 MAX_PODS = 110
 IMAGES_LIMIT = 50
 """Images that the status lists, the largest first (`nodeStatusMaxImages`)."""
-
-MEMORY_AVAILABLE_MIN_BYTES = 100 << 20
-DISK_AVAILABLE_MIN = 0.10
-INODES_FREE_MIN = 0.05
-PIDS_LEFT_MIN = 0.05
-"""Below these the node is under pressure (`evictionHard`; upstream sets no default for pids)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +72,10 @@ def capacity(machine: Machine) -> dict[str, str]:
     }
 
 
-def allocatable(machine: Machine) -> dict[str, str]:
+def allocatable(machine: Machine, thresholds: Thresholds) -> dict[str, str]:
     """What Pods may ask for: the capacity without what must stay free."""
-    disk = machine.disk_bytes - int(machine.disk_bytes * DISK_AVAILABLE_MIN)
-    memory = max(machine.memory_bytes - MEMORY_AVAILABLE_MIN_BYTES, 0)
+    disk = machine.disk_bytes - int(machine.disk_bytes * thresholds.disk_fraction)
+    memory = max(machine.memory_bytes - thresholds.memory_bytes, 0)
     return capacity(machine) | {"ephemeral-storage": str(disk), "memory": f"{memory >> 10}Ki"}
 
 
@@ -92,6 +87,7 @@ def node_status(
     images: Sequence[ContainerImage],
     before: Sequence[NodeCondition],
     now: float,
+    thresholds: Thresholds,
 ) -> NodeStatus:
     """The whole status. Conditions that stay as they were in `before` keep their transition time."""
     named = [NodeAddress(type="InternalIP", address=address) for address in identity.addresses]
@@ -99,8 +95,8 @@ def node_status(
     return NodeStatus(
         addresses=[*named, NodeAddress(type="Hostname", address=identity.name)],
         capacity=capacity(machine),
-        allocatable=allocatable(machine),
-        conditions=conditions(machine, pressure, health, before, now),
+        allocatable=allocatable(machine, thresholds),
+        conditions=conditions(health, shortages(thresholds, machine, pressure), before, now),
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         images=listed[:IMAGES_LIMIT],
         node_info=_info(machine, health),
@@ -120,15 +116,12 @@ def _handler(features: RuntimeFeatures) -> NodeRuntimeHandler:
 
 
 def conditions(
-    machine: Machine, pressure: Pressure, health: Health, before: Sequence[NodeCondition], now: float
+    health: Health, short: Sequence[Shortage], before: Sequence[NodeCondition], now: float
 ) -> list[NodeCondition]:
-    """MemoryPressure, DiskPressure, PIDPressure and Ready."""
-    short_of_memory = pressure.memory_available_bytes < MEMORY_AVAILABLE_MIN_BYTES
-    short_of_disk = (
-        pressure.disk_available_bytes < machine.disk_bytes * DISK_AVAILABLE_MIN
-        or pressure.disk_inodes_free < pressure.disk_inodes * INODES_FREE_MIN
-    )
-    short_of_pids = pressure.pids > machine.pid_limit * (1 - PIDS_LEFT_MIN)
+    """MemoryPressure, DiskPressure, PIDPressure and Ready. `short`: what the node is short of."""
+    lacking = {shortage.resource for shortage in short}
+    short_of_memory, short_of_pids = MEMORY in lacking, PIDS in lacking
+    short_of_disk = not lacking.isdisjoint((STORAGE, INODES))
     ready = (
         NodeCondition(type="Ready", status="False", reason="KubeletNotReady", message=", ".join(health.problems))
         if health.problems
