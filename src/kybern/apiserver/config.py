@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kybern.apiserver.aggregation.authentication_info import RequestHeader
+from kybern.apiserver.authentication.configuration import Issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,20 @@ class ApiServerConfig:
     client_ca_file: Path | None = None
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
+    authentication_config: Path | None = None
+    """An AuthenticationConfiguration: issuers of tokens, and who may stay anonymous."""
+    authentication_token_webhook_config_file: Path | None = None
+    authentication_token_webhook_version: str = "v1beta1"
+    enable_bootstrap_token_auth: bool = False
+    oidc_issuer: Issuer | None = None
+    """Of the flags `--oidc-…`."""
     authorization_mode: tuple[str, ...] = ("Node", "RBAC")
+    authorization_config: Path | None = None
+    """An AuthorizationConfiguration, in place of the modes."""
+    authorization_webhook_config_file: Path | None = None
+    authorization_webhook_version: str = "v1beta1"
+    authorization_webhook_cache_authorized_ttl_seconds: float = 300.0
+    authorization_webhook_cache_unauthorized_ttl_seconds: float = 30.0
     service_cluster_ip_range: str = "10.96.0.0/16"
     service_node_port_range: tuple[int, int] = (30000, 32767)
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"

@@ -19,13 +19,11 @@ from kybern.apiserver.aggregation.layer import AggregationLayer, FrontProxy
 from kybern.apiserver.audit.audit import NOTHING, Audit
 from kybern.apiserver.audit.log_file import DAY_SECONDS, MEGABYTE, LogFile
 from kybern.apiserver.audit.policy import Policy, PolicyError, parse_policy
-from kybern.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
-from kybern.apiserver.authentication.certificate import Certificates
+from kybern.apiserver.authentication.assembly import make_authenticator
 from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey, read_key
-from kybern.apiserver.authentication.service_account_token import ServiceAccountTokens, TokenIssuer
-from kybern.apiserver.authentication.token_file import read_token_file
-from kybern.apiserver.authorization.authorizer import AlwaysAllow, Authorizer, Decider, Superusers
-from kybern.apiserver.authorization.node import NodeAuthorizer
+from kybern.apiserver.authentication.service_account_token import TokenIssuer
+from kybern.apiserver.authorization.assembly import make_deciders
+from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import Rbac
 from kybern.apiserver.bootstrap.aggregation import Aggregation
 from kybern.apiserver.bootstrap.cluster import Bootstrap
@@ -90,10 +88,10 @@ class ApiServer:
         seats = config.max_requests_inflight + config.max_mutating_requests_inflight
         self.flow = FlowControl(self.served, clock, seats)
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
-        self.authorizer = self.surroundings.authorizer = Authorizer(self._deciders())
+        self.authorizer = self.surroundings.authorizer = Authorizer(make_deciders(config, self.cache, self.rbac, clock))
         self._lookup = Lookup(self.cache)
         self._keys = self._read_keys()
-        self.authenticator = Authenticator(clock, self._tokens(), Certificates(), anonymous=config.anonymous_auth)
+        self.authenticator = make_authenticator(config, clock, self._lookup, self._keys, self._audiences)
         self.webhooks = WebhookClient(self._lookup, clock)
         parts = Parts(
             self._lookup,
@@ -201,27 +199,6 @@ class ApiServer:
             return self.decisions.answer(call)
         return self.aggregation.answer(call) or self.paths.answer(call)
 
-    def _deciders(self) -> list[Decider]:
-        modes = self.config.authorization_mode
-        if "AlwaysAllow" in modes:
-            return [AlwaysAllow()]
-        deciders: list[Decider] = [Superusers()]
-        if "Node" in modes:
-            deciders.append(NodeAuthorizer(self.cache))
-        if "RBAC" in modes:
-            deciders.append(self.rbac)
-        return deciders
-
-    def _tokens(self) -> list[TokenAuthenticator]:
-        tokens: list[TokenAuthenticator] = []
-        if self.config.token_auth_file is not None:
-            tokens.append(read_token_file(self.config.token_auth_file))
-        if self._keys:
-            issuer = self.config.service_account_issuer
-            keys = KeySet(self._keys, issuer)
-            tokens.append(ServiceAccountTokens(keys, issuer, self._audiences, self._clock, self._lookup))
-        return tokens
-
     @property
     def _audiences(self) -> Sequence[str]:
         return self.config.api_audiences or (self.config.service_account_issuer,)
@@ -316,7 +293,13 @@ async def run(
     await server.start()
     tls = None
     if config.tls_cert_file is not None and config.tls_private_key_file is not None:
-        tls = Tls(TlsFiles(config.tls_cert_file, config.tls_private_key_file, config.client_ca_file))
+        files = TlsFiles(
+            config.tls_cert_file,
+            config.tls_private_key_file,
+            config.client_ca_file,
+            config.request_header.client_ca,
+        )
+        tls = Tls(files)
     transport = Server(server, tls=tls, clock=clock, refuse=refuse)
     try:
         hosts = (config.bind_address, *config.more_addresses)

@@ -1,8 +1,8 @@
 """The way of a request, one visible list: authenticate, audit, limit, authorise, then the endpoint.
 
-A stage is a function of the call that refuses by raising a StatusError. Only the limit may have to wait; where it has
-not, a request that is answered from the cache costs no task. What must happen at the end of every request happens in
-`finish`.
+A stage is a function of the call that refuses by raising a StatusError. The limit may have to wait, and so may those who
+ask others (webhooks, issuers of tokens); where none has to, a request that is answered from the cache costs no task. What
+must happen at the end of every request happens in `finish`.
 """
 
 import logging
@@ -19,6 +19,7 @@ from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.request_info import request_info
 from kybern.apiserver.status import failure
+from kybern.apiserver.user import User
 from kybern.base.clock import Clock
 from kybern.base.errors import Forbidden, InternalError, StatusError
 from kybern.base.ids import Ids
@@ -41,8 +42,15 @@ class Gate:
     flow: FlowControl
     audit: Audit
 
-    def authenticate(self, call: Call) -> None:
-        call.user = self.authenticator.authenticate(call.request)
+    def authenticate(self, call: Call) -> Awaitable[None] | None:
+        user = self.authenticator.authenticate(call.request)
+        if isinstance(user, User):
+            call.user = user
+            return None
+        return self._authenticated(call, user)
+
+    async def _authenticated(self, call: Call, user: Awaitable[User]) -> None:
+        call.user = await user
 
     def impersonate(self, call: Call) -> None:
         if "impersonate-user" in call.request.headers or any(
@@ -58,10 +66,9 @@ class Gate:
     def limit(self, call: Call) -> Awaitable[None] | None:
         return self.flow.enter(call)
 
-    def authorize(self, call: Call) -> None:
-        if call.audit_verdict is None:
-            self.authorizer.check(call.user, call.info)
-            return
+    def authorize(self, call: Call) -> Awaitable[None] | None:
+        if call.audit_verdict is None or self.authorizer.asks_others:
+            return self.authorizer.begin_check(call.user, call.info)
         told = call.audit_annotations
         try:
             self.authorizer.check(call.user, call.info)
@@ -71,6 +78,7 @@ class Gate:
             raise
         told["authorization.k8s.io/decision"] = "allow"
         told["authorization.k8s.io/reason"] = ""
+        return None
 
 
 class Stages:
@@ -119,7 +127,8 @@ class Stages:
         await waiting
         for stage in stages:
             further = stage(call)
-            assert further is None, "one stage waits"
+            if further is not None:
+                await further
         answer = self._endpoint(call)
         return await answer if isawaitable(answer) else answer
 

@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kybern.apiserver.aggregation.authentication_info import RequestHeader
+    from kybern.apiserver.authentication.configuration import Issuer
     from kybern.apiserver.config import ApiServerConfig
 
 NAME = "apiserver"
 HELP = "run the API server alone"
 
+_OIDC = {
+    "issuer-url": "",
+    "client-id": "",
+    "username-claim": "sub",
+    "username-prefix": "",
+    "groups-claim": "",
+    "groups-prefix": "",
+    "ca-file": "",
+    "signing-algs": "RS256",
+}
 _REQUEST_HEADERS = {
     "username-headers": "X-Remote-User",
     "uid-headers": "X-Remote-Uid",
@@ -76,6 +87,20 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--enable-admission-plugins", default="", metavar="NAME,…", help="besides those that run anyway")
     group.add_argument("--disable-admission-plugins", default="", metavar="NAME,…")
     group.add_argument("--admission-control-config-file", type=Path, metavar="FILE", help="what plugins are told")
+    group.add_argument("--authorization-config", type=Path, metavar="FILE", help="an AuthorizationConfiguration")
+    group.add_argument("--authorization-webhook-config-file", type=Path, metavar="FILE", help="its kubeconfig")
+    group.add_argument("--authorization-webhook-version", default="v1beta1", metavar="VERSION")
+    group.add_argument("--authorization-webhook-cache-authorized-ttl", type=_seconds, default=300, metavar="DURATION")
+    group.add_argument("--authorization-webhook-cache-unauthorized-ttl", type=_seconds, default=30, metavar="DURATION")
+    group.add_argument("--authentication-config", type=Path, metavar="FILE", help="an AuthenticationConfiguration")
+    group.add_argument("--authentication-token-webhook-config-file", type=Path, metavar="FILE", help="its kubeconfig")
+    group.add_argument("--authentication-token-webhook-version", default="v1beta1", metavar="VERSION")
+    group.add_argument(
+        "--enable-bootstrap-token-auth", type=_boolean, nargs="?", const=True, default=False, metavar="BOOL"
+    )
+    for name, default in _OIDC.items():
+        group.add_argument(f"--oidc-{name}", default=default, metavar="TEXT", help="of an issuer of identity tokens")
+    group.add_argument("--oidc-required-claim", action="append", default=[], metavar="CLAIM=VALUE")
     group.add_argument("--service-account-issuer", default=ISSUER, metavar="URL", help=f"default: {ISSUER}")
     group.add_argument("--service-account-signing-key-file", type=Path, metavar="FILE")
     group.add_argument("--service-account-key-file", type=Path, action="append", default=[], metavar="FILE")
@@ -189,7 +214,17 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         client_ca_file=client_ca,
         token_auth_file=args.token_auth_file,
         anonymous_auth=args.anonymous_auth,
+        authentication_config=args.authentication_config,
+        authentication_token_webhook_config_file=args.authentication_token_webhook_config_file,
+        authentication_token_webhook_version=args.authentication_token_webhook_version,
+        enable_bootstrap_token_auth=args.enable_bootstrap_token_auth,
+        oidc_issuer=_oidc_issuer(args),
         authorization_mode=tuple(args.authorization_mode.split(",")),
+        authorization_config=args.authorization_config,
+        authorization_webhook_config_file=args.authorization_webhook_config_file,
+        authorization_webhook_version=args.authorization_webhook_version,
+        authorization_webhook_cache_authorized_ttl_seconds=args.authorization_webhook_cache_authorized_ttl,
+        authorization_webhook_cache_unauthorized_ttl_seconds=args.authorization_webhook_cache_unauthorized_ttl,
         service_cluster_ip_range=args.service_cluster_ip_range,
         service_node_port_range=args.service_node_port_range,
         service_account_issuer=args.service_account_issuer,
@@ -216,6 +251,24 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         max_mutating_requests_inflight=args.max_mutating_requests_inflight,
         event_ttl_seconds=args.event_ttl,
         min_request_timeout_seconds=float(args.min_request_timeout),
+    )
+
+
+def _oidc_issuer(args: argparse.Namespace) -> "Issuer | None":
+    if not args.oidc_issuer_url:
+        return None
+    from kybern.apiserver.authentication.configuration import from_flags
+
+    return from_flags(
+        args.oidc_issuer_url,
+        args.oidc_client_id,
+        username_claim=args.oidc_username_claim,
+        username_prefix=args.oidc_username_prefix,
+        groups_claim=args.oidc_groups_claim,
+        groups_prefix=args.oidc_groups_prefix,
+        authority=Path(args.oidc_ca_file).read_text() if args.oidc_ca_file else "",
+        required=args.oidc_required_claim,
+        algorithms=args.oidc_signing_algs.split(","),
     )
 
 

@@ -45,6 +45,8 @@ class TlsFiles:
     key: Path
     client_ca: Path | None = None
     """Who may sign client certificates; None: none are asked for."""
+    proxy_ca: Path | None = None
+    """Who may sign those of front proxies, besides; whose a certificate is, the handler tells apart."""
 
 
 class Tls:
@@ -62,6 +64,8 @@ class Tls:
             self.takes_unknown_authorities = _take_every_certificate(self.context)
             if not self.takes_unknown_authorities:
                 self.context.load_verify_locations(files.client_ca)
+                if files.proxy_ca is not None:
+                    self.context.load_verify_locations(files.proxy_ca)
 
     def client_certificate(self, transport: asyncio.BaseTransport) -> bytes | None:
         """DER of the client's certificate, if it is one of a client CA's and valid now."""
@@ -97,10 +101,13 @@ class Tls:
                 _log.warning("certificates not reloaded: %s", error)
 
     def _read_authorities(self) -> ClientAuthorities | None:
-        return None if self.files.client_ca is None else ClientAuthorities(self.files.client_ca.read_bytes())
+        if self.files.client_ca is None:
+            return None
+        proxies = self.files.proxy_ca.read_bytes() if self.files.proxy_ca is not None else b""
+        return ClientAuthorities(self.files.client_ca.read_bytes() + b"\n" + proxies)
 
     def _stat(self) -> Sequence[tuple[int, int, int]]:
-        paths = (self.files.certificate, self.files.key, self.files.client_ca)
+        paths = (self.files.certificate, self.files.key, self.files.client_ca, self.files.proxy_ca)
         stats = [os.stat(path) for path in paths if path is not None]
         return [(stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats]
 

@@ -3,9 +3,11 @@
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 from urllib.parse import unquote
 
+from kybern.api.validation.names import dns_label, dns_subdomain
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import (
     ALL_AUTHENTICATED,
@@ -19,51 +21,90 @@ from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Request
 
 USER, UID, GROUP, EXTRA = "impersonate-user", "impersonate-uid", "impersonate-group", "impersonate-extra-"
+_VERSION = "authentication.k8s.io/v1"
 
 Allow = Callable[[User, RequestInfo], None]
 """Raises Forbidden."""
 
 
+class Asked(NamedTuple):
+    """One thing to be: printed as Go prints the ObjectReference by which upstream names it."""
+
+    kind: str
+    namespace: str
+    name: str
+    api_version: str = ""
+    field: str = ""
+
+    def __str__(self) -> str:
+        return f"{{{self.kind} {self.namespace} {self.name}  {self.api_version}  {self.field}}}"
+
+
 def impersonated(request: Request, user: User, allow: Allow) -> User | None:
     """Whom the request speaks for; None: for the user. Raises Forbidden, BadRequest."""
-    headers = request.headers
-    name = headers.get(USER, "")
-    groups = tuple(group.strip() for group in headers.get(GROUP, "").split(",") if group.strip())
-    extra = {
-        unquote(header[len(EXTRA) :]): tuple(value.strip() for value in headers[header].split(","))
-        for header in headers
-        if header.startswith(EXTRA)
-    }
-    if not name:
-        if groups or extra or UID in headers:
-            raise BadRequest(f"requested {groups or extra or headers.get(UID)} without impersonating a user")
+    asked = list(_asked(request.headers))
+    if not asked:
         return None
-    _check(user, allow, name, groups, headers.get(UID, ""), extra)
-    if name.startswith(SERVICE_ACCOUNT_PREFIX) and not groups:
-        namespace = name[len(SERVICE_ACCOUNT_PREFIX) :].partition(":")[0]
-        groups = (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{namespace}")
-    every = ALL_UNAUTHENTICATED if name == ANONYMOUS else ALL_AUTHENTICATED
-    if every not in groups:
-        groups = (*groups, every)
-    return User(name, groups, headers.get(UID, ""), tuple(sorted(extra.items())))
+    if asked[0].kind not in ("User", "ServiceAccount"):
+        raise BadRequest(f"requested [{' '.join(map(str, asked))}] without impersonating a user")
+    for each in asked:
+        allow(user, _right(each))
+    return _user(asked)
 
 
-def _check(
-    user: User, allow: Allow, name: str, groups: tuple[str, ...], uid: str, extra: dict[str, tuple[str, ...]]
-) -> None:
-    def ask(group: str, resource: str, asked: str, subresource: str = "", namespace: str = "") -> None:
-        version = "v1"
-        allow(user, RequestInfo(True, "impersonate", "", group, version, namespace, resource, subresource, asked))
+def _asked(headers: Mapping[str, str]) -> Iterator[Asked]:
+    name = headers.get(USER, "")
+    account = _account(name)
+    if account is not None:
+        yield Asked("ServiceAccount", *account)
+    elif name:
+        yield Asked("User", "", name)
+    for group in _values(headers.get(GROUP, "")):
+        yield Asked("Group", "", group)
+    for header, value in headers.items():
+        if header.startswith(EXTRA):
+            key = unquote(header[len(EXTRA) :])
+            for each in _values(value):
+                yield Asked("UserExtra", "", each, _VERSION, key)
+    if headers.get(UID):
+        yield Asked("UID", "", headers[UID], _VERSION)
 
-    if name.startswith(SERVICE_ACCOUNT_PREFIX) and name.count(":") == 3:
-        _, _, namespace, account = name.split(":")
-        ask("", "serviceaccounts", account, namespace=namespace)
-    else:
-        ask("", "users", name)
-    for group in groups:
-        ask("", "groups", group)
-    if uid:
-        ask("authentication.k8s.io", "uids", uid)
-    for key, values in extra.items():
-        for value in values:
-            ask("authentication.k8s.io", "userextras", value, key)
+
+def _values(joined: str) -> list[str]:
+    """The transport joins several headers of one name."""
+    return [value.strip() for value in joined.split(",") if value.strip()]
+
+
+def _account(name: str) -> tuple[str, str] | None:
+    """(namespace, name) of a ServiceAccount's user name."""
+    if not name.startswith(SERVICE_ACCOUNT_PREFIX):
+        return None
+    namespace, colon, account = name[len(SERVICE_ACCOUNT_PREFIX) :].partition(":")
+    return (namespace, account) if colon and not dns_label(namespace) and not dns_subdomain(account) else None
+
+
+def _right(asked: Asked) -> RequestInfo:
+    """What the caller must be allowed to do."""
+    group, version = ("authentication.k8s.io", "v1") if asked.api_version else ("", "")
+    resources = {"ServiceAccount": "serviceaccounts", "User": "users", "Group": "groups", "UID": "uids"}
+    resource = resources.get(asked.kind, "userextras")
+    return RequestInfo(True, "impersonate", "", group, version, asked.namespace, resource, asked.field, asked.name)
+
+
+def _user(asked: list[Asked]) -> User:
+    first = asked[0]
+    groups = [each.name for each in asked if each.kind == "Group"]
+    name, uid = first.name, next((each.name for each in asked if each.kind == "UID"), "")
+    if first.kind == "ServiceAccount":
+        name = f"{SERVICE_ACCOUNT_PREFIX}{first.namespace}:{first.name}"
+        groups = groups or [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{first.namespace}"]
+    if name == ANONYMOUS:
+        if ALL_UNAUTHENTICATED not in groups:
+            groups.append(ALL_UNAUTHENTICATED)
+    elif not {ALL_AUTHENTICATED, ALL_UNAUTHENTICATED} & set(groups):
+        groups.append(ALL_AUTHENTICATED)
+    extra: dict[str, tuple[str, ...]] = {}
+    for each in asked:
+        if each.kind == "UserExtra":
+            extra[each.field] = (*extra.get(each.field, ()), each.name)
+    return User(name, tuple(groups), uid, tuple(sorted(extra.items())))

@@ -1,11 +1,14 @@
 """The chain of authorisers: the first that allows decides; nobody allows: Forbidden, in upstream's words."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import SUPERUSERS, User
 from kybern.base.errors import Forbidden
+
+if TYPE_CHECKING:
+    from kybern.apiserver.authorization.webhook import Answer
 
 REMEMBERED_LIMIT = 65_536
 
@@ -22,6 +25,15 @@ class Decider(Protocol):
     def remembers(self, user: User, info: RequestInfo) -> bool:
         """Whether the decision holds until `Authorizer.forget`."""
         ...
+
+
+@runtime_checkable
+class RemoteDecider(Protocol):
+    """An authoriser that has to be asked; it may deny, which ends the chain."""
+
+    def known(self, user: User, info: RequestInfo) -> "Answer | None": ...
+
+    async def decide(self, user: User, info: RequestInfo) -> "Answer": ...
 
 
 class Superusers:
@@ -53,11 +65,17 @@ class AlwaysAllow:
 class Authorizer:
     """Decisions are remembered until something that they rest on changes (`forget`)."""
 
-    def __init__(self, deciders: Sequence[Decider]) -> None:
-        self._deciders = tuple(deciders)
+    def __init__(self, chain: Sequence[Decider | RemoteDecider]) -> None:
+        self._chain = tuple(chain)
+        self._deciders = tuple(each for each in chain if not isinstance(each, RemoteDecider))
+        self.asks_others = len(self._deciders) < len(self._chain)
+        """Whether some decisions have to be waited for."""
         self._remembered: dict[tuple[User, str, str, str, str, str, str], bool] = {}
 
     def allows(self, user: User, info: RequestInfo) -> bool:
+        """What is known here; others that were not asked lately have no say."""
+        if self.asks_others:
+            return self._allows_by_chain(user, info)
         if info.is_resource:
             key = (user, info.verb, info.group, info.resource, info.subresource, info.namespace, info.name)
         else:
@@ -70,6 +88,44 @@ class Authorizer:
                     self._remembered.clear()
                 self._remembered[key] = known
         return known
+
+    def _allows_by_chain(self, user: User, info: RequestInfo) -> bool:
+        for each in self._chain:
+            if not isinstance(each, RemoteDecider):
+                if each.allows(user, info):
+                    return True
+            elif (known := each.known(user, info)) is not None and (known.allowed or known.denied):
+                return known.allowed and not known.denied
+        return False
+
+    async def decide(self, user: User, info: RequestInfo) -> tuple[bool, bool, str]:
+        """(allowed, denied, reason) by the whole chain: the first that has an opinion decides."""
+        reasons: list[str] = []
+        for each in self._chain:
+            if not isinstance(each, RemoteDecider):
+                if each.allows(user, info):
+                    return True, False, ""
+                reasons.append(each.reason(user, info))
+                continue
+            answer = await each.decide(user, info)
+            if answer.denied:
+                return False, True, answer.reason
+            if answer.allowed:
+                return True, False, answer.reason
+            reasons.append(answer.reason)
+        return False, False, "\n".join(filter(None, reasons))
+
+    def begin_check(self, user: User, info: RequestInfo) -> Awaitable[None] | None:
+        """Raises Forbidden, at once or when awaited."""
+        if not self.asks_others:
+            self.check(user, info)
+            return None
+        return self._check_all(user, info)
+
+    async def _check_all(self, user: User, info: RequestInfo) -> None:
+        allowed, _, reason = await self.decide(user, info)
+        if not allowed:
+            raise forbidden(user, info, reason)
 
     def forget(self) -> None:
         """Roles, bindings or what the Node authoriser looks at have changed."""

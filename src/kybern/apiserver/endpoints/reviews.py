@@ -3,7 +3,8 @@
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import isawaitable
 
 from kybern.api.resource import Object
 from kybern.api.validation.field import invalid, required
@@ -22,7 +23,13 @@ from kybern.transport.exchange import Response
 
 _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 
-Fill = Callable[[Call, Served, Object], Object]
+_FRESH: Mapping[str, Object] = {
+    "SelfSubjectReview": {"metadata": {}},
+    "SelfSubjectRulesReview": {"metadata": {}, "spec": {}},
+}
+"""Those that are answered with an object of the server's own, not with what was sent."""
+
+Fill = Callable[[Call, Served, Object], Object | Awaitable[Object]]
 """(call, served, review) -> its status."""
 
 
@@ -48,15 +55,15 @@ class Reviews:
     def _self_subject(self, call: Call, served: Served, review: Object) -> Object:
         return {"userInfo": call.user.info()}
 
-    def _token(self, call: Call, served: Served, review: Object) -> Object:
+    async def _token(self, call: Call, served: Served, review: Object) -> Object:
         spec = review.get("spec") or {}
         token = spec.get("token")
         if not token:
             raise BadRequest("token is required for TokenReview in authentication")
         try:
-            found = self._authenticator.review(token, spec.get("audiences") or ())
+            found = await self._authenticator.review(token, spec.get("audiences") or ())
         except Unauthorized as error:
-            return {"user": {}, "error": error.message}
+            return {"user": {}, "error": f"[invalid bearer token, {error.message}]"}
         if found is None:
             return {"user": {}, "error": "invalid bearer token"}
         user, audiences = found
@@ -65,17 +72,17 @@ class Reviews:
             state["audiences"] = list(audiences)
         return state
 
-    def _self_access(self, call: Call, served: Served, review: Object) -> Object:
+    def _self_access(self, call: Call, served: Served, review: Object) -> Object | Awaitable[Object]:
         return self._decide(served, review, call.user)
 
-    def _access(self, call: Call, served: Served, review: Object) -> Object:
+    def _access(self, call: Call, served: Served, review: Object) -> Object | Awaitable[Object]:
         spec = review.get("spec") or {}
         if not spec.get("user") and not spec.get("groups"):
             fault = required("spec.user", "at least one of user or group must be specified")
             raise status.invalid(served.resource, "", [fault])
         return self._decide(served, review, _subject(spec))
 
-    def _local_access(self, call: Call, served: Served, review: Object) -> Object:
+    def _local_access(self, call: Call, served: Served, review: Object) -> Object | Awaitable[Object]:
         attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
         if attributes.get("namespace") != call.info.namespace:
             why = f"must match metadata.namespace: {call.info.namespace}"
@@ -83,12 +90,23 @@ class Reviews:
             raise status.invalid(served.resource, "", [fault])
         return self._access(call, served, review)
 
-    def _decide(self, served: Served, review: Object, user: User) -> Object:
+    def _decide(self, served: Served, review: Object, user: User) -> Object | Awaitable[Object]:
         info = _asked(served, (review.get("spec") or {}))
+        if self._authorizer.asks_others:
+            return self._ask(user, info)
         if self._authorizer.allows(user, info):
             return {"allowed": True}
         reason = self._authorizer.reason(user, info)
         return {"allowed": False, "reason": reason} if reason else {"allowed": False}
+
+    async def _ask(self, user: User, info: RequestInfo) -> Object:
+        allowed, denied, reason = await self._authorizer.decide(user, info)
+        state: Object = {"allowed": allowed}
+        if denied:
+            state["denied"] = True
+        if reason:
+            state["reason"] = reason
+        return state
 
     def _rules(self, call: Call, served: Served, review: Object) -> Object:
         namespace = (review.get("spec") or {}).get("namespace") or ""
@@ -106,15 +124,23 @@ class Reviews:
 
 
 def _answering(fill: Fill) -> Endpoint:
-    def endpoint(at: Surroundings, call: Call, served: Served) -> Response:
+    def endpoint(at: Surroundings, call: Call, served: Served) -> Response | Awaitable[Response]:
         decode.check_write_options(call)
         review = decode.body_object(call, served)
         if call.info.namespace:
             review["metadata"]["namespace"] = call.info.namespace
-        review["status"] = fill(call, served, review)
+        state = fill(call, served, review)
+        if isawaitable(state):
+            return _later(call, review, state)
+        review["status"] = state
         return answer.document(call, review, status.CREATED)
 
     return endpoint
+
+
+async def _later(call: Call, review: Object, state: Awaitable[Object]) -> Response:
+    review["status"] = await state
+    return answer.document(call, review, status.CREATED)
 
 
 def _subject(spec: Object) -> User:
@@ -153,7 +179,7 @@ def _field_selector(asked: Object) -> str:
         return str(asked["rawSelector"])
     terms = []
     for each in asked.get("requirements") or ():
-        values = each.get("values") or ()
+        values: Sequence[str] = each.get("values") or ()
         if len(values) == 1 and each.get("operator") in ("In", "NotIn"):
             terms.append(f"{each['key']}{'=' if each['operator'] == 'In' else '!='}{values[0]}")
     return ",".join(terms)

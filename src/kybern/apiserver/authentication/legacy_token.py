@@ -1,0 +1,91 @@
+"""Legacy ServiceAccount tokens: kept in Secrets, without an end, valid while the Secret holds them.
+
+Source: https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets
+"""
+
+import hmac
+from base64 import b64decode
+from typing import Any
+
+import orjson
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.authentication.service_account_keys import KeySet
+from kybern.apiserver.user import User, service_account_user
+from kybern.base.errors import Unauthorized
+
+ISSUER = "kubernetes/serviceaccount"
+CLAIM = "kubernetes.io/serviceaccount/"
+INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
+
+
+class LegacyTokens:
+    def __init__(self, keys: KeySet, lookup: Lookup) -> None:
+        self._keys = keys
+        self._lookup = lookup
+
+    def authenticate(self, token: str) -> User | None:
+        """None for what is no legacy token. Raises Unauthorized."""
+        claims = self._claims(token)
+        if claims is None:
+            return None
+        values = {key: claims.get(CLAIM + key) for key in _CLAIMS}
+        for key, shown in _CLAIMS.items():
+            if not values[key]:
+                raise Unauthorized(f"{shown} claim is missing")
+        namespace, name = str(values["namespace"]), str(values["service-account.name"])
+        if claims.get("sub") != f"system:serviceaccount:{namespace}:{name}":
+            raise Unauthorized("sub claim is invalid")
+        uid, secret = str(values["service-account.uid"]), str(values["secret.name"])
+        self._check_secret(namespace, secret, name, token)
+        account = self._lookup.get("serviceaccounts", name, namespace)
+        if account is None:
+            raise Unauthorized(f'serviceaccounts "{name}" not found')
+        if account["metadata"].get("deletionTimestamp"):
+            raise Unauthorized(f"ServiceAccount {namespace}/{name} has been deleted")
+        if account["metadata"]["uid"] != uid:
+            raise Unauthorized(f"ServiceAccount UID ({account['metadata']['uid']}) does not match claim ({uid})")
+        return service_account_user(namespace, name, uid)
+
+    def _check_secret(self, namespace: str, name: str, account: str, token: str) -> None:
+        secret = self._lookup.get("secrets", name, namespace)
+        if secret is None or secret["metadata"].get("deletionTimestamp"):
+            raise Unauthorized("Token has been invalidated")
+        kept = b64decode((secret.get("data") or {}).get("token") or "")
+        if not hmac.compare_digest(kept, token.encode()):
+            raise Unauthorized("Token does not match server's copy")
+        if (secret["metadata"].get("labels") or {}).get(INVALID_SINCE):
+            raise Unauthorized(
+                f"the token in secret {namespace}/{name} for service account {namespace}/{account} has been marked "
+                "invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the "
+                f"'{INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        """None unless the token says that it is one of ours. Raises Unauthorized for a bad signature."""
+        if token.count(".") != 2:
+            return None
+        try:
+            unverified = jws.extract_compact(token.encode())
+            claims = orjson.loads(unverified.payload)
+        except (JoseError, ValueError):
+            return None
+        if not isinstance(claims, dict) or claims.get("iss") != ISSUER:
+            return None
+        for named in self._keys.find(""):
+            try:
+                jws.deserialize_compact(token, named.key, algorithms=[named.algorithm])
+                return claims
+            except (JoseError, ValueError):
+                continue
+        raise Unauthorized("invalid bearer token")
+
+
+_CLAIMS = {
+    "namespace": "namespace",
+    "secret.name": "secretName",
+    "service-account.name": "serviceAccountName",
+    "service-account.uid": "serviceAccountUID",
+}
