@@ -12,7 +12,7 @@ Source: sigs.k8s.io/structured-merge-diff schema, k8s.io/kube-openapi schemaconv
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -91,7 +91,10 @@ class ListShape:
                 raise Unkeyed(f"associative list with keys may not have {'a ' if item is None else ''}{what}")
             single = self._single
             if single and single in item:
-                return _escaped(f'k:{{"{single}":{orjson.dumps(item[single]).decode()}}}')
+                value = item[single]
+                if value.__class__ is str:
+                    return _key_element(single, value)
+                return _escaped(f'k:{{"{single}":{orjson.dumps(value).decode()}}}')
             return self._compound(item)
         if item.__class__ in (dict, list) or item is None:
             raise Unkeyed(_NO_SET[type(item)])
@@ -109,6 +112,12 @@ class ListShape:
                 "values for any key fields)"
             )
         return _escaped(f"k:{orjson.dumps(found).decode()}")
+
+
+@lru_cache(maxsize=8192)
+def _key_element(key: str, value: str) -> str:
+    """The path element of an item known by one text: names of containers, variables, ports recur."""
+    return _escaped(f'k:{{"{key}":{orjson.dumps(value).decode()}}}')
 
 
 _NO_SET = {

@@ -4,6 +4,7 @@
 Source: sigs.k8s.io/structured-merge-diff typed (compare.go, tofieldset.go).
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kybern.api.fields.atom import DEDUCED, Atom, ListShape, MapShape
@@ -41,13 +42,7 @@ def present(atom: Atom, value: Any) -> Fields:
         shape = atom.map
         if shape is None or shape.atomic:
             return LEAF
-        if shape.element is None and value.keys() <= shape.names.keys():
-            return _struct(shape, value)
-        fields, element = shape.fields, shape.element or DEDUCED
-        node: Fields = {".": LEAF}
-        for key, inner in value.items():
-            node["f:" + key] = present(fields.get(key, element), inner) if inner.__class__ in _COMPOUND else LEAF
-        return node
+        return _map_or_struct(shape, value)
     if value.__class__ is list:
         shape_ = atom.list
         if shape_ is None or not shape_.associative:
@@ -61,16 +56,46 @@ def present(atom: Atom, value: Any) -> Fields:
     return LEAF
 
 
-def _struct(shape: MapShape, value: dict[str, Any]) -> Fields:
-    """`present` of a struct whose every field is declared: most are leaves, made in one go."""
-    names, branches = shape.names, shape.branches
-    node: Fields = dict.fromkeys(map(names.__getitem__, value), LEAF)
-    node["."] = LEAF
-    if branches:
-        for key in branches.keys() & value.keys():
-            inner = value[key]
+def _map_or_struct(shape: MapShape, value: dict[str, Any]) -> Fields:
+    """`present` of what is no leaf. Most fields of structs are leaves: these are made in one go."""
+    if shape.element is None:
+        names, branches = shape.names, shape.branches
+        try:
+            node: Fields = dict.fromkeys(map(names.__getitem__, value), LEAF)
+        except KeyError:
+            pass  # A field that the schema does not know.
+        else:
+            node["."] = LEAF
+            for key in value:
+                if key in branches:
+                    node[names[key]] = present(branches[key], value[key])
+            return node
+    fields, element = shape.fields, shape.element or DEDUCED
+    node = {".": LEAF}
+    for key, inner in value.items():
+        node["f:" + key] = present(fields.get(key, element), inner) if inner.__class__ in _COMPOUND else LEAF
+    return node
+
+
+def created(atom: Atom, zero: Mapping[str, Any], new: dict[str, Any]) -> Fields:
+    """What is added or modified where an object comes into being from its type's zero. Raises Unkeyed."""
+    shape = atom.map or _OPAQUE_MAP
+    fields, element = shape.fields, shape.element or DEDUCED
+    node: Fields = {}
+    for key, value in new.items():
+        if key not in zero:
+            node["f:" + key] = present(fields.get(key, element), value)
+            continue
+        empty = zero[key]
+        if value.__class__ is dict and empty.__class__ is dict and (below := fields[key]).is_branch:
+            inner = created(below, empty, value)
             if inner:
-                node[names[key]] = present(branches[key], inner)
+                node["f:" + key] = inner
+        elif value != empty:
+            inner = present(fields.get(key, element), value)
+            if empty is None and inner:
+                inner = {name: each for name, each in inner.items() if name != "."}
+            node["f:" + key] = inner
     return node
 
 

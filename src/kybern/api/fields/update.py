@@ -7,8 +7,8 @@ util/managedfields (structuredmerge.go, managedfieldsupdater.go, stripmeta.go, s
 from collections.abc import Iterable
 from typing import Any
 
-from kybern.api.fields import managers, sets
-from kybern.api.fields.compare import Comparison, compare
+from kybern.api.fields import compare, managers, sets
+from kybern.api.fields.compare import Comparison
 from kybern.api.fields.managers import UPDATE, Entry, Identity, Writer
 from kybern.api.fields.remove import reconciled
 from kybern.api.fields.sets import Fields
@@ -19,8 +19,7 @@ Object = dict[str, Any]
 
 def created(version: Version, new: Object, writer: Writer) -> list[Entry]:
     """The entries of a new object. Raises Unkeyed."""
-    changes = compared(version, version.zero, new)
-    own = _owned(changes)
+    own = sets.difference(version.changeable(compare.created(version.atom, version.zero, new)), UNTRACKED)
     return [managers.entry(writer.identity(UPDATE), version.api_version, writer.time, own)] if own else []
 
 
@@ -49,7 +48,7 @@ def _owned(changes: Comparison) -> Fields:
 
 def compared(version: Version, old: Any, new: Object) -> Comparison:
     """The differences, but for what the endpoint resets. Raises Unkeyed."""
-    changes = compare(version.atom, old, new)
+    changes = compare.compare(version.atom, old, new)
     return Comparison(*map(version.changeable, changes)) if changes else changes
 
 
