@@ -118,13 +118,18 @@ class WebSocket:
             self._protocol.receive_data(data)
         else:
             self._protocol.receive_eof()
+        await self.take_in()
+        if not data:
+            self._over.set()
+
+    async def take_in(self) -> None:
+        """Take what the core has understood so far: what came in one piece with a handshake's answer, too."""
         self._collect()
         try:
             await self._flush()
         except ConnectionError:
             self._over.set()
-        protocol = self._protocol
-        if not data or protocol.close_rcvd is not None or protocol.parser_exc is not None:
+        if self._protocol.close_rcvd is not None or self._protocol.parser_exc is not None:
             self._over.set()
 
     def _collect(self) -> None:

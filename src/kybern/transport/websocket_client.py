@@ -8,6 +8,7 @@ from typing import Final, cast
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers as WireHeaders
 from websockets.exceptions import InvalidStatus, NegotiationError
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -115,7 +116,8 @@ async def _shake_hands(connection: StreamConnection, protocol: ClientProtocol, h
             protocol.receive_data(data)
         else:
             protocol.receive_eof()
-        if protocol.handshake_exc is None and protocol.state.name == "OPEN":
+        # Not only OPEN: messages and even the end may have come in one piece with the answer.
+        if protocol.handshake_exc is None and protocol.state is not State.CONNECTING:
             agreed = protocol.subprotocol or ""
         elif not data and protocol.handshake_exc is None:
             raise ConnectionResetError("the server closed the connection during the handshake")
@@ -125,4 +127,6 @@ async def _shake_hands(connection: StreamConnection, protocol: ClientProtocol, h
         raise UpgradeRefused(answer.status_code, bytes(answer.body or b""), answer.headers.get("Content-Type", ""))
     if failure is not None:
         raise ConnectionResetError(f"no WebSocket handshake: {failure}")
-    return WebSocket(connection, protocol, agreed or "")
+    websocket = WebSocket(connection, protocol, agreed or "")
+    await websocket.take_in()
+    return websocket

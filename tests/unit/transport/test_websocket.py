@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect as other_connect
+from websockets.utils import accept_key
 
 from kybern.base.errors import Unreachable
 from kybern.transport import Tls, TlsFiles
@@ -85,6 +86,21 @@ async def test_the_client_is_told_why_it_was_refused() -> None:
             await connect(url(rig, "/forbidden"))
         assert (refusal.value.status, refusal.value.body) == (403, b'{"kind":"Status"}')
         assert refusal.value.content_type == "application/json"
+
+
+async def test_what_comes_in_one_piece_with_the_answer_is_not_lost() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        key = (await reader.readuntil(b"\r\n\r\n")).split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0].decode()
+        head = f"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}"
+        writer.write(head.encode() + b"\r\n\r\n" + b"\x82\x02hi" + b"\x88\x02\x03\xe8")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server, asyncio.timeout(PATIENCE_SECONDS):
+        websocket = await connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        assert (await websocket.receive(), await websocket.receive(), websocket.close_code) == (b"hi", None, 1000)
+        await websocket.close()
 
 
 async def test_nobody_there() -> None:

@@ -87,10 +87,10 @@ def _assign(pod: Object, binding: Object, now: str) -> None:
         if binding["metadata"].get(key):
             metadata[key] = {**(metadata.get(key) or {}), **binding["metadata"][key]}
     _set_scheduled(pod.setdefault("status", {}), now)
-    metadata["generation"] = metadata.get("generation", 0) + 1
 
 
 def _set_scheduled(pod_status: Object, now: str) -> None:
+    pod_status.pop("nominatedNodeName", None)  # Nothing is held for it elsewhere any more.
     conditions = [each for each in pod_status.get("conditions") or [] if each["type"] != "PodScheduled"]
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
     pod_status["conditions"] = [*conditions, scheduled]

@@ -10,6 +10,7 @@ from kybern.api.resource import Object
 from kybern.apiserver import status
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.pod_log_options import log_options
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.proxy.kubelets import Kubelets
@@ -20,9 +21,7 @@ from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Answer, Response
 
-DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 TEXT = "text/plain"
-_LOG_OPTIONS = ("follow", "limitBytes", "previous", "sinceSeconds", "sinceTime", "stream", "tailLines", "timestamps")
 _STREAMS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
 """The API's names of the streams, and the kubelet's."""
 
@@ -44,18 +43,17 @@ class PodStreams:
 
     async def log(self, at: Surroundings, call: Call, served: Served) -> Answer:
         """200 and the log as text, for ever where it is followed; 204 before the Pod has a node."""
+        options = log_options(call.request, call.info.name)
         pod = _pod(call, served)
         name = _container(pod, call.request.parameter("container"))
         node = pod["spec"].get("nodeName")
         if not node:
             return Response(204)
-        given = {key: call.request.parameter(key) for key in _LOG_OPTIONS if key in call.request.query}
-        target = _target("containerLogs", call, name, given)
+        target = _target("containerLogs", call, name, options)
         answer = await fetch(call, self._kubelets.place(node), target)
         answer.content_type = TEXT
-        limit = given.get("limitBytes")
-        if limit and limit.isdecimal():
-            answer.pieces = _limited(answer.pieces, int(limit))
+        if "limitBytes" in options:
+            answer.pieces = _limited(answer.pieces, int(options["limitBytes"]))
         return log_messages(call.request, answer) if asks_for_websocket(call.request) else answer
 
     async def run(self, at: Surroundings, call: Call, served: Served) -> Answer:
@@ -122,15 +120,10 @@ def _container(pod: Object, name: str) -> str:
         if name not in (*names, *inits, *ephemeral):
             raise BadRequest(f"container {name} is not valid for pod {pod_name}")
         return name
-    default = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
-    if default in names:
-        return str(default)
     if len(names) == 1:
         return str(names[0])
-    message = f"a container name must be specified for pod {pod_name}, choose one of: [{' '.join(names)}]"
-    if inits:
-        message += f" or one of the init containers: [{' '.join(inits)}]"
-    raise BadRequest(message)
+    choice = " ".join((*inits, *names, *ephemeral))
+    raise BadRequest(f"a container name must be specified for pod {pod_name}, choose one of: [{choice}]")
 
 
 def _target(what: str, call: Call, container: str, options: Mapping[str, str] | list[tuple[str, str]]) -> str:

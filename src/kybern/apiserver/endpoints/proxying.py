@@ -58,7 +58,7 @@ class Proxying:
         return await pass_on(call, place, target + (f"?{request.raw_query}" if request.raw_query else ""))
 
     def _pod(self, call: Call, served: Served) -> Place:
-        scheme, name, port = _split(call.info.name)
+        scheme, name, port = _split(call)
         pod = self._lookup.get("pods", name, call.info.namespace)
         if pod is None:
             raise status.not_found(served.resource, name)
@@ -68,7 +68,7 @@ class Proxying:
         return Place(address, _pod_port(pod, port), self._tls(scheme))
 
     def _service(self, call: Call, served: Served) -> Place:
-        scheme, name, port = _split(call.info.name)
+        scheme, name, port = _split(call)
         namespace = call.info.namespace
         service = self._lookup.get("services", name, namespace)
         if service is None:
@@ -84,7 +84,7 @@ class Proxying:
         raise ServiceUnavailable(f'no endpoints available for service "{name}"')
 
     def _node(self, call: Call, served: Served) -> Place:
-        _, name, port = _split(call.info.name)
+        _, name, port = _split(call)
         if self._lookup.get("nodes", name) is None:
             raise status.not_found(served.resource, name)
         place = self._kubelets.place(name)
@@ -101,16 +101,16 @@ class Proxying:
         return self._unverified
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    """`https:web:443` -> scheme, name, port."""
-    match name.split(":"):
+def _split(call: Call) -> tuple[str, str, str]:
+    """`https:web:443` -> scheme, name, port. Raises BadRequest."""
+    match call.info.name.split(":"):
         case [alone]:
             return "", alone, ""
         case [host, port]:
             return "", host, port
         case [("" | "http" | "https") as scheme, host, port]:
             return scheme, host, port
-    raise BadRequest(f'invalid proxy request "{name}"')
+    raise BadRequest(f'invalid {call.info.resource.removesuffix("s")} request "{call.info.name}"')
 
 
 def _pod_port(pod: Object, port: str) -> int:

@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from kybern.api.validation.field import quote
 from kybern.apiserver.call import Call
 from kybern.apiserver.proxy.backend import HOP_BY_HOP, BackendAnswer, Place, ask, splice
 from kybern.apiserver.status import Unclassified, status_of
-from kybern.base.errors import BadRequest, InternalError, ServiceUnavailable, StatusError, Unreachable
+from kybern.base.errors import BadRequest, InternalError, NotFound, ServiceUnavailable, StatusError, Unreachable
 from kybern.transport.exchange import Answer, Connection, Stream, Upgrade
 from kybern.transport.websocket import WebSocket, accept
 
 V5 = "v5.channel.k8s.io"
 _ERROR_CHANNEL = b"\x03"
+_WORDS_BYTES = 2048
+"""What is told of the words of a refusal."""
 
 _OWN = HOP_BY_HOP | {"host", "authorization", "content-length", "cookie"}
 _IMPERSONATE = "impersonate-"
@@ -49,13 +52,13 @@ async def pass_on(call: Call, place: Place, target: str, more: Sequence[tuple[st
 
 
 async def fetch(call: Call, place: Place, target: str) -> Stream:
-    """A GET whose answer becomes a Status where it is no success, as for logs. Raises StatusError."""
+    """The GET of a log; an answer that is no success becomes a Status. Raises StatusError."""
     try:
         answer = await ask(place, "GET", target, forwarded(call))
     except Unreachable as error:
         raise Unclassified(f'Get "https://{place.netloc}{target}": {error}') from None
     if answer.status >= 400:
-        raise _refused(answer.status, (await answer.whole()).decode(errors="replace"))
+        raise _refused(call, answer.status, (await answer.whole())[:_WORDS_BYTES].decode(errors="replace"))
     return _as_it_is(answer)
 
 
@@ -113,8 +116,17 @@ def _switched(answer: BackendAnswer) -> Upgrade:
     return Upgrade(answer.header("upgrade") or "websocket", run, kept)
 
 
-def _refused(code: int, text: str) -> StatusError:
-    text = text.strip()
+def _refused(call: Call, code: int, text: str) -> StatusError:
+    """As GenericHttpResponseChecker of k8s.io/apiserver has it."""
     if code == 400:
         return BadRequest(text)
-    return InternalError(f"Internal error occurred: {text}" if code == 500 else f"the server answered {code}: {text}")
+    if code == 500:
+        return InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})
+    about = f"( pods/log {call.info.name})"
+    cause = {"reason": "UnexpectedServerResponse", "message": text}
+    details = {"name": call.info.name, "kind": "pods/log", "causes": [cause]}
+    if code == 404:
+        return NotFound(f"the server could not find the requested resource {about}", details=details)
+    return InternalError(
+        f"an error on the server ({quote(text)}) has prevented the request from succeeding {about}", details=details
+    )
