@@ -21,6 +21,8 @@ CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 class CertificateApproval(Plugin):
     """Who approves may do so for the request's signer."""
 
+    about = (REQUESTS,)
+
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
@@ -34,6 +36,8 @@ class CertificateApproval(Plugin):
 
 class CertificateSigning(Plugin):
     """Who writes a certificate may sign for the request's signer."""
+
+    about = (REQUESTS,)
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
@@ -51,6 +55,8 @@ class CertificateSigning(Plugin):
 
 class CertificateSubjectRestriction(Plugin):
     """Nobody gets a certificate of the superusers' group by asking."""
+
+    about = (REQUESTS,)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         if attributes.group_resource != REQUESTS or attributes.subresource or obj is None or old is not None:

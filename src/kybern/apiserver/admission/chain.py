@@ -1,7 +1,7 @@
 """The list of plugins, run in order: all that mutate before validation, all that validate after it."""
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Container, Sequence
+from typing import NamedTuple, Protocol
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
@@ -9,6 +9,9 @@ from kybern.apiserver.admission.attributes import Attributes
 
 class Plugin:
     """Overrides what it needs. A refusal is a StatusError. A plugin that must wait returns an awaitable."""
+
+    about: Container[str] | None = None
+    """The group_resources that it looks at; None is all."""
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> Awaitable[None] | None:
         """Change `obj` in place; before validation. Not called for deletions."""
@@ -31,17 +34,24 @@ class Admission(Protocol):
     async def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None: ...
 
 
+class _Links(NamedTuple):
+    """What of the chain a resource meets."""
+
+    mutating: list[Plugin]
+    deleting: list[Plugin]
+    validating: list[Plugin]
+
+
 class Chain:
-    """Plugins, each only where it overrides something."""
+    """Plugins, each only where it overrides something, and only for the resources that it is about."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
-        self._mutating = [each for each in plugins if type(each).mutate is not Plugin.mutate]
-        self._deleting = [each for each in plugins if type(each).mutate_deletion is not Plugin.mutate_deletion]
-        self._validating = [each for each in plugins if type(each).validate is not Plugin.validate]
+        self._links: dict[str, _Links] = {}
 
     async def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
-        for plugin in self._mutating:
+        mutating = self._of(attributes.resource.group_resource).mutating
+        for plugin in mutating:
             waiting = plugin.mutate(attributes, obj, old)
             if waiting is not None:
                 await waiting
@@ -50,19 +60,31 @@ class Chain:
             return
         if turn.wanted:
             turn.round = 1
-            for plugin in self._mutating:
+            for plugin in mutating:
                 waiting = plugin.mutate(attributes, obj, old)
                 if waiting is not None:
                     await waiting
         attributes.reinvocation = None
 
     async def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
+        links = self._of(attributes.resource.group_resource)
         if obj is None and old is not None:
-            for plugin in self._deleting:
+            for plugin in links.deleting:
                 waiting = plugin.mutate_deletion(attributes, old)
                 if waiting is not None:
                     await waiting
-        for plugin in self._validating:
+        for plugin in links.validating:
             waiting = plugin.validate(attributes, obj, old)
             if waiting is not None:
                 await waiting
+
+    def _of(self, group_resource: str) -> _Links:
+        links = self._links.get(group_resource)
+        if links is None:
+            found = [each for each in self.plugins if each.about is None or group_resource in each.about]
+            links = self._links[group_resource] = _Links(
+                [each for each in found if type(each).mutate is not Plugin.mutate],
+                [each for each in found if type(each).mutate_deletion is not Plugin.mutate_deletion],
+                [each for each in found if type(each).validate is not Plugin.validate],
+            )
+        return links

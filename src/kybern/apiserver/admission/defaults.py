@@ -30,6 +30,8 @@ def _default_class(classes: list[Object], annotations: tuple[str, ...]) -> str:
 class DefaultStorageClass(Plugin):
     """Claims that name no class get the default one. Source: KEP-3333 and its documentation."""
 
+    about = ("persistentvolumeclaims",)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
@@ -48,6 +50,8 @@ class DefaultStorageClass(Plugin):
 class DefaultIngressClass(Plugin):
     """Ingresses that name no class get the default one."""
 
+    about = ("ingresses.networking.k8s.io",)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
@@ -64,6 +68,8 @@ class DefaultIngressClass(Plugin):
 
 class TaintNodesByCondition(Plugin):
     """A new node takes no Pods before it is ready."""
+
+    about = ("nodes",)
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if attributes.group_resource != "nodes" or attributes.subresource or old is not None:

@@ -47,6 +47,8 @@ class _Bucket:
 
 
 class EventRateLimit(Plugin):
+    about = _EVENTS
+
     def __init__(self, clock: Clock, limits: tuple[Limit, ...]) -> None:
         self._clock = clock
         self._limits = [(limit, OrderedDict[str, _Bucket]()) for limit in limits]

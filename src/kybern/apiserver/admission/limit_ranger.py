@@ -19,16 +19,19 @@ Amounts = Mapping[str, str]
 
 
 class LimitRanger(Plugin):
+    about = (_PODS, _CLAIMS)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
+        self._stored = lookup.cache(RANGES).objects
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
-        if attributes.group_resource == _PODS and not attributes.subresource and old is None:
+        if self._stored and attributes.group_resource == _PODS and not attributes.subresource and old is None:
             for limit_range in self._ranges(attributes):
                 fill_defaults(obj, limit_range)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
-        if obj is None or attributes.group_resource not in (_PODS, _CLAIMS):
+        if not self._stored or obj is None or attributes.group_resource not in (_PODS, _CLAIMS):
             return
         claim = attributes.group_resource == _CLAIMS
         if attributes.subresource != ("resize" if old is not None and not claim else ""):
@@ -42,8 +45,7 @@ class LimitRanger(Plugin):
                 raise attributes.forbidden(obj, listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]")
 
     def _ranges(self, attributes: Attributes) -> list[Object]:
-        namespace = attributes.namespace
-        return self._lookup.list(RANGES, namespace) if self._lookup.holds_any(RANGES, namespace) else []
+        return self._lookup.list(RANGES, attributes.namespace)
 
 
 def fill_defaults(pod: Object, limit_range: Object) -> None:

@@ -31,11 +31,6 @@ class Lookup:
         """The group_resources of all that lives in namespaces."""
         return tuple(cache.resource.group_resource for cache in self._cache if cache.resource.namespaced)
 
-    def holds_any(self, group_resource: str, namespace: str = "") -> bool:
-        """Whether there is any such object: nothing is parsed."""
-        cache = self._cache[group_resource]
-        return bool(cache.objects) and (not namespace or bool(cache.keys_in(namespace)))
-
     def _get(self, cache: ResourceCache, key: str) -> Object | None:
         version = cache.objects.get(key)
         if version is None:

@@ -11,6 +11,10 @@ PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
 DEFAULT_PREEMPTION = "PreemptLowerPriority"
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 TOLERATION_SECONDS = 300
+_BROKEN = tuple(
+    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS}
+    for key in (NOT_READY, UNREACHABLE)
+)
 
 
 def _is_pod(attributes: Attributes) -> bool:
@@ -23,8 +27,13 @@ class Priority(Plugin):
     Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
     """
 
+    about = ("pods", PRIORITY_CLASSES)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
+        self._classes = lookup.cache(PRIORITY_CLASSES)
+        self._seen = -1
+        self._found: Object | None = None
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if not _is_pod(attributes):
@@ -54,8 +63,12 @@ class Priority(Plugin):
             raise attributes.forbidden(obj, why)
 
     def _default(self) -> Object | None:
-        defaults = [each for each in self._lookup.list(PRIORITY_CLASSES) if each.get("globalDefault")]
-        return min(defaults, key=lambda each: int(each.get("value", 0))) if defaults else None
+        """Looked for again only when a class has changed."""
+        if self._classes.changed != self._seen:
+            self._seen = self._classes.changed
+            defaults = [each for each in self._lookup.list(PRIORITY_CLASSES) if each.get("globalDefault")]
+            self._found = min(defaults, key=lambda each: int(each.get("value", 0))) if defaults else None
+        return self._found
 
     def _fill(self, attributes: Attributes, pod: Object, key: str, value: Any) -> None:
         given = pod["spec"].get(key)
@@ -78,16 +91,18 @@ def _unknown_class(name: str) -> str:
 class DefaultTolerationSeconds(Plugin):
     """Pods stay on a node that is not ready or cannot be reached for five minutes, unless they say otherwise."""
 
+    about = ("pods",)
+
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if not _is_pod(attributes):
             return
-        tolerations = obj["spec"].get("tolerations") or []
+        tolerations = obj["spec"].get("tolerations")
+        if not tolerations:
+            obj["spec"]["tolerations"] = [dict(_BROKEN[0]), dict(_BROKEN[1])]
+            return
         missing = [key for key in (NOT_READY, UNREACHABLE) if not any(_tolerates(each, key) for each in tolerations)]
         if missing:
-            added = [
-                {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS}
-                for key in missing
-            ]
+            added = [dict(each) for each in _BROKEN if each["key"] in missing]
             obj["spec"]["tolerations"] = [*tolerations, *added]
 
 
@@ -102,6 +117,8 @@ class RuntimeClass(Plugin):
 
     Source: https://kubernetes.io/docs/concepts/containers/runtime-class/
     """
+
+    about = ("pods",)
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup

@@ -11,6 +11,8 @@ _OS_LABEL = "kubernetes.io/os"
 
 
 class PodResizeValidator(Plugin):
+    about = ("pods",)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 

@@ -11,6 +11,8 @@ LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 class PodTopologyLabels(Plugin):
     """Bindings carry labels to the Pod; a Pod that names its node at once gets them itself."""
 
+    about = ("pods",)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 

@@ -20,6 +20,8 @@ FILE_MODE = 0o644
 
 
 class ServiceAccount(Plugin):
+    about = ("pods",)
+
     def __init__(self, lookup: Lookup, ids: Ids) -> None:
         self._lookup = lookup
         self._ids = ids

@@ -20,6 +20,8 @@ _FINALIZERS = {
 class StorageObjectInUseProtection(Plugin):
     """What is in use does not go before a controller takes the finalizer away."""
 
+    about = frozenset(_FINALIZERS)
+
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         finalizer = _FINALIZERS.get(attributes.group_resource)
         if finalizer is None or attributes.subresource or old is not None:
@@ -32,6 +34,8 @@ class StorageObjectInUseProtection(Plugin):
 
 class PersistentVolumeClaimResize(Plugin):
     """Only bound claims of a class that allows it grow."""
+
+    about = ("persistentvolumeclaims",)
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup

@@ -25,6 +25,7 @@ from kybern.apiserver.admission.pod_security.policy import (
 from kybern.apiserver.admission.pod_security.review import review
 from kybern.apiserver.admission.pod_security.standards import evaluate
 
+_ENFORCED, _PRIVILEGED = f"{PREFIX}enforce-policy", str(PERMISSIVE.enforce)
 _IGNORED = frozenset(["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"])
 _TEMPLATES = frozenset(
     (
@@ -55,9 +56,12 @@ UNRESTRICTED = PodSecurityConfig()
 
 
 class PodSecurity(Plugin):
+    about = frozenset((*_TEMPLATES, "namespaces", "pods"))
+
     def __init__(self, lookup: Lookup, config: PodSecurityConfig) -> None:
         self._lookup = lookup
         self._config = config
+        self._namespaces = lookup.cache("namespaces").objects
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         if obj is None or attributes.operation not in ("CREATE", "UPDATE"):
@@ -77,7 +81,7 @@ class PodSecurity(Plugin):
             return
         policy, faults = self._policy(attributes.namespace)
         if not faults and policy.is_privileged:
-            _annotate(attributes, "enforce-policy", str(policy.enforce._replace(level=PRIVILEGED, version="latest")))
+            attributes.annotations[_ENFORCED] = _PRIVILEGED
             return
         if old is None or _is_significant(pod, old):
             self._evaluate(attributes, policy, faults, pod["metadata"], pod["spec"], enforce=True)
@@ -178,13 +182,14 @@ class PodSecurity(Plugin):
 
     def _policy(self, name: str) -> tuple[Policy, list[FieldError]]:
         """Raises NotFound."""
-        namespace = self._lookup.get("namespaces", name)
+        namespace = self._namespaces.get(name)
         if namespace is None:
             resource = find("", "v1", "namespaces")
             assert resource is not None
             raise status.not_found(resource, name)
-        labels = namespace["metadata"].get("labels")
-        return policy_of(labels, self._config.defaults) if labels else (self._config.defaults, [])
+        if any(key.startswith(PREFIX) for key in namespace.labels):
+            return policy_of(namespace.labels, self._config.defaults)
+        return self._config.defaults, []
 
 
 def _annotate(attributes: Attributes, key: str, value: str) -> None:
