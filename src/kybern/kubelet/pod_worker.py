@@ -31,7 +31,7 @@ from kybern.kubelet.pod_cleanup import clean_pod
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.ports import VolumesNotReady
 from kybern.kubelet.resizing import Fits, allocate, containers_to_resize, stops_for
-from kybern.kubelet.status import Verdict, make_status, rejected, with_own
+from kybern.kubelet.status import Verdict, make_status, not_yet_over, rejected, with_own
 from kybern.trace import Verdict as Traced
 
 log = logging.getLogger(__name__)
@@ -209,6 +209,7 @@ class PodWorker:
         return self.observed
 
     def _publish(self, *, ended: bool = False) -> PodStatus:
+        """Tell the status; what it gives is over already when all that is left is to be stopped."""
         now = self._parts.clock.now()
         if self._is_rejected and self._verdict is not None:
             status = rejected(self.pod, self._verdict.reason, self._verdict.message, now)
@@ -225,9 +226,10 @@ class PodWorker:
                 actuated=self._allocation.actuated,
                 resizing=self._allocation.conditions(self.pod),
             )
-        self._status = status
-        self.pod = msgspec.structs.replace(self.pod, status=status)
-        self._shared.statuses.set(self.pod, status)
+        told = status if ended or not self.observed.running else not_yet_over(status, self.pod.status)
+        self._status = told
+        self.pod = msgspec.structs.replace(self.pod, status=told)
+        self._shared.statuses.set(self.pod, told)
         return status
 
     # Acting

@@ -17,6 +17,9 @@ from kybern.kubelet.ports import ProbeResults
 from kybern.kubelet.qos import qos_class
 
 
+TERMINAL = ("Succeeded", "Failed")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The kubelet's own judgement over a Pod, stronger than what its containers say."""
@@ -52,7 +55,7 @@ def make_status(
     regular = by_kind[Kind.REGULAR]
     statuses = [*init, *regular]
     phase = make_phase(pod, statuses, ended=ended, initialised=has_started(pod, statuses))
-    if pod.status.phase in ("Succeeded", "Failed"):
+    if pod.status.phase in TERMINAL:
         phase = pod.status.phase  # A Pod that was over stays so, whatever is found later.
     elif verdict is not None:
         phase = verdict.phase
@@ -125,3 +128,10 @@ def with_own(theirs: PodStatus, own: PodStatus) -> PodStatus:
     extra = {condition.type for condition in others} | taken
     kept = [condition for condition in own.conditions if condition.type not in extra]
     return replace(own, conditions=[*others, *kept, *mine])
+
+
+def not_yet_over(status: PodStatus, before: PodStatus) -> PodStatus:
+    """Nobody is told that a Pod is over while something of it runs and holds what it was given."""
+    if status.phase not in TERMINAL or before.phase in TERMINAL:
+        return status
+    return replace(status, phase=before.phase or "Pending", reason=before.reason, message=before.message)
