@@ -255,8 +255,10 @@ def _equal_maps(left: Any, right: Any) -> bool:
         if any(name in right.raw and left.raw[name] != right.raw[name] for name in unknown):
             return False
     for key in keys(left):
-        other = find(right, key)
-        if other is MISSING or not equal(find(left, key), other):
+        own, other = find(left, key), find(right, key)
+        if own is MISSING and other is MISSING:
+            continue  # A field that is null on both sides.
+        if own is MISSING or other is MISSING or not equal(own, other):
             return False
     return True
 
