@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 
 from kybern.api.fields import sets
+from kybern.api.fields.atom import Unkeyed
 from kybern.api.fields.compare import compare, field_set
 from kybern.api.fields.sets import Fields
+from kybern.api.fields.typed import Mistyped, check
 from kybern.api.fields.versions import Version
 
 ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
@@ -32,8 +34,13 @@ def allowed(version: Version, live: Object) -> Fields | None:
         return None
     if not isinstance(last, dict) or last.get("apiVersion") != version.api_version:
         return None
-    fields = field_set(version.atom, last)
-    for changed in compare(version.atom, last, live):
+    try:
+        check(version.atom, last)
+        fields = field_set(version.atom, last)
+        changes = compare(version.atom, last, live)
+    except (Mistyped, Unkeyed):
+        return None
+    for changed in changes:
         fields = sets.difference(fields, changed)
     return fields
 

@@ -92,7 +92,9 @@ def test_the_last_applied_configuration_allows_what_has_not_changed() -> None:
     assert sets.has(allowed, ("f:spec", "f:name"))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"apiVersion":"example.com/v2"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"apiVersion":"example.com/v2"}', '{"apiVersion":"example.com/v1","spec":{"items":[{}]}}']
+)
 def test_annotations_that_tell_nothing(text: str) -> None:
     live = thing({})
     live["metadata"]["annotations"] = {last_applied.ANNOTATION: text}
