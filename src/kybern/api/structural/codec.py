@@ -42,7 +42,7 @@ class CustomCodec(Codec):
         obj = self._parse(body)
         self._check_type(obj, body)
         repeated = [] if field_validation == IGNORE else self._duplicates(body, obj)
-        unknown = self._shape(obj)
+        obj, unknown = self._formed(obj)
         return obj, self._judge(repeated + unknown, field_validation)
 
     def decode(self, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
@@ -52,7 +52,8 @@ class CustomCodec(Codec):
     def convert(self, obj: Object, field_validation: str) -> tuple[Object, list[str]]:
         """`admit` for what is parsed already (from YAML, after a patch). Raises BadRequest."""
         self._check_type(obj, b"")
-        return obj, self._judge(self._shape(obj), field_validation)
+        obj, unknown = self._formed(obj)
+        return obj, self._judge(unknown, field_validation)
 
     def default(self, obj: Object) -> Object:
         """Fill in, in place, what the schema has defaults for."""
@@ -67,8 +68,8 @@ class CustomCodec(Codec):
             self._shape_exactly(obj)
         return obj
 
-    def _shape(self, obj: Object) -> list[str]:
-        """Bring into form; messages about what was unknown. Raises BadRequest."""
+    def _formed(self, obj: Object) -> tuple[Object, list[str]]:
+        """The object in its form, and messages about what was unknown, which stays in what was given. Raises BadRequest."""
         try:
             metadata, unknown = embedded.coerce_metadata(obj["metadata"]) if "metadata" in obj else ({}, [])
         except Malformed as malformed:
@@ -77,8 +78,9 @@ class CustomCodec(Codec):
         try:
             self._compiled[0](obj)
         except Unfit:
+            obj = form.copy(obj)
             unknown += self._shape_exactly(obj)
-        return [f'unknown field "{path}"' for path in unknown]
+        return obj, [f'unknown field "{path}"' for path in unknown]
 
     def _shape_exactly(self, obj: Object) -> list[str]:
         form.whole_numbers(obj)
