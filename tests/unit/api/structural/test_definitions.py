@@ -1,0 +1,163 @@
+"""CustomResourceDefinitions: upstream's words for what is wrong with them, and what older ones may keep."""
+
+from typing import Any
+
+import pytest
+
+from kybern.api.registry import find
+from kybern.api.resource import Object
+from kybern.api.schema import codec
+from kybern.api.validation import validate_create, validate_update
+from kybern.base.errors import BadRequest
+
+RESOURCE = find("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+SCHEMA = "spec.validation.openAPIV3Schema"
+
+
+def definition(spec_schema: Any = None, *, root: Any = None, version: Any = None, **spec: Any) -> Object:
+    schema = {"type": "object", "properties": {"spec": spec_schema or {"type": "object"}}, **(root or {})}
+    first = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}, **(version or {})}
+    names = {"plural": "widgets", "kind": "Widget"}
+    body = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [first], **spec},
+    }
+    return codec("apiextensions.k8s.io/v1", "CustomResourceDefinition").default(body)
+
+
+def faults(**given: Any) -> list[str]:
+    assert RESOURCE is not None
+    return [f"{each.path}: {each.message}" for each in validate_create(RESOURCE, definition(**given))]
+
+
+def below(*words: str) -> list[str]:
+    return [f"{SCHEMA}.properties[spec]{each}" for each in words]
+
+
+TEXT = {"type": "string"}
+CASES: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    (
+        {"spec_schema": {"description": "x"}},
+        below(".type: Required value: must not be empty for specified object fields"),
+    ),
+    (
+        {"spec_schema": {"type": "array"}},
+        below(".items: Required value: must be specified"),
+    ),
+    (
+        {"spec_schema": {"type": "text"}},
+        below(
+            '.type: Unsupported value: "text": supported values: "array", "boolean", "integer", "number", "object", '
+            '"string"'
+        ),
+    ),
+    (
+        {"root": {"oneOf": [{"properties": {"b": {}}}]}},
+        [f"{SCHEMA}.properties[b]: Required value: because it is defined in {SCHEMA}.oneOf[0].properties[b]"],
+    ),
+    (
+        {"spec_schema": {"type": "object", "anyOf": [{"type": "object"}]}},
+        below(".anyOf[0].type: Forbidden: must be empty to be structural"),
+    ),
+    (
+        {"spec_schema": {"type": "integer", "default": "x"}},
+        below('.default: Invalid value: "string":  in body must be of type integer: "string"'),
+    ),
+    (
+        {"spec_schema": {"type": "object", "properties": {"a": TEXT}, "default": {"b": 1}}},
+        below('.default: Invalid value: {"b":1}: must not have unknown fields'),
+    ),
+    (
+        {"spec_schema": {**TEXT, "pattern": "("}},
+        below(
+            '.pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: error parsing regexp: missing '
+            "): ("
+        ),
+    ),
+    (
+        {"spec_schema": {"type": "array", "items": TEXT, "uniqueItems": True}},
+        below(
+            ".uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        ),
+    ),
+    (
+        {"spec_schema": {"type": "array", "items": {"type": "object"}, "x-kubernetes-list-type": "map"}},
+        below(".x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map"),
+    ),
+    (
+        {
+            "spec_schema": {
+                "type": "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["n"],
+                "items": {"type": "object", "properties": {"n": TEXT}},
+            }
+        },
+        below(
+            ".items.properties[n].default: Required value: this property is in x-kubernetes-list-map-keys, so it must "
+            "have a default or be a required property"
+        ),
+    ),
+    (
+        {"root": {"nullable": True}},
+        [f"{SCHEMA}.nullable: Forbidden: nullable cannot be true at the root"],
+    ),
+    (
+        {"preserveUnknownFields": True},
+        [
+            "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set "
+            "x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        ],
+    ),
+    (
+        {"version": {"selectableFields": [{"jsonPath": ".spec"}, {"jsonPath": ".none"}]}},
+        [
+            'spec.selectableFields[0].jsonPath: Invalid value: ".spec": must point to a field of type string, boolean '
+            "or integer. Enum string fields and strings with formats are allowed.",
+            'spec.selectableFields[1].jsonPath: Invalid value: ".none": is an invalid path: does not refer to a valid '
+            "field",
+        ],
+    ),
+    (
+        {"conversion": {"strategy": "Webhook"}},
+        [
+            "spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook",
+            "spec.conversion.conversionReviewVersions: Required value",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), CASES)
+def test_faults_of_new_definitions(given: dict[str, Any], expected: list[str]) -> None:
+    assert faults(**given) == expected
+
+
+def test_an_older_fault_may_stay() -> None:
+    assert RESOURCE is not None
+    old = definition({"description": "no type"})
+    new = definition({"description": "still none"})
+    for obj in (old, new):
+        obj["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    assert validate_update(RESOURCE, new, old) == []
+    sound = definition()
+    sound["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    assert len(validate_update(RESOURCE, new, sound)) == 1
+
+
+def test_formats_that_nobody_checks_are_warned_of() -> None:
+    assert RESOURCE is not None
+    new = definition({**TEXT, "format": "unheard-of"})
+    assert RESOURCE.warnings(new, None) == ['unrecognized format "unheard-of"']
+    assert RESOURCE.warnings(new, new) == []
+
+
+def test_schemas_within_items_are_brought_into_form() -> None:
+    made = definition({"type": "array", "items": {"type": "string", "odd": 1}, "additionalProperties": False})
+    spec = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert (spec["items"], spec["additionalProperties"]) == ({"type": "string"}, False)
+    with pytest.raises(BadRequest, match="boolean or JSON schema expected"):
+        definition({"type": "object", "additionalProperties": 5})
