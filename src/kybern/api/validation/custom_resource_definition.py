@@ -43,10 +43,7 @@ _PARTS = ("schema", "subresources", "additionalPrinterColumns", "selectableField
 
 def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
-    name, group = obj["metadata"].get("name") or "", spec.get("group") or ""
-    wanted = f"{(spec.get('names') or {}).get('plural') or ''}.{group}"
-    if name and name != wanted:
-        yield invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+    group = spec.get("group") or ""
     yield from _group_and_scope(spec, group)
     versions = spec.get("versions") or []
     yield from _schemas_there(versions)
@@ -64,9 +61,12 @@ def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[Fi
 
 def validate_new_definition(obj: Object) -> Iterator[FieldError]:
     """What more is asked of definitions that are created."""
+    spec, name = obj.get("spec") or {}, obj["metadata"].get("name") or ""
+    if name and name != f"{(spec.get('names') or {}).get('plural') or ''}.{spec.get('group') or ''}":
+        yield invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
     yield from validate_definition(obj)
     yield from _api_approval(obj)
-    yield from _no_preserving(obj.get("spec") or {})
+    yield from _no_preserving(spec)
 
 
 def warn_of_formats(new: Object, old: Object | None) -> list[str]:
