@@ -11,7 +11,7 @@ def add(left: Amounts, right: Amounts) -> dict[str, str]:
     """The sum, name by name."""
     total = dict(left)
     for name, amount in right.items():
-        total[name] = quantity.add(total[name], amount) if name in total else quantity.canonical(amount)
+        total[name] = quantity.add(total[name], amount) if name in total else amount
     return total
 
 

@@ -29,7 +29,8 @@ def pod_amounts(spec: Object, side: Side, *, overhead: bool = True) -> dict[str,
             starting = largest(starting, going_on)
         else:
             starting = largest(starting, add(own, going_on))
-    total = largest(total, starting)
+    if starting:
+        total = largest(total, starting)
     total |= {name: amount for name, amount in _of(spec, side).items() if is_pod_level(name)}
     return _with_overhead(total, spec.get("overhead") or {}, side) if overhead else total
 
@@ -45,10 +46,10 @@ def _of(holder: Object, side: Side) -> Amounts:
 
 
 def _sum(parts: Iterable[Amounts]) -> dict[str, str]:
-    total: dict[str, str] = {}
+    total: Amounts = {}
     for part in parts:
-        total = add(total, part)
-    return total
+        total = add(total, part) if total else part
+    return dict(total)
 
 
 def _with_overhead(total: dict[str, str], overhead: Amounts, side: Side) -> dict[str, str]:

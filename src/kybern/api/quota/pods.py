@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kybern.api.quota.amounts import Amounts, add
+from kybern.api.quota.amounts import Amounts
 from kybern.api.quota.pod_resources import is_pod_level, pod_amounts
 from kybern.api.resource import Object
 from kybern.base.clock import parse_time
@@ -30,7 +30,7 @@ def usage(pod: Object, now: float) -> Amounts:
     if not _is_alive(pod, now):
         return found
     spec = pod.get("spec") or {}
-    return add(found, _amounts(pod_amounts(spec, "requests"), pod_amounts(spec, "limits")))
+    return found | _amounts(pod_amounts(spec, "requests"), pod_amounts(spec, "limits"))
 
 
 def handles(subresource: str, new: Object, old: Object | None) -> bool:

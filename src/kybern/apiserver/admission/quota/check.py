@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kybern.api import quantity
 from kybern.api.quota import Evaluator, matches_quota
@@ -23,7 +24,14 @@ class Refusal(Exception):
     """Why it does not fit, in upstream's words."""
 
 
-def charge(demand: Demand, quotas: Sequence[Object], used: Mapping[str, Amounts]) -> dict[str, dict[str, str]]:
+class Charge(NamedTuple):
+    """What one quota is charged, and what is used of it then."""
+
+    asked: dict[str, str]
+    after: dict[str, str]
+
+
+def charge(demand: Demand, quotas: Sequence[Object], used: Mapping[str, Amounts]) -> dict[str, Charge]:
     """What each quota, by its name, would be charged; those that it does not touch are left out. Raises Refusal.
 
     `used` stands for status.used, by the quota's name: it runs ahead of what is stored.
@@ -65,12 +73,12 @@ def _growth(demand: Demand, quota: Object, usage: Amounts) -> Amounts:
     return rise(usage, demand.evaluator.usage(old, demand.now))
 
 
-def _into(quota: Object, growth: Amounts, used: Amounts) -> dict[str, str]:
-    """Raises Refusal when it does not fit."""
+def _into(quota: Object, growth: Amounts, used: Amounts) -> Charge | None:
+    """None: nothing of it is limited. Raises Refusal when it does not fit."""
     hard = hard_of(quota)
     asked = masked(growth, hard)
     if not nonzero(asked):
-        return {}
+        return None
     after = add(used, asked)
     exceeded = [name for name in asked if quantity.compare(after[name], hard[name]) > 0]
     if exceeded:
@@ -78,7 +86,7 @@ def _into(quota: Object, growth: Amounts, used: Amounts) -> dict[str, str]:
             f"exceeded quota: {quota['metadata']['name']}, requested: {shown(masked(asked, exceeded))}, "
             f"used: {shown(masked(used, exceeded))}, limited: {shown(masked(hard, exceeded))}"
         )
-    return asked
+    return Charge(asked, after)
 
 
 def hard_of(quota: Object) -> Amounts:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kybern.api.quota.amounts import Amounts, add, equal, subtract
+from kybern.api.quota.amounts import Amounts, equal, subtract
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.quota.check import Demand, Refusal, charge, used_of
@@ -37,7 +37,7 @@ class Waiter:
 
 
 class Desk:
-    """Of one namespace; it goes when nobody waits and nothing is held."""
+    """Of one namespace."""
 
     def __init__(self, life: Life, quotas: Served, namespace: str, read: Callable[[], Sequence[Object]]) -> None:
         self._life = life
@@ -51,6 +51,7 @@ class Desk:
 
     @property
     def idle(self) -> bool:
+        """Nobody waits and nothing is held."""
         return not self.held and not self._pending and not self._lock.locked()
 
     async def admit(self, waiter: Waiter) -> None:
@@ -118,9 +119,9 @@ class Desk:
         if waiter.attributes.dry_run:
             waiter.settle()
             return
-        for name, amounts in charged.items():
-            used[name] = add(used[name], amounts)
-        waiter.charged |= charged
+        for name, each in charged.items():
+            used[name] = each.after
+            waiter.charged[name] = each.asked
         if not waiter.charged:
             waiter.settle()
 

@@ -20,6 +20,8 @@ from kybern.apiserver.served import Served
 QUOTAS = "resourcequotas"
 RECENT_SECONDS = 10.0
 """How far behind the caches of a quota's controller may be."""
+DESKS_LIMIT = 256
+"""Namespaces whose desk is kept though nobody waits there."""
 _IGNORED = frozenset(("events", "events.events.k8s.io"))
 
 
@@ -72,7 +74,7 @@ class ResourceQuota(Plugin):
 
     def _close(self, namespace: str) -> None:
         desk = self._desks.get(namespace)
-        if desk is not None and desk.idle:
+        if len(self._desks) > DESKS_LIMIT and desk is not None and desk.idle:
             del self._desks[namespace]
 
     def _raise_used(self, quota: Object, old: Object) -> None:
