@@ -127,6 +127,7 @@ class Processes:
         pki = options.layout.pki
         config = Config(
             root_ca_file=str(pki / "ca.crt"),
+            service_account_private_key_file=str(pki / "sa.key"),
             cluster_signing_cert_file=str(pki / "ca.crt"),
             cluster_signing_key_file=str(pki / "ca.key"),
             cluster_cidr=str(POD_NETWORK),

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--node-cidr-mask-size", metavar="BITS", type=int, default=24, help="how much of it a node gets")
     add("--service-cluster-ip-range", metavar="CIDR", default="", help="a range that no node gets")
     add("--root-ca-file", metavar="FILE", default="", help="published in each namespace as kube-root-ca.crt")
+    add("--service-account-private-key-file", metavar="FILE", default="", help="signs tokens kept in Secrets")
     add("--cluster-signing-cert-file", metavar="FILE", default="", help="the authority that signs requests")
     add("--cluster-signing-key-file", metavar="FILE", default="", help="its key")
     add(
@@ -30,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--node-monitor-grace-period",
         metavar="DURATION",
         type=seconds,
-        default=40.0,
-        help="how long a silent node counts as healthy (40s)",
+        default=50.0,
+        help="how long a silent node counts as healthy (50s)",
     )
     add(
         "--terminated-pod-gc-threshold",
@@ -79,6 +80,7 @@ def execute(args: argparse.Namespace) -> int:
         node_cidr_mask_size=args.node_cidr_mask_size,
         service_cluster_ip_range=args.service_cluster_ip_range,
         root_ca_file=args.root_ca_file,
+        service_account_private_key_file=args.service_account_private_key_file,
         cluster_signing_cert_file=args.cluster_signing_cert_file,
         cluster_signing_key_file=args.cluster_signing_key_file,
         cluster_signing_duration_seconds=args.cluster_signing_duration,

@@ -66,7 +66,7 @@ WATCHES = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    grace_seconds: float = 40.0
+    grace_seconds: float = 50.0
     """Without a sign of life for so long a Node is unknown (--node-monitor-grace-period)."""
     startup_grace_seconds: float = 60.0
     """The same for a Node whose kubelet never posted a status (--node-startup-grace-period)."""

@@ -40,6 +40,7 @@ from kybern.controllers import (
     resource_quota,
     root_ca,
     service_account,
+    service_account_tokens,
     statefulset,
     taint_eviction,
     ttl_after_finished,
@@ -62,11 +63,13 @@ class Config:
     service_cluster_ip_range: str = ""
     root_ca_file: str = ""
     """PEM bundle for the ConfigMap kube-root-ca.crt; "": none is published."""
+    service_account_private_key_file: str = ""
+    """Signs the tokens that are kept in Secrets; "": such Secrets are not filled."""
     cluster_signing_cert_file: str = ""
     """PEM of the authority of the built-in certificate signers; "": nothing is signed."""
     cluster_signing_key_file: str = ""
     cluster_signing_duration_seconds: float = csr_signing.YEAR_SECONDS
-    node_monitor_grace_period_seconds: float = 40.0
+    node_monitor_grace_period_seconds: float = 50.0
     node_startup_grace_period_seconds: float = 60.0
     terminated_pod_gc_threshold: int = 12500
     leader_elect: bool = False
@@ -129,6 +132,10 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     "root-ca-certificate-publisher-controller": lambda config: root_ca.controller(
         Path(config.root_ca_file).read_text()
     ),
+    service_account_tokens.NAME: lambda config: service_account_tokens.controller(
+        config.service_account_private_key_file,
+        Path(config.root_ca_file).read_text() if config.root_ca_file else "",
+    ),
     "serviceaccount-controller": lambda config: controller_of_module(service_account),
     "statefulset-controller": lambda config: controller_of_module(statefulset),
     "taint-eviction-controller": lambda config: taint_eviction.controller(),
@@ -182,6 +189,8 @@ async def run_all(config: Config, client: Client, clock: Clock, ids: Ids, source
         names = [name for name in names if name != "root-ca-certificate-publisher-controller"]
     if not (config.cluster_signing_cert_file and config.cluster_signing_key_file):
         names = [name for name in names if name != csr_signing.NAME]
+    if not config.service_account_private_key_file:
+        names = [name for name in names if name != service_account_tokens.NAME]
     factory = InformerFactory(client, clock=clock, source=source)
     # The loops make the kinds' own informers first; the garbage collector then shares them.
     made = [CONTROLLERS[name](config) for name in names if name in CONTROLLERS]

@@ -46,7 +46,8 @@ class TokenIssuer:
         metadata = account["metadata"]
         private: dict[str, Any] = {"namespace": metadata["namespace"]}
         for obj in bound:
-            private[obj["kind"].lower()] = {"name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]}
+            uid = obj["metadata"].get("uid")
+            private[obj["kind"].lower()] = {"name": obj["metadata"]["name"], **({"uid": uid} if uid else {})}
         private["serviceaccount"] = {"name": metadata["name"], "uid": metadata["uid"]}
         if warn_after:
             private["warnafter"] = now + warn_after

@@ -112,5 +112,10 @@ def _bound(at: Surroundings, call: Call, account: Object, ref: Object | None) ->
             f'cannot bind token for serviceaccount "{account["metadata"]["name"]}" to pod running with different '
             "serviceaccount name."
         )
-    node = at.served["", "v1", "nodes"].find("", obj["spec"].get("nodeName") or "")
-    return [obj] if node is None else [at.served["", "v1", "nodes"].parse(node), obj]
+    node_name = obj["spec"].get("nodeName") or ""
+    if not node_name:
+        return [obj]
+    node = at.served["", "v1", "nodes"].find("", node_name)
+    if node is None:  # A node that is not there (yet) is told by its name.
+        return [{"kind": "Node", "metadata": {"name": node_name}}, obj]
+    return [at.served["", "v1", "nodes"].parse(node), obj]
