@@ -265,3 +265,15 @@ async def test_a_uid_in_an_update_is_a_precondition() -> None:
             'Operation cannot be fulfilled on configmaps "c": Precondition failed: UID in precondition: u-1, UID in '
             f"object meta: {made['metadata']['uid']}",
         )
+
+
+async def test_a_job_with_a_generated_name_knows_it_everywhere() -> None:
+    jobs = "/apis/batch/v1/namespaces/default/jobs"
+    containers = [{"name": "c", "image": "example.com/app:v1"}]
+    spec = {"template": {"spec": {"containers": containers, "restartPolicy": "Never"}}}
+    async with api_server() as api:
+        made = await api.create(jobs, {"metadata": {"generateName": "j-"}, "spec": spec})
+        name = made["metadata"]["name"]
+        assert made["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name
+        assert made["spec"]["template"]["metadata"]["labels"]["job-name"] == name
+        assert (await api("PUT", f"{jobs}/{name}", made)).body == made

@@ -39,34 +39,43 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     check_admitted(obj, owners, attributes)
     single_owners(obj, attributes, admitted=True)
     prefix = "" if metadata.get("name") else metadata.get("generateName", "")
+    if prefix:
+        metadata["name"] = _free_name(life, served, metadata.get("namespace", ""), prefix)
     _complete(life, served, obj, attributes)
-    for attempt in range(NAME_ATTEMPTS):
+    faults = validate_create(served.resource, obj)
+    if faults:
+        raise status.invalid(served.resource, metadata.get("name", ""), faults)
+    attributes.name = metadata["name"]
+    attributes.warnings.extend(served.resource.warnings(obj, None))
+    await life.admission.validate(attributes, obj, None)
+    try:
+        outcome = await _store(life, served, obj, attributes)
+    except Changed:
+        await attributes.release_holds()
         if prefix:
-            metadata["name"] = prefix[:NAME_PREFIX_LIMIT] + life.ids.suffix()
-        faults = validate_create(served.resource, obj)
-        if faults:
-            raise status.invalid(served.resource, metadata.get("name", ""), faults)
-        attributes.name = metadata["name"]
-        if attempt == 0:
-            attributes.warnings.extend(served.resource.warnings(obj, None))
-            await life.admission.validate(attributes, obj, None)
-        try:
-            outcome = await _store(life, served, obj, attributes)
-        except Changed:
-            if prefix:
-                continue
-            await attributes.release_holds()
-            raise status.already_exists(served.resource, metadata["name"]) from None
-        except BaseException:
-            await attributes.release_holds()
-            raise
-        attributes.keep_holds()
-        return outcome
-    await attributes.release_holds()
-    raise AlreadyExists(
-        f'{served.resource.group_resource} "{metadata["name"]}" already exists, the server was not able to generate a '
-        "unique name for the object",
-        details={"name": metadata["name"], "kind": served.resource.plural, "retryAfterSeconds": 1},
+            raise _not_unique(served, metadata["name"]) from None
+        raise status.already_exists(served.resource, metadata["name"]) from None
+    except BaseException:
+        await attributes.release_holds()
+        raise
+    attributes.keep_holds()
+    return outcome
+
+
+def _free_name(life: Life, served: Served, namespace: str, prefix: str) -> str:
+    """A generated name that nothing has. Raises AlreadyExists when several in turn are taken."""
+    for _ in range(NAME_ATTEMPTS):
+        name = prefix[:NAME_PREFIX_LIMIT] + life.ids.suffix()
+        if served.find(namespace, name) is None:
+            return name
+    raise _not_unique(served, name)
+
+
+def _not_unique(served: Served, name: str) -> AlreadyExists:
+    return AlreadyExists(
+        f'{served.resource.group_resource} "{name}" already exists, the server was not able to generate a unique name '
+        "for the object",
+        details={"name": name, "kind": served.resource.plural, "retryAfterSeconds": 1},
     )
 
 

@@ -54,7 +54,10 @@ def prepare_create(obj: Object, change: Change) -> None:
     generated = {_LEGACY_JOB_NAME: name, JOB_NAME: name, _LEGACY_CONTROLLER_UID: uid, CONTROLLER_UID: uid}
     template = spec.setdefault("template", {})
     metadata = template.get("metadata") or {}
-    template["metadata"] = {**metadata, "labels": generated | (metadata.get("labels") or {})}
+    labels = generated | (metadata.get("labels") or {})
+    template["metadata"] = {**metadata, "labels": labels}
+    if not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)  # Upstream's defaults, which run again when it reads what it stored.
     selector = spec.get("selector") or {}
     spec["selector"] = {**selector, "matchLabels": {CONTROLLER_UID: uid} | (selector.get("matchLabels") or {})}
 
