@@ -325,3 +325,51 @@ async def test_a_broken_patch_is_an_internal_error(tmp_path: Path) -> None:
         refused = await api("POST", f"{CORE}/configmaps", config_map("m"))
         assert refused.status == 500
         assert refused.message.startswith("Internal error occurred: ")
+
+
+async def test_connections_are_admitted(tmp_path: Path) -> None:
+    async with webhook_server(lambda request: {"allowed": False}, tmp_path) as server, api_server() as api:
+        await configure(api, "Validating", "v", hook(server, rule("pods/exec", "pods/portforward", "services/proxy")))
+        await api.create(f"{CORE}/pods", pod("p", nodeName="n"))
+        refused = await api("POST", f"{CORE}/pods/p/exec", None, None, stdout="true", command="ls", container="c")
+        assert refused.message == 'admission webhook "a.example.com" denied the request without explanation'
+        request = server.requests[0]
+        assert (request["operation"], request["kind"]["kind"]) == ("CONNECT", "PodExecOptions")
+        assert request["object"] == {
+            "kind": "PodExecOptions",
+            "apiVersion": "v1",
+            "stdout": True,
+            "container": "c",
+            "command": ["ls"],
+        }
+
+
+@pytest.mark.parametrize(
+    ("condition", "policy", "status"),
+    [
+        ("request.userInfo.username == 'eve'", "Fail", 201),
+        ("request.userInfo.username == 'admin'", "Fail", 400),
+        ("object.nothing == 1", "Fail", 403),
+        ("object.nothing == 1", "Ignore", 201),
+    ],
+)
+async def test_match_conditions(condition: str, policy: str, status: int, tmp_path: Path) -> None:
+    async with webhook_server(lambda request: {"allowed": False}, tmp_path) as server, api_server() as api:
+        conditions = {"matchConditions": [{"name": "c", "expression": condition}], "failurePolicy": policy}
+        await configure(api, "Validating", "v", hook(server, rule("configmaps"), **conditions))
+        answer = await api("POST", f"{CORE}/configmaps", config_map("m"))
+        assert answer.status == status
+        if status == 403:
+            words = "expression 'object.nothing == 1' resulted in error: no such key: nothing"
+            assert answer.message == f'configmaps "m" is forbidden: {words}'
+        assert len(server.requests) == (1 if status == 400 else 0)
+
+
+async def test_conditions_must_compile(tmp_path: Path) -> None:
+    async with webhook_server(lambda request: dict(ALLOW), tmp_path) as server, api_server() as api:
+        made = hook(server, rule("configmaps"), matchConditions=[{"name": "c", "expression": "1"}])
+        body = {"metadata": {"name": "v"}, "webhooks": [made]}
+        refused = await api("POST", f"{GROUP}/validatingwebhookconfigurations", body)
+        assert refused.message.endswith(
+            'webhooks[0].matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int'
+        )

@@ -17,7 +17,7 @@ class NamespaceLifecycle(Plugin):
         self._lookup = lookup
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
-        if old is None:
+        if old is None and attributes.operation == "CREATE":
             self._check(attributes)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:

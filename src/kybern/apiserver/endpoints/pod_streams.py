@@ -10,6 +10,7 @@ from kybern.api.resource import Object
 from kybern.apiserver import status
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.connecting import admit_connection
 from kybern.apiserver.endpoints.pod_log_options import log_options
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
@@ -69,12 +70,14 @@ class PodStreams:
         options += [("command", part) for part in call.request.query.get("command", ())]
         if not options:
             raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
+        await admit_connection(at, call, served)
         place = self._kubelets.place(_host(pod))
         return await pass_upgrade(call, place, _target(call.info.subresource, call, name, options))
 
     async def port_forward(self, at: Surroundings, call: Call, served: Served) -> Answer:
         self._check_create(call)
         pod = _pod(call, served)
+        await admit_connection(at, call, served)
         ports = [("port", port) for port in call.request.query.get("ports", ())]
         place = self._kubelets.place(_host(pod))
         return await pass_upgrade(call, place, _target("portForward", call, "", ports))

@@ -10,6 +10,7 @@ from kybern.api.resource import Object
 from kybern.apiserver import status
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.connecting import admit_connection
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.proxy.backend import Place
@@ -36,7 +37,9 @@ class Proxying:
     def endpoints(self) -> Mapping[tuple[str, str], Mapping[str, Endpoint]]:
         def all_verbs(find: Callable[[Call, Served], Place]) -> Mapping[str, Endpoint]:
             async def endpoint(at: Surroundings, call: Call, served: Served) -> Answer:
-                return await self._pass(call, find(call, served))
+                place = find(call, served)
+                await admit_connection(at, call, served)
+                return await self._pass(call, place)
 
             return dict.fromkeys(_VERBS, endpoint)
 
