@@ -24,6 +24,7 @@ POLL_SECONDS = 0.05
 OBJECT_POLL_SECONDS = 0.2
 NAMESPACE_SECONDS = 15.0
 LAST_WORDS_BYTES = 4096
+DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
@@ -49,6 +50,7 @@ class Arrival:
         if not self.options.cri_socket:
             await self._containerd()
         await self._nodes(client)
+        await self._controllers(client)
         return client
 
     async def _until(
@@ -148,6 +150,18 @@ class Arrival:
 
             await self._until(f"node {node.name}", ready, node.program)
             self.progress.done(f"node {node.name} is Ready ({node.address}, Pods in {node.pod_network})")
+
+    async def _controllers(self, client: Client) -> None:
+        """Without its service account the namespace `default` takes no Pod; the controllers make it first of all."""
+
+        async def at_work() -> bool:
+            try:
+                return bool(await client.get_json(DEFAULT_ACCOUNT))
+            except KybernError:
+                return False
+
+        await self._until("the controllers", at_work, "controllers")
+        self.progress.done("controllers and scheduler")
 
     async def objects(self, client: Client, manifests: Sequence[Manifest]) -> bool:
         """Apply manifests and wait until their objects have converged; whether all have."""

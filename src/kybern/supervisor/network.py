@@ -94,12 +94,13 @@ def apply_node(layout: ClusterLayout, node: NodeLayout) -> None:
         return
     create_network(node.network_namespace)
     if node.host_link not in links():
-        _ip([f"link add {node.host_link} type veth peer name {NODE_LINK} netns {node.network_namespace}"])
-    _ip(
-        [
-            f"link set {node.host_link} master {FABRIC_BRIDGE} up",
-        ]
-    )
+        # Plugged in once: a cable that someone pulls stays pulled, also when the node's programs start again.
+        _ip(
+            [
+                f"link add {node.host_link} type veth peer name {NODE_LINK} netns {node.network_namespace}",
+                f"link set {node.host_link} master {FABRIC_BRIDGE} up",
+            ]
+        )
     inside = ("nsenter", f"--net=/run/netns/{node.network_namespace}")
     _ip(
         [

@@ -48,11 +48,11 @@ def taints_of(plan: Plan) -> set[tuple[str, str]] | None:
 
 def test_a_node_that_lives_is_looked_at_when_its_grace_would_end() -> None:
     plan = looked_at(node(), 15.0)
-    assert (plan.writes, plan.requeue_after) == (0, 25.0)
+    assert (plan.writes, plan.requeue_after) == (0, 35.0)
 
 
 def test_silence_makes_the_conditions_unknown_and_the_pods_unready() -> None:
-    plan = looked_at(node(), 40.0, pod("True"), pod("False"), pod(""))
+    plan = looked_at(node(), 50.0, pod("True"), pod("False"), pod(""))
     about_node, about_pod = plan.patches
     conditions = about_node.patch["status"]["conditions"]
     assert about_node.subresource == "status"
