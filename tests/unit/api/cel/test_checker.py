@@ -112,7 +112,7 @@ def test_constants_that_fail_are_no_program() -> None:
 
 def test_the_result_can_be_demanded() -> None:
     compile_expression("n > 1", ENVIRONMENT, want=BOOL)
-    with pytest.raises(ResultTypeError, match="^must evaluate to bool$"):
+    with pytest.raises(ResultTypeError, match=r"^must evaluate to bool$"):
         compile_expression("n + 1", ENVIRONMENT, want=BOOL)
     with pytest.raises(ResultTypeError, match=r"^must evaluate to one of \[bool string\]$"):
         compile_expression("n + 1", ENVIRONMENT, want=[BOOL, STRING])
