@@ -100,7 +100,7 @@ def test_debug_adds_a_container_to_a_pod(user: User, cluster: Cluster) -> None:
     user.kubectl("wait --for=condition=Ready pod/app --timeout=30s").prints("pod/app condition met")
     with user.at_terminal(f"debug app -it --image={WEB} -c look --target=app --profile=general -- sh") as terminal:
         terminal.shows('Targeting container "app".', "If you don't see a command prompt, try pressing enter.")
-        terminal.types("\rps | grep -c 'httpd -f'; exit\r").shows("2").ends(0)
+        terminal.types("\rps | grep '[h]ttpd'; exit\r").shows("httpd -f -p 8080").ends(0)
     ended = "{.status.ephemeralContainerStatuses[0].state.terminated.exitCode}"
     cluster.eventually(lambda: user.kubectl(f"get pod app -o jsonpath={ended}").prints("0"))
     user.kubectl("describe pod app").mentions("Ephemeral Containers:", "  look:")

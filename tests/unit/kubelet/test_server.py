@@ -63,6 +63,7 @@ async def ask(port: int, path: str, method: str = "GET") -> tuple[int, str]:
         ("/exec/default/web/u2/c?command=x&output=1", (500, 'container not found ("c")')),
         ("/portForward/default/other", (404, "pod does not exist")),
         ("/portForward/default/web/u2", (404, "pod not found")),
+        ("/portForward/default/web", (400, "unable to upgrade: missing upgrade headers in request\n")),
     ],
 )
 async def test_answers(port: int, path: str, expected: tuple[int, str]) -> None:
@@ -170,6 +171,30 @@ async def test_port_forward_over_a_websocket(port: int) -> None:
                     found, ended = found + frame.data, frame.fin
     await websocket.close()
     assert found.startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "request_line", "answer"),
+    [
+        (V4, b"\x00GET /healthz HTTP/1.0\r\n\r\n", b"\x00HTTP/1.1 200 OK"),
+        ("v4.base64.channel.k8s.io", "0R0VUIC9oZWFsdGh6IEhUVFAvMS4wDQoNCg==", "0SFRUUC8xLjEgMjAwIE9L"),
+    ],
+)
+async def test_port_forward_on_channels(
+    port: int, protocol: str, request_line: bytes | str, answer: bytes | str
+) -> None:
+    url = f"ws://127.0.0.1:{port}/portForward/default/web?port={port},1"
+    websocket = await connect(url, subprotocols=(protocol,))
+    await websocket.send(request_line)
+    found: list[bytes | str] = []
+    async with asyncio.timeout(30):
+        while (message := await websocket.receive()) is not None:
+            found.append(message)
+    assert any(isinstance(each, type(answer)) and each.startswith(answer) for each in found)  # type: ignore[arg-type]
+    if protocol == V4:
+        assert b"\x00" + port.to_bytes(2, "little") in found
+        assert b"\x01" + port.to_bytes(2, "little") in found
+        assert any(b"\x03error forwarding port 1 to pod sandbox1" in each for each in found if isinstance(each, bytes))
 
 
 ENDED = {"terminated": {"containerID": "containerd://id0", "exitCode": 1}}

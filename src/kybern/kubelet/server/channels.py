@@ -93,7 +93,7 @@ def from_text(message: bytes) -> bytes:
         raise ProtocolError("a message that is no base64") from error
 
 
-def to_text(channel: Channel, data: bytes) -> str:
+def to_text(channel: int, data: bytes) -> str:
     """A message to a client of the base64 protocols."""
     return str(int(channel)) + b64encode(data).decode()
 

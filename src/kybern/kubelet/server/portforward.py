@@ -5,12 +5,12 @@ pair's failure touches no other; what waits for a slow Pod is bounded.
 """
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from kybern.kubelet.server.network import NotConnected
+from kybern.kubelet.server.portforward_channels import Dial, forward_channels
 from kybern.kubelet.server.spdy import (
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -43,13 +43,13 @@ WAITING_BYTES: Final = 256 << 10
 
 Send = Callable[[bytes], Awaitable[None]]
 Receive = Callable[[], Awaitable[bytes]]
-Dial = Callable[[int], Awaitable[socket.socket]]
-"""Opens a connection to a port of the Pod. Raises NotConnected."""
 
 
 def port_forward(request: Request, dial: Dial, pod: str, uid: str) -> Answer:
     """The answer to a request to forward: SPDY itself or over a WebSocket. `pod` is the name in messages."""
     if request.headers.get("upgrade", "").lower() == "websocket":
+        if TUNNEL not in request.headers.get("sec-websocket-protocol", ""):
+            return forward_channels(request, dial, pod, uid)
 
         async def over_websocket(websocket: WebSocket) -> None:
             async def receive() -> bytes:
