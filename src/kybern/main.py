@@ -118,6 +118,8 @@ class Processes:
         importlib.import_module("kybern.scheduler.loop")
 
     def run_controllers(self, options: "Options") -> None:
+        import socket
+
         from kybern.controllers.run import Config
         from kybern.controllers.run import run as run_controllers
         from kybern.scheduler.config import SchedulerConfig
@@ -138,7 +140,8 @@ class Processes:
             manager = client(pki / "controller-manager.kubeconfig", "kube-controller-manager")
             scheduler = client(pki / "scheduler.kubeconfig", "kube-scheduler")
             # The controllers ship the decisions of their process, the scheduler's with them.
-            await together(run_controllers(config, manager), run_scheduler(SchedulerConfig(), scheduler))
+            scheduling = SchedulerConfig(host=socket.gethostname())
+            await together(run_controllers(config, manager), run_scheduler(scheduling, scheduler))
 
         run_until_told(serve())
 

@@ -47,8 +47,8 @@ class Committer:
         except Mismatch as mismatch:
             await self._see_other(cache.prefix + key, mismatch)
             raise Changed from None
-        except StoreUnavailable:
-            raise status.unavailable() from None
+        except StoreUnavailable as error:
+            raise status.unavailable(error) from None
         await self._seen(revision)
         return Version(key, revision, splice(value, len(cache.head), revision), labels, fields)
 
@@ -60,8 +60,8 @@ class Committer:
         except Mismatch as mismatch:
             await self._see_other(key, mismatch)
             raise Changed from None
-        except StoreUnavailable:
-            raise status.unavailable() from None
+        except StoreUnavailable as error:
+            raise status.unavailable(error) from None
         await self._seen(revision)
         return revision
 
@@ -77,8 +77,8 @@ class Committer:
         else:
             try:
                 await self._seen(await self._backend.current_revision())
-            except StoreUnavailable:
-                raise status.unavailable() from None
+            except StoreUnavailable as error:
+                raise status.unavailable(error) from None
 
 
 def _never(key: str) -> bool:

@@ -14,6 +14,7 @@ from kybern.api.resource import FieldError, Resource
 from kybern.api.validation import causes, invalid_message
 from kybern.base import errors
 from kybern.base.errors import StatusError
+from kybern.storage.backend import StoreUnavailable
 from kybern.transport.exchange import Response
 
 CODES: Mapping[type[StatusError], int] = {
@@ -172,9 +173,10 @@ def too_large_revision(asked: int, current: int) -> errors.Timeout:
     return errors.Timeout(message, details={"causes": [cause], "retryAfterSeconds": 1})
 
 
-def unavailable() -> errors.ServiceUnavailable:
-    """The store cannot write or read now."""
-    return errors.ServiceUnavailable("the store is unavailable", details={"retryAfterSeconds": 1})
+def unavailable(why: StoreUnavailable) -> errors.ServiceUnavailable:
+    """The store cannot write or read now; whoever is told can often help (a full disk)."""
+    because = f": {why}" if str(why) else ""
+    return errors.ServiceUnavailable(f"the store is unavailable{because}", details={"retryAfterSeconds": 1})
 
 
 def _about(resource: Resource, name: str, kind: str = "") -> dict[str, Any]:

@@ -29,11 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Until interrupted."""
     import asyncio
+    import socket
+    from dataclasses import replace
 
     from kybern.client.kubeconfig import client_from_kubeconfig
     from kybern.scheduler.config_file import load
 
-    config = load(args.config)
+    config = replace(load(args.config), host=socket.gethostname())
 
     async def run() -> None:
         from kybern.base.clock import SystemClock

@@ -31,6 +31,8 @@ class SchedulerConfig:
     """All nodes are scored, whatever percentageOfNodesToScore says: on columns that is cheaper than sampling."""
 
     profiles: tuple[Profile, ...] = (Profile(),)
+    host: str = ""
+    """The machine's name, by which events tell which of several schedulers spoke."""
     initial_backoff_seconds: float = 1.0
     max_backoff_seconds: float = 10.0
     parallel_bindings: int = 64

@@ -34,10 +34,11 @@ class _Series:
 class SchedulerEvents:
     """`event` queues; `run` writes."""
 
-    def __init__(self, client: Client, clock: Clock, reporter: str) -> None:
+    def __init__(self, client: Client, clock: Clock, reporter: str, host: str = "") -> None:
         self._client = client
         self._clock = clock
         self._reporter = reporter
+        self._instance = f"{reporter}-{host}" if host else reporter
         self._queue: asyncio.Queue[tuple[PodRequest, Event, SeriesKey]] = asyncio.Queue(QUEUE_LIMIT)
         self._series: OrderedDict[SeriesKey, _Series] = OrderedDict()
         self.dropped = 0
@@ -51,7 +52,7 @@ class SchedulerEvents:
             metadata=ObjectMeta(name=f"{request.name}.{int(now * 1e9):x}", namespace=request.namespace),
             event_time=format_micro_time(now),
             reporting_controller=self._reporter,
-            reporting_instance=self._reporter,
+            reporting_instance=self._instance,
             action=action,
             reason=reason,
             regarding=_reference(request),

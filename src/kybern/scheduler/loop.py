@@ -43,7 +43,7 @@ class Scheduler:
         self._budget_objects = self._factory.informer(PodDisruptionBudget)
         view = VolumeView(self._claim, self._volume, self._volumes.list, self._class)
         self.state = SchedulerState(config, random, view, self._budgets)
-        self._events = SchedulerEvents(client, clock, config.profiles[0].scheduler_name)
+        self._events = SchedulerEvents(client, clock, config.profiles[0].scheduler_name, config.host)
         self._writer = Writer(client, clock, self._events, self._claim)
         self._work: asyncio.Queue[Verdict | PodRequest] = asyncio.Queue(config.parallel_bindings)
         self._wake = asyncio.Event()

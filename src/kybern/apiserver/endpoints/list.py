@@ -112,8 +112,8 @@ async def _past(at: Surroundings, served: Served, options: ListOptions, start: s
     while True:
         try:
             page = await at.backend.range(prefix, start=position, limit=PAST_PAGE, revision=revision)
-        except StoreUnavailable:
-            raise unavailable() from None
+        except StoreUnavailable as error:
+            raise unavailable(error) from None
         for index, entry in enumerate(page.entries):
             version = cache.version_of(entry.key[len(cache.prefix) :], entry.value, entry.revision)
             if not selection.takes(version):

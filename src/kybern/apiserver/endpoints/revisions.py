@@ -39,8 +39,8 @@ def wait_for(at: Surroundings, resource_version: str) -> Awaitable[None] | None:
 async def _wait_newest(at: Surroundings) -> None:
     try:
         newest = await at.backend.current_revision()
-    except StoreUnavailable:
-        raise unavailable() from None
+    except StoreUnavailable as error:
+        raise unavailable(error) from None
     waiting = at.cache.wait(newest)
     if waiting is not None:
         await waiting
