@@ -66,6 +66,8 @@ class GarbageCollector:
         self._kinds: dict[tuple[str, str], ResourceName] = {}
         self._queue: WorkQueue[Item] = WorkQueue(clock)
         self._definitions_changed = asyncio.Event()
+        self._unsettled: set[Item] = set()
+        """Objects with owners of kinds that were not known when they were looked at."""
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -96,6 +98,9 @@ class GarbageCollector:
             if {"list", "watch", "delete"} <= each.verbs and (each.name.group, each.name.plural) not in IGNORED
         }
         self._kinds = {(each.name.group, each.name.kind): each.name for each in found.resources}
+        for item in self._unsettled:
+            self._queue.add(item)
+        self._unsettled.clear()
         for resource in wanted - set(self._informers):
             self._informers[resource] = self._follow(resource)
         if not found.failures:
@@ -168,6 +173,8 @@ class GarbageCollector:
             return
         meta: ObjectMeta = found.metadata
         owners = [(each, await self._state_of(each, meta)) for each in meta.owner_references]
+        if any(self._kind_of(each) is None for each in meta.owner_references):
+            self._unsettled.add(item)
         dependents = [*self._dependents(meta.uid)]
         ruling = decide(Owned(meta, owners, [each for _, each in dependents]))
         record(
@@ -186,7 +193,7 @@ class GarbageCollector:
         cached = self._cached(reference.uid)
         if cached is not None and cached[1].namespace in ("", dependent.namespace):
             return _state(cached[1])
-        resource = self._kinds.get((reference.api_version.rpartition("/")[0], reference.kind))
+        resource = self._kind_of(reference)
         if resource is None:
             return OwnerState.SOLID  # Nothing is known of its kind: nothing is deleted on that ground.
         if resource.namespaced and not dependent.namespace:
@@ -201,6 +208,9 @@ class GarbageCollector:
             return OwnerState.ABSENT
         deleting = meta.get("deletionTimestamp") and FOREGROUND_FINALIZER in meta.get("finalizers", ())
         return OwnerState.DELETING_DEPENDENTS if deleting else OwnerState.SOLID
+
+    def _kind_of(self, reference: OwnerReference) -> ResourceName | None:
+        return self._kinds.get((reference.api_version.rpartition("/")[0], reference.kind))
 
     async def _act(
         self, item: Item, meta: ObjectMeta, ruling: Ruling, dependents: list[tuple[ResourceName, ObjectMeta]]

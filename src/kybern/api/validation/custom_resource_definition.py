@@ -19,16 +19,14 @@ from kybern.api.structural.definition import (
 )
 from kybern.api.structural.rule_checks import check_rules
 from kybern.api.validation import names
+from kybern.api.validation.certificate_bundle import NO_BUNDLE, is_bundle
+from kybern.api.validation.custom_resource_parts import deprecation_faults, validate_names, validate_shown
 from kybern.api.validation.field import forbidden, immutable, invalid, not_supported, quote, required
 from kybern.api.validation.webhooks import validate_client_config, validate_review_versions
 
 _SCOPES = ("Cluster", "Namespaced")
 _STRATEGIES = ("None", "Webhook")
 _REVIEWS = ("v1", "v1beta1")
-_TYPES = ("boolean", "date", "integer", "number", "string")
-_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
-_WARNING_LIMIT = 256
-_MIXED_CASE = "may have mixed case, but should otherwise match: "
 _APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = (".k8s.io", ".kubernetes.io")
 _APPROVAL_MISSING = (
@@ -53,7 +51,7 @@ def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[Fi
         has_status = _has_status(version)
         yield from _version(own, f"spec.versions[{index}]", strict, has_status=has_status)
     yield from _version_list(versions)
-    yield from _names(spec.get("names") or {}, "spec.names")
+    yield from validate_names(spec.get("names") or {}, "spec.names")
     yield from _whole(shared, versions, strict)
     yield from _conversion(spec, "spec.conversion")
     yield from _stored_versions(obj, versions)
@@ -88,7 +86,7 @@ def _whole(shared: Mapping[str, Any], versions: Sequence[Object], strict: Strict
             version=versions[0].get("name") or "",
             check_rules=check_rules,
         )
-    yield from _shown(shared, "spec")
+    yield from validate_shown(shared, "spec")
     if shared["selectableFields"]:
         if schema is None:
             yield invalid("spec.selectableFields", "", "may only be set when validations.schema is included")
@@ -148,12 +146,24 @@ def validate_definition_update(new: Object, old: Object) -> Iterator[FieldError]
     if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
         yield from immutable("spec.scope", after.get("scope"), before.get("scope"))
         yield from _immutable_name("kind", after, before)
+        yield from _bundle(_bundle_of(after), _bundle_of(before))
     yield from immutable("spec.group", after.get("group"), before.get("group"))
     yield from _immutable_name("plural", after, before)
     if _approval(new) != _approval(old):
         yield from _api_approval(new)
     if not before.get("preserveUnknownFields"):
         yield from _no_preserving(after)
+
+
+def _bundle_of(spec: Object) -> str:
+    webhook = (spec.get("conversion") or {}).get("webhook") or {}
+    return (webhook.get("clientConfig") or {}).get("caBundle") or ""
+
+
+def _bundle(new: str, old: str) -> Iterator[FieldError]:
+    """What is established keeps a sound bundle; one that was unsound before is tolerated."""
+    if new and not is_bundle(new) and (not old or is_bundle(old)):
+        yield invalid("spec.conversion.webhookClientConfig.caBundle", new, NO_BUNDLE)
 
 
 def _approval(obj: Object) -> str:
@@ -192,13 +202,13 @@ def _version(version: Object, path: str, strict: Strictness, *, has_status: bool
         yield invalid(f"{path}.name", name, ",".join(messages))
     warning = version.get("deprecationWarning")
     if warning is not None:
-        for message in _deprecation_faults(warning, deprecated=bool(version.get("deprecated"))):
+        for message in deprecation_faults(warning, deprecated=bool(version.get("deprecated"))):
             yield invalid(f"{path}.deprecationWarning", warning, message)
     schema = schema_of(version)
     if schema is not None:
         place = f"{path}.schema.openAPIV3Schema"
         yield from validate_schema(schema, place, strict, has_status=has_status, version=name, check_rules=check_rules)
-    yield from _shown(version, path)
+    yield from validate_shown(version, path)
     selectable = version.get("selectableFields") or ()
     if selectable and schema is None:
         detail = "may only be set when `version.schema.openAPIV3Schema` is not included"
@@ -206,86 +216,6 @@ def _version(version: Object, path: str, strict: Strictness, *, has_status: bool
     elif selectable and schema is not None:
         many = name in strict.too_many_selectable
         yield from validate_selectable_fields(selectable, schema, f"{path}.selectableFields", may_be_many=many)
-
-
-def _shown(version: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    yield from _scale((version.get("subresources") or {}).get("scale"), f"{path}.subresources")
-    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        yield from _column(column, f"{path}.additionalPrinterColumns[{index}]")
-
-
-def _deprecation_faults(warning: str, *, deprecated: bool) -> Iterator[str]:
-    if not deprecated:
-        yield "can only be set for deprecated versions"
-        return
-    if names.size(warning) > _WARNING_LIMIT:
-        yield f"must be <= {_WARNING_LIMIT} characters long"
-    if not warning:
-        yield "must not be an empty string"
-    for index, rune in enumerate(warning):
-        if not rune.isprintable():
-            place = len(warning[:index].encode())
-            yield f"must only contain printable UTF-8 characters; non-printable character found at index {place}"
-            return
-
-
-def _scale(scale: Object | None, path: str) -> Iterator[FieldError]:
-    if scale is None:
-        return
-    for key, parent in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
-        at, place = f"{path}.scale.{key}", scale.get(key) or ""
-        if not place:
-            yield required(at)
-        elif not place.startswith("."):
-            yield invalid(at, place, "must be a simple json path starting with .")
-        elif not place.startswith(f"{parent}."):
-            yield invalid(at, place, f"should be a json path under {parent}")
-    at, place = f"{path}.scale.labelSelectorPath", scale.get("labelSelectorPath") or ""
-    if place and not place.startswith("."):
-        yield invalid(at, place, "must be a simple json path starting with .")
-    elif place and not place.startswith((".spec.", ".status.")):
-        yield invalid(at, place, "should be a json path under either .spec or .status")
-
-
-def _column(column: Object, path: str) -> Iterator[FieldError]:
-    kind, shape, place = (column.get(key) or "" for key in ("type", "format", "jsonPath"))
-    if not column.get("name"):
-        yield required(f"{path}.name")
-    one_of = f"must be one of {','.join(_TYPES)}"
-    if not kind:
-        yield required(f"{path}.type", one_of)
-    elif kind not in _TYPES:
-        yield invalid(f"{path}.type", kind, one_of)
-    if shape and shape not in _FORMATS:
-        yield invalid(f"{path}.format", shape, f"must be one of {','.join(_FORMATS)}")
-    if not place:
-        yield required(f"{path}.JSONPath")
-    elif not place.startswith("."):
-        yield invalid(f"{path}.JSONPath", place, "must be a simple json path starting with .")
-
-
-def _names(given: Object, path: str) -> Iterator[FieldError]:
-    for key in ("plural", "singular", "kind", "listKind"):
-        if not given.get(key):
-            yield required(f"{path}.{key}")
-    for key in ("plural", "singular"):
-        value = given.get(key) or ""
-        if value and (messages := names.dns_1035_label(value)):
-            yield invalid(f"{path}.{key}", value, ",".join(messages))
-    for key in ("kind", "listKind"):
-        value = given.get(key) or ""
-        if value and (messages := names.dns_1035_label(value.lower())):
-            yield invalid(f"{path}.{key}", value, _MIXED_CASE + ",".join(messages))
-    yield from _labels(given.get("shortNames") or (), f"{path}.shortNames")
-    if given.get("kind") and given.get("kind") == given.get("listKind"):
-        yield invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same")
-    yield from _labels(given.get("categories") or (), f"{path}.categories")
-
-
-def _labels(values: Sequence[str], path: str) -> Iterator[FieldError]:
-    for index, value in enumerate(values):
-        if messages := names.dns_1035_label(value):
-            yield invalid(f"{path}[{index}]", value, ",".join(messages))
 
 
 def _conversion(spec: Object, path: str) -> Iterator[FieldError]:
