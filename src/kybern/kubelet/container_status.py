@@ -66,7 +66,12 @@ def make_container_status(inputs: StatusInputs, kind: Kind, container: Container
         if status.state is not None and status.state.terminated:
             status.last_state = status.state
         status.state = ContainerState(waiting=ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
-    if inputs.ended and status.state is not None and not status.state.terminated:
+    if (
+        inputs.ended
+        and status.state is not None
+        and not status.state.terminated
+        and _must_have_run(inputs, kind, status)
+    ):
         _end(status)
     _add_readiness(inputs, kind, container, history, status)
     _add_mounts(container, status)
@@ -74,6 +79,14 @@ def make_container_status(inputs: StatusInputs, kind: Kind, container: Container
     if container.lifecycle is not None:
         status.stop_signal = container.lifecycle.stop_signal
     return status
+
+
+def _must_have_run(inputs: StatusInputs, kind: Kind, status: ContainerStatus) -> bool:
+    """Whether a container without an end has none because it was lost, and not because its turn never came."""
+    if kind is Kind.REGULAR:
+        return inputs.initialised
+    started = status.state is not None and status.state.waiting is None
+    return started or bool(status.last_state and status.last_state.terminated)
 
 
 def _old_status(pod: Pod, name: str) -> ContainerStatus | None:

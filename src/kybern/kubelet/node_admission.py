@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Node, Pod, Taint, Toleration
 from kybern.kubelet.labels import is_static
+from kybern.kubelet.node_affinity import is_required_node
 from kybern.kubelet.pod_spec import is_critical
 from kybern.kubelet.qos import BEST_EFFORT, pod_resources, qos_class
 
@@ -61,7 +62,7 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
             return refusal
     if pod.spec.node_name and pod.spec.node_name != node.metadata.name:
         return _predicate("NodeName", "node(s) didn't match the requested node name")
-    if any(node.metadata.labels.get(name) != text for name, text in pod.spec.node_selector.items()):
+    if not is_required_node(pod, node):
         return _predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
     if not ports_of(pod).isdisjoint({port for other in others for port in ports_of(other)}):
         return _predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")

@@ -12,7 +12,7 @@ from kybern.kubelet.cgroups import Cgroups
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.decide import StartContainer
 from kybern.kubelet.events import PodEvents
-from kybern.kubelet.images import RETRY_SECONDS, ImageFailed, Images
+from kybern.kubelet.images import ANNOUNCE_SECONDS, RETRY_SECONDS, ImageFailed, Images
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.lifecycle import HookFailed, run_hook
 from kybern.kubelet.observed import PodRuntime
@@ -138,7 +138,7 @@ async def _start(parts: Parts, id: str, events: PodEvents, name: str) -> None:
         await parts.runtime.start_container(id)
     except RuntimeFailed as error:
         events.warning("Failed", f"Error: {error.message}", name)
-        raise StartFailed("RunContainerError", error.message) from error
+        raise StartFailed("RunContainerError", error.message, ANNOUNCE_SECONDS) from error
     events.normal("Started", "Container started", name)
 
 
@@ -151,7 +151,7 @@ async def _post_start(parts: Parts, container: Container, id: str, ip: str, even
         events.warning("FailedPostStartHook", "PostStartHook failed", container.name)
         events.normal("Killing", "FailedPostStartHook", container.name)
         await parts.runtime.stop_container(id, 2)
-        raise StartFailed("PostStartHookError", str(error)) from error
+        raise StartFailed("PostStartHookError", str(error), ANNOUNCE_SECONDS) from error
 
 
 def link_log(config: KubeletConfig, pod: Pod, name: str, id: str, restart_count: int) -> None:

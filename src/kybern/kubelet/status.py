@@ -16,7 +16,6 @@ from kybern.kubelet.pod_spec import Kind, containers_of, is_sidecar
 from kybern.kubelet.ports import ProbeResults
 from kybern.kubelet.qos import qos_class
 
-
 TERMINAL = ("Succeeded", "Failed")
 
 
@@ -112,7 +111,7 @@ def rejected(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
     return PodStatus(
         phase="Failed",
         reason=reason,
-        message=message,
+        message=f"Pod was rejected: {message}",
         qos_class=pod.status.qos_class or qos_class(pod),
         start_time=format_time(now),
         conditions=merge_conditions(pod.status.conditions, (), now),

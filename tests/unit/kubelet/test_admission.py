@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kybern.api.types import convert
-from kybern.api.types.core_v1 import Node, Pod
+from kybern.api.types.core_v1 import Node, NodeCondition, Pod
 from kybern.kubelet.cgroups import Cgroups, pod_limits
 from kybern.kubelet.node_admission import decide_admission
 from kybern.kubelet.qos import cpu_shares, oom_score_adj, pod_resources, qos_class
+from kybern.kubelet.resizing import decide_fit
 
 from .worlds import container, pod
 
@@ -32,6 +34,12 @@ def tolerant(*containers: dict[str, Any], **spec: Any) -> Pod:
     return pod(*containers, tolerations=TOLERANT, **spec)
 
 
+def required(operator: str, *values: str) -> dict[str, Any]:
+    terms = [{"matchExpressions": [{"key": "disk", "operator": operator, "values": list(values)}]}]
+    rule = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"nodeAffinity": rule}
+
+
 @pytest.mark.parametrize(
     ("subject", "others", "expected"),
     [
@@ -44,7 +52,17 @@ def tolerant(*containers: dict[str, Any], **spec: Any) -> Pod:
         (tolerant(asks({"cpu": "9"}), priority=2_000_001_000), [], ""),
         (tolerant(nodeName="other"), [], "NodeName"),
         (tolerant(nodeSelector={"disk": "hdd"}), [], "NodeAffinity"),
+        (tolerant(affinity=required("In", "ssd", "nvme")), [], ""),
+        (tolerant(affinity=required("NotIn", "ssd")), [], "NodeAffinity"),
+        (tolerant(affinity=required("Gt", "3")), [], "NodeAffinity"),
         (tolerant(os={"name": "windows"}), [], "PodOSNotSupported"),
+        (tolerant(securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}), [], "SysctlForbidden"),
+        (tolerant(securityContext={"sysctls": [{"name": "net/ipv4/tcp_rmem", "value": "1"}]}), [], ""),
+        (
+            tolerant(securityContext={"supplementalGroupsPolicy": "Strict"}),
+            [],
+            "SupplementalGroupsPolicyNotSupported",
+        ),
         (
             tolerant(container("c", ports=[{"containerPort": 1, "hostPort": 80}])),
             [pod(container("c", ports=[{"containerPort": 2, "hostPort": 80, "protocol": "TCP"}]))],
@@ -55,6 +73,39 @@ def tolerant(*containers: dict[str, Any], **spec: Any) -> Pod:
 def test_admission(subject: Pod, others: list[Pod], expected: str) -> None:
     refusal = decide_admission(subject, others, NODE)
     assert (refusal.reason if refusal else "") == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "subject", "message"),
+    [
+        ("MemoryPressure", tolerant(), "The node had condition: [MemoryPressure]. "),
+        ("MemoryPressure", tolerant(asks({"cpu": "1m"})), ""),
+        ("DiskPressure", tolerant(asks({"cpu": "1m"})), "The node had condition: [DiskPressure]. "),
+        ("DiskPressure", tolerant(priority=2_000_000_000), ""),
+        ("Ready", tolerant(), ""),
+    ],
+)
+def test_a_node_that_is_short_of_something(condition: str, subject: Pod, message: str) -> None:
+    short = replace(NODE, status=replace(NODE.status, conditions=[NodeCondition(type=condition, status="True")]))
+    refusal = decide_admission(subject, [], short)
+    assert (refusal.message if refusal else "") == message
+
+
+@pytest.mark.parametrize(
+    ("cpu", "others", "expected"),
+    [
+        ("1", [], ("", "")),
+        ("9", [], ("Infeasible", "Node didn't have enough capacity: cpu, requested: 9000, capacity: 2000")),
+        (
+            "2",
+            [pod(asks({"cpu": "500m"}))],
+            ("Deferred", "Node didn't have enough resource: cpu, requested: 2000, used: 500, capacity: 2000"),
+        ),
+    ],
+)
+def test_whether_a_resize_fits(cpu: str, others: list[Pod], expected: tuple[str, str]) -> None:
+    refusal = decide_fit(tolerant(asks({"cpu": cpu})), others, NODE)
+    assert ((refusal.reason, refusal.message) if refusal else ("", "")) == expected
 
 
 def test_the_numbers_are_told() -> None:

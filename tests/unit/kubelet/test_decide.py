@@ -213,3 +213,31 @@ def test_a_crash_is_held_back() -> None:
 def test_restart_rules(rule: dict[str, Any], code: int, expected: Summary) -> None:
     ruled = container("c", restartPolicy="Never", restartPolicyRules=[{"action": "Restart", "exitCodes": rule}])
     check(pod(ruled, restartPolicy="Never"), world(exited("c", code)), expected)
+
+
+RESTART_ALL = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
+
+
+def resettable(**status: Any) -> Pod:
+    asks = container("a", restartPolicy="Never", restartPolicyRules=RESTART_ALL)
+    return pod(asks, container("b"), restartPolicy="Never", initContainers=[container("i")], status=status)
+
+
+def test_one_end_has_all_containers_begin_anew() -> None:
+    observed = world(exited("i", 0), exited("a", 42), runs("b"))
+    assert decide(resettable(), observed, Probed(), Backoff(), NOW).reset
+    assert not decide(resettable(), world(exited("i", 0), exited("a", 1), runs("b")), Probed(), Backoff(), NOW).reset
+
+
+def test_but_not_again_and_again_without_a_pause() -> None:
+    backoff, subject = Backoff(), resettable()
+    backoff.next(crash_key(subject, subject.spec.containers[0]), NOW - 1, NOW - 1)
+    actions = decide(subject, world(exited("i", 0), exited("a", 42), runs("b")), Probed(), backoff, NOW)
+    assert (actions.reset, [hold.name for hold in actions.holds]) == (False, ["a"])
+
+
+def test_what_the_runtime_has_no_more_is_counted_on() -> None:
+    told = {"name": "i", "containerID": "containerd://i-0", "restartCount": 3, "state": {"terminated": {"exitCode": 0}}}
+    check(resettable(initContainerStatuses=[told]), world(), {"starts": [("i", 4)]})
+    waits = {"name": "i", "restartCount": 4, "state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": 0}}}
+    check(resettable(initContainerStatuses=[waits]), world(), {"starts": [("i", 4)]})

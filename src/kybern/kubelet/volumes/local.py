@@ -109,6 +109,8 @@ class LocalVolumes:
             )
         if source.kind == "gitRepo":
             raise VolumeError("git-repo volume plugin has been disabled")
+        if source.kind == "image":
+            raise VolumeError("the container runtime of this node does not support image volumes")
         raise VolumeError("no volume plugin matched")
 
     async def _nfs(self, pod: Pod, volume: Volume, source: Source, nfs: NFSVolumeSource) -> MountedVolume:
