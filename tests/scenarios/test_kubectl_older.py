@@ -45,7 +45,7 @@ def test_apply_and_explain(user: User) -> None:
     user.kubectl("apply -f -", MAP).prints("configmap/c created")
     user.kubectl("apply -f -", MAP).prints("configmap/c unchanged")
     user.kubectl("apply -f -", MAP.replace("a: b", "a: c")).prints("configmap/c configured")
-    user.kubectl("apply -f -", MAP.replace("name: c", "name: d").replace("data", "dta")).fails(
+    user.kubectl("apply -f -", MAP.replace("name: c", "name: d").replace("\ndata", "\ndta")).fails(
         'Error from server (BadRequest): error when creating "STDIN": ConfigMap in version "v1" cannot be handled as a '
         'ConfigMap: strict decoding error: unknown field "dta"'
     )
