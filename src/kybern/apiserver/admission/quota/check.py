@@ -76,8 +76,8 @@ def _growth(demand: Demand, quota: Object, usage: Amounts) -> Amounts:
 def _into(quota: Object, growth: Amounts, used: Amounts) -> Charge | None:
     """None: nothing of it is limited. Raises Refusal when it does not fit."""
     hard = hard_of(quota)
-    asked = masked(growth, hard)
-    if not nonzero(asked):
+    asked = masked(nonzero(growth), hard)
+    if not asked:
         return None
     after = add(used, asked)
     exceeded = [name for name in asked if quantity.compare(after[name], hard[name]) > 0]
