@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+from kybern.api.cel.access import cost_size, keys
 from kybern.api.cel.instants import Duration, Timestamp
-from kybern.api.cel.operators import cost_size, keys
 from kybern.api.cel.typed import TypedList, TypedMap, TypedObject
 from kybern.api.cel.values import Opaque
 
@@ -177,22 +177,11 @@ _BY_FUNCTION: dict[str, int | CostFunction] = {
 }
 for _name in ["isSorted", "sum", "max", "min", "indexOf", "lastIndexOf"]:
     _BY_FUNCTION[_name] = lambda args, result: walked(args[0])
-for _name in [
-    "url",
-    "lowerAscii",
-    "upperAscii",
-    "substring",
-    "trim",
-    "jsonpatch.escapeKey",
-    "cidr",
-    "isIP",
-    "isCIDR",
-    "ip",
-    "quantity",
-    "isQuantity",
-    "semver",
-    "isSemver",
-]:
+_PARSED_ONCE = """
+    url lowerAscii upperAscii substring trim jsonpatch.escapeKey cidr isIP isCIDR ip quantity isQuantity semver
+    isSemver
+"""
+for _name in _PARSED_ONCE.split():
     _BY_FUNCTION[_name] = _first()
 
 

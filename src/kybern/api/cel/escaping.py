@@ -2,31 +2,11 @@
 
 import re
 
-RESERVED = frozenset(
-    [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ]
-)
+_RESERVED_WORDS = """
+    true false null in as break const continue else for function if import let loop package namespace return var
+    void while
+"""
+RESERVED = frozenset(_RESERVED_WORDS.split())
 
 _PARTS = re.compile(r"__|[-./]")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)

@@ -15,48 +15,13 @@ if TYPE_CHECKING:
 
 Estimate = tuple[Range, Range | None]
 
-_NOMINAL = frozenset(
-    [
-        "serviceAccount",
-        "path",
-        "group",
-        "resource",
-        "subresource",
-        "namespace",
-        "name",
-        "allowed",
-        "reason",
-        "error",
-        "errored",
-        "masked",
-        "prefixLength",
-        "family",
-        "isUnspecified",
-        "isLoopback",
-        "isLinkLocalMulticast",
-        "isLinkLocalUnicast",
-        "isGlobalUnicast",
-        "format.named",
-        "sign",
-        "asInteger",
-        "isInteger",
-        "asApproximateFloat",
-        "isGreaterThan",
-        "isLessThan",
-        "compareTo",
-        "add",
-        "sub",
-        "major",
-        "minor",
-        "patch",
-        "getScheme",
-        "getHostname",
-        "getHost",
-        "getPort",
-        "getEscapedPath",
-        "getQuery",
-    ]
-)
+_NOMINAL_NAMES = """
+    serviceAccount path group resource subresource namespace name allowed reason error errored masked
+    prefixLength family isUnspecified isLoopback isLinkLocalMulticast isLinkLocalUnicast isGlobalUnicast
+    format.named sign asInteger isInteger asApproximateFloat isGreaterThan isLessThan compareTo add sub major
+    minor patch getScheme getHostname getHost getPort getEscapedPath getQuery
+"""
+_NOMINAL = frozenset(_NOMINAL_NAMES.split())
 _PARSED = frozenset(["cidr", "isIP", "isCIDR", "quantity", "isQuantity", "semver", "isSemver"])
 _O1_OBJECTS = frozenset(
     {"kubernetes.Quantity", "kubernetes.Semver", "net.IP", "net.CIDR"}

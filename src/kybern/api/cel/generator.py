@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from kybern.api.cel import costs, operators
+from kybern.api.cel import costs
+from kybern.api.cel.access import bind_optional
 from kybern.api.cel.constants import Constants
 from kybern.api.cel.costs import call_cost
 from kybern.api.cel.declarations import Dispatcher, Overload
-from kybern.api.cel.errors import CostExceeded, EvaluationError
 from kybern.api.cel.generate_calls import generate_call
 from kybern.api.cel.generate_loops import generate_loop
 from kybern.api.cel.nodes import (
@@ -27,70 +27,17 @@ from kybern.api.cel.nodes import (
     StructNode,
 )
 from kybern.api.cel.paths import attribute_base, is_attribute, variables_of
+from kybern.api.cel.runtime import GLOBALS
 from kybern.api.cel.scope import Scope, property_of
 from kybern.api.cel.source import Captured, Operand, Writer
 from kybern.api.cel.typed import adapt
 from kybern.api.cel.types import CelType, is_optional
-from kybern.api.cel.values import MISSING, NONE, Optional, StructValue, to_key
+from kybern.api.cel.values import Optional
 
 MAX_NESTING = 6
 """Blocks within blocks before the code goes on in a function of its own: Python allows 20 in one."""
 
 TRUSTED: Final = frozenset({"bool", "int", "uint", "double", "string", "bytes", "timestamp", "duration"})
-
-GLOBALS: dict[str, Any] = {
-    "E": EvaluationError,
-    "exceeded": CostExceeded,
-    "MISSING": MISSING,
-    "NO_FIELDS": {},
-    "NONE": NONE,
-    "Optional": Optional,
-    "Struct": StructValue,
-    "adapt": adapt,
-    "to_key": to_key,
-    "traversal": costs.traversal,
-    "equality": costs.equality,
-    "inequality": costs.inequality,
-    "concatenation": costs.concatenation,
-    "len": len,
-    "range": range,
-    "enumerate": enumerate,
-    "float": float,
-    "min": min,
-    "__builtins__": {},
-} | {
-    function.__name__: function
-    for function in (
-        operators.add,
-        operators.as_bool,
-        operators.bind_optional,
-        operators.check_int,
-        operators.contains,
-        operators.cost_size,
-        operators.divide,
-        operators.equal,
-        operators.find_field,
-        operators.greater,
-        operators.greater_equals,
-        operators.has,
-        operators.index,
-        operators.insert,
-        operators.insert_all,
-        operators.iterate,
-        operators.less,
-        operators.less_equals,
-        operators.modulo,
-        operators.multiply,
-        operators.negate,
-        operators.no_key,
-        operators.not_equal,
-        operators.optional_select,
-        operators.pairs,
-        operators.require_optional,
-        operators.select,
-        operators.subtract,
-    )
-}
 
 
 class Generator:
@@ -305,7 +252,7 @@ class Generator:
 
 def _optional_adapter(kind: CelType) -> Callable[[Any], Optional]:
     def bind(value: Any) -> Optional:
-        bound = operators.bind_optional(value)
+        bound = bind_optional(value)
         return Optional(adapt(bound.held, kind)) if bound.present else bound
 
     return bind

@@ -30,43 +30,11 @@ _ESCAPE_START = re.compile(r"\\(?:[xX][0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F
 _KEYWORDS = frozenset({"in", "true", "false", "null"})
 
 EOF = "<EOF>"
-TOKEN_ORDER = [
-    "==",
-    "!=",
-    "in",
-    "<",
-    "<=",
-    ">=",
-    ">",
-    "&&",
-    "||",
-    "[",
-    "]",
-    "{",
-    "}",
-    "(",
-    ")",
-    ".",
-    ",",
-    "-",
-    "!",
-    "?",
-    ":",
-    "+",
-    "*",
-    "/",
-    "%",
-    "true",
-    "false",
-    "null",
-    "NUM_FLOAT",
-    "NUM_INT",
-    "NUM_UINT",
-    "STRING",
-    "BYTES",
-    "IDENTIFIER",
-    "ESC_IDENTIFIER",
-]
+_KINDS = """
+    == != in < <= >= > && || [ ] { } ( ) . , - ! ? : + * / % true false null NUM_FLOAT NUM_INT NUM_UINT STRING
+    BYTES IDENTIFIER ESC_IDENTIFIER
+"""
+TOKEN_ORDER = _KINDS.split()
 """Kinds of token in the order in which ANTLR lists what it expected."""
 
 

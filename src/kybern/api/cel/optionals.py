@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kybern.api.cel import operators
+from kybern.api.cel import access
 from kybern.api.cel.declarations import Overload, overload
 from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.instants import Duration, Timestamp
@@ -32,7 +32,7 @@ def unwrap(items: Any) -> list[Any]:
     found = []
     for item in items:
         if not isinstance(item, Optional):
-            raise EvaluationError(f"value {operators.show(item)} is not optional")
+            raise EvaluationError(f"value {access.show(item)} is not optional")
         if item.present:
             found.append(item.held)
     return found
@@ -59,8 +59,8 @@ OVERLOADS: list[Overload] = [
     overload("optional_list_optindex_optional_int", "_[?_]", "(optional<list<V>>, int) -> optional<V>"),
     overload("map_optindex_optional_value", "_[?_]", "(map<K, V>, K) -> optional<V>"),
     overload("optional_map_optindex_optional_value", "_[?_]", "(optional<map<K, V>>, K) -> optional<V>"),
-    overload("optional_list_index_int", "_[_]", "(optional<list<V>>, int) -> optional<V>", operators.index),
-    overload("optional_map_index_value", "_[_]", "(optional<map<K, V>>, K) -> optional<V>", operators.index),
+    overload("optional_list_index_int", "_[_]", "(optional<list<V>>, int) -> optional<V>", access.index),
+    overload("optional_map_index_value", "_[_]", "(optional<map<K, V>>, K) -> optional<V>", access.index),
     overload("list_last", "last", "list<V>.() -> optional<V>", last),
     overload("list_first", "first", "list<V>.() -> optional<V>", first),
     overload("optional_unwrap", "optional.unwrap", "(list<optional<V>>) -> list<V>", unwrap),

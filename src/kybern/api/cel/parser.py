@@ -4,63 +4,26 @@ Invariant: nesting is bounded; whatever the text, parsing ends with a tree or wi
 """
 
 from collections.abc import Callable
-from typing import TypeVar
 
-from kybern.api.cel import literals
 from kybern.api.cel.errors import Issues, Source
 from kybern.api.cel.lexer import EOF, tokenize
-from kybern.api.cel.macros import MacroError, expand
 from kybern.api.cel.nodes import (
     Call,
-    Entry,
-    Field,
-    Ident,
-    ListNode,
     Literal,
-    MapNode,
     Node,
     Select,
-    StructNode,
     Unspecified,
 )
+from kybern.api.cel.operands import OperandParser
 from kybern.api.cel.syntax import EXPRESSION, MAX_DEPTH, Mismatch, TokenStream, TooDeep
-from kybern.api.cel.values import Uint
 
 MAX_CODE_POINTS = 100_000
-
-RESERVED = frozenset(
-    [
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "false",
-        "for",
-        "function",
-        "if",
-        "import",
-        "in",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "null",
-        "return",
-        "true",
-        "var",
-        "void",
-        "while",
-    ]
-)
 
 _RELATIONS = {"<": "_<_", "<=": "_<=_", ">=": "_>=_", ">": "_>_", "==": "_==_", "!=": "_!=_", "in": "@in"}
 _PRODUCTS = {"*": "_*_", "/": "_/_", "%": "_%_"}
 _SUMS = {"+": "_+_", "-": "_-_"}
 
-_T = TypeVar("_T")
 _ANY_SUM = frozenset((*_PRODUCTS, *_SUMS))
-_LITERALS = frozenset(["true", "false", "null", "NUM_FLOAT", "NUM_INT", "NUM_UINT", "STRING", "BYTES", "-"])
 
 
 def parse(source: Source, issues: Issues) -> Node:
@@ -79,12 +42,11 @@ def parse(source: Source, issues: Issues) -> Node:
     return Unspecified(-1)
 
 
-class _Parser:
+class _Parser(OperandParser):
     """One method for each rule of the grammar that has a decision of its own."""
 
     def __init__(self, stream: TokenStream, issues: Issues) -> None:
-        self.stream = stream
-        self.issues = issues
+        super().__init__(stream, issues)
         self.nesting = 0
         self.links = 0
 
@@ -95,14 +57,6 @@ class _Parser:
         except Mismatch:
             pass
         return node
-
-    def _within(self, follow: set[str] | frozenset[str], rule: Callable[[], _T]) -> _T:
-        """Parses a rule after which its caller goes on with one of `follow`."""
-        self.stream.follow.append(frozenset(follow))
-        try:
-            return rule()
-        finally:
-            self.stream.follow.pop()
 
     def _link(self) -> None:
         """One more step of a chain, `a.b.c`, `1 + 2 + 3`: the tree becomes that much deeper."""
@@ -247,194 +201,3 @@ class _Parser:
             args = self._arguments()
             return self._call(place, token.text, args, node)
         return Select(at, node, token.text)
-
-    def _arguments(self) -> list[Node]:
-        """What is between parentheses, the closing one included."""
-        self.stream.sync(EXPRESSION | {")"})
-        args: list[Node] = []
-        if self.stream.kind != ")":
-            args.append(self._within({",", ")"}, self._expression))
-            while self.stream.kind == ",":
-                self.stream.advance()
-                args.append(self._within({",", ")"}, self._expression))
-        self.stream.expect(")", frozenset({EOF}))
-        return args
-
-    def _primary(self) -> Node:
-        token = self.stream.current
-        match token.kind:
-            case "(":
-                self.stream.advance()
-                node = self._within({")"}, self._expression)
-                self.stream.expect(")", frozenset({EOF}))
-                return node
-            case "[":
-                return self._list()
-            case "{":
-                return self._map()
-            case "." | "IDENTIFIER":
-                return self._name()
-            case kind if kind in _LITERALS:
-                return self._literal()
-            case _:
-                self.stream.sync(EXPRESSION - {"!"})
-                return self._primary()
-
-    def _name(self) -> Node:
-        """A variable, a function called by its name, or an object built by the name of its type."""
-        start = self.stream.current
-        prefix = ""
-        if start.kind == ".":
-            if self.stream.ahead(1).kind != "IDENTIFIER":
-                raise self.stream.no_alternative(1)
-            self.stream.advance()
-            prefix = "."
-        if self._names_type():
-            return self._struct(prefix)
-        token = self.stream.advance()
-        called = self.stream.kind == "("
-        if token.text in RESERVED:
-            self.issues.report(start.offset, f"reserved identifier: {token.text}")
-            if not called:
-                return Unspecified(start.offset)
-        if not called:
-            return Ident(token.offset, prefix + token.text)
-        place = self.stream.advance().offset
-        return self._call(place, prefix + token.text, self._arguments())
-
-    def _names_type(self) -> bool:
-        distance = 1
-        while self.stream.ahead(distance).kind == "." and self.stream.ahead(distance + 1).kind == "IDENTIFIER":
-            distance += 2
-        return self.stream.ahead(distance).kind == "{"
-
-    def _struct(self, prefix: str) -> Node:
-        parts = [self.stream.advance().text]
-        while self.stream.kind == ".":
-            self.stream.advance()
-            parts.append(self.stream.advance().text)
-        at = self.stream.advance().offset
-        names = frozenset({"IDENTIFIER", "ESC_IDENTIFIER"})
-        self.stream.sync(names | {"}", ",", "?"})
-        fields: list[Field] = []
-        self._items("}", lambda: self._fields(names, fields))
-        return StructNode(at, prefix + ".".join(parts), fields)
-
-    def _fields(self, names: frozenset[str], fields: list[Field]) -> None:
-        while self.stream.kind in ("?", *names):
-            optional = self.stream.kind == "?"
-            if optional:
-                self.stream.advance()
-                self.stream.sync(names)
-            token = self.stream.advance()
-            if token.kind == "ESC_IDENTIFIER":
-                self.issues.report(token.offset, "unsupported syntax: '`'")
-            colon = self.stream.expect(":", EXPRESSION).offset
-            value = self._within({",", "}"}, self._expression)
-            fields.append(Field(colon, token.text, value, optional=optional))
-            if not self._more(names | {"?"}):
-                break
-
-    def _list(self) -> Node:
-        at = self.stream.advance().offset
-        self.stream.sync(EXPRESSION | {"?", ",", "]"})
-        elements: list[Node] = []
-        optional: set[int] = set()
-        while self.stream.kind in EXPRESSION or self.stream.kind == "?":
-            if self.stream.kind == "?":
-                self.stream.advance()
-                optional.add(len(elements))
-            elements.append(self._within({",", "]"}, self._expression))
-            if not self._more(EXPRESSION | {"?"}):
-                break
-        self._close("]")
-        return ListNode(at, elements, frozenset(optional))
-
-    def _map(self) -> Node:
-        at = self.stream.advance().offset
-        self.stream.sync(EXPRESSION | {"?", ",", "}"})
-        entries: list[Entry] = []
-        self._items("}", lambda: self._entries(entries))
-        return MapNode(at, entries)
-
-    def _entries(self, entries: list[Entry]) -> None:
-        while self.stream.kind in EXPRESSION or self.stream.kind == "?":
-            optional = self.stream.kind == "?"
-            if optional:
-                self.stream.advance()
-            key = self._within({":"}, self._expression)
-            colon = self.stream.expect(":", EXPRESSION).offset
-            value = self._within({",", "}"}, self._expression)
-            entries.append(Entry(colon, key, value, optional=optional))
-            if not self._more(EXPRESSION | {"?"}):
-                break
-
-    def _items(self, bracket: str, rule: Callable[[], None]) -> None:
-        """Items in brackets, and the closing one; a fault in an item does not hide what follows the brackets."""
-        try:
-            self._within({",", bracket}, rule)
-        except Mismatch:
-            self._within({",", bracket}, self.stream.recover)
-        self._close(bracket)
-
-    def _more(self, begins: frozenset[str]) -> bool:
-        """Takes the comma before a further item; a trailing one is left to `_close`."""
-        if self.stream.kind == "," and self.stream.ahead(1).kind in begins:
-            self.stream.advance()
-            return True
-        return False
-
-    def _close(self, bracket: str) -> None:
-        self.stream.sync(frozenset({bracket, ","}))
-        if self.stream.kind == ",":
-            self.stream.advance()
-        self.stream.expect(bracket, frozenset({EOF}))
-
-    def _literal(self) -> Node:
-        at = self.stream.current.offset
-        sign = ""
-        if self.stream.kind == "-":
-            if self.stream.ahead(1).kind not in ("NUM_INT", "NUM_FLOAT"):
-                raise self.stream.no_alternative(1)
-            sign = self.stream.advance().text
-        token = self.stream.advance()
-        try:
-            return Literal(at, _VALUES[token.kind](sign + token.text))
-        except ValueError as error:
-            self.issues.report(at, str(error))
-            return Unspecified(at)
-
-    def _call(self, at: int, function: str, args: list[Node], target: Node | None = None) -> Node:
-        try:
-            expanded = expand(at, function, target, args)
-        except MacroError as error:
-            self.issues.report(error.offset, error.message)
-            return Unspecified(at)
-        return expanded or Call(at, function, args, target)
-
-
-def _checked(parse_number: Callable[[str], _T | None], name: str) -> Callable[[str], _T]:
-    def value(text: str) -> _T:
-        number = parse_number(text)
-        if number is None:
-            raise ValueError(f"invalid {name} literal")
-        return number
-
-    return value
-
-
-def _uint(text: str) -> Uint | None:
-    number = literals.parse_uint(text)
-    return None if number is None else Uint(number)
-
-
-_VALUES: dict[str, Callable[[str], object]] = {
-    "NUM_INT": _checked(literals.parse_int, "int"),
-    "NUM_UINT": _checked(_uint, "uint"),
-    "NUM_FLOAT": _checked(literals.parse_double, "double"),
-    "STRING": literals.unquote,
-    "BYTES": lambda text: literals.unquote_bytes(text[1:]),
-    "true": lambda text: True,
-    "false": lambda text: False,
-    "null": lambda text: None,
-}

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from kybern.api.cel.access import find, keys
 from kybern.api.cel.declarations import Overload, overload
 from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.instants import Duration, Timestamp
-from kybern.api.cel.operators import find, keys
 from kybern.api.cel.typed import TypedList, TypedMap, TypedObject
 from kybern.api.cel.values import Optional, StructValue, Uint, type_name
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from kybern.api.cel import access, operators
 from kybern.api.cel import conversions as to
-from kybern.api.cel import operators
 from kybern.api.cel.declarations import Overload, overload
 from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.instants import Duration
@@ -164,8 +164,8 @@ OVERLOADS: list[Overload] = [
     overload("not_equals", "_!=_", "(A, A) -> bool", operators.not_equal),
     *_arithmetic(),
     *_orderings(),
-    overload("index_list", "_[_]", "(list<A>, int) -> A", operators.index),
-    overload("index_map", "_[_]", "(map<A, B>, A) -> B", operators.index),
+    overload("index_list", "_[_]", "(list<A>, int) -> A", access.index),
+    overload("index_map", "_[_]", "(map<A, B>, A) -> B", access.index),
     overload("in_list", "@in", "(A, list<A>) -> bool", operators.contains),
     overload("in_map", "@in", "(A, map<A, B>) -> bool", operators.contains),
     overload("size_bytes", "size", "(bytes) -> int", len),

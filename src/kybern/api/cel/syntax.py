@@ -10,25 +10,10 @@ from collections.abc import Iterable
 from kybern.api.cel.errors import Issues
 from kybern.api.cel.lexer import EOF, TOKEN_ORDER, Token
 
-EXPRESSION = frozenset(
-    [
-        "[",
-        "{",
-        "(",
-        ".",
-        "-",
-        "!",
-        "true",
-        "false",
-        "null",
-        "NUM_FLOAT",
-        "NUM_INT",
-        "NUM_UINT",
-        "STRING",
-        "BYTES",
-        "IDENTIFIER",
-    ]
-)
+_BEGINNINGS = """
+    [ { ( . - ! true false null NUM_FLOAT NUM_INT NUM_UINT STRING BYTES IDENTIFIER
+"""
+EXPRESSION = frozenset(_BEGINNINGS.split())
 """What an expression can begin with."""
 
 MAX_RECOVERIES = 30

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from kybern.api.cel.access import show
 from kybern.api.cel.declarations import Overload, overload
 from kybern.api.cel.errors import CostExceeded, EvaluationError
-from kybern.api.cel.operators import MAX_ITEMS, show
+from kybern.api.cel.operators import MAX_ITEMS
 from kybern.api.cel.patterns import compile_pattern
 from kybern.api.cel.text_format import format_text
 

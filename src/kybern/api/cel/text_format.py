@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from kybern.api.cel.access import find, keys
 from kybern.api.cel.conversions import bytes_to_string, double_to_string
 from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.instants import Duration, Timestamp
-from kybern.api.cel.operators import find, keys
 from kybern.api.cel.values import TypeValue, type_name
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

@@ -20,8 +20,9 @@ from kybern.api.cel import (
     compile_expression,
     object_type,
 )
-from kybern.api.cel.generator import GLOBALS, Generator
+from kybern.api.cel.generator import Generator
 from kybern.api.cel.program import Program
+from kybern.api.cel.runtime import GLOBALS
 from tests.unit.api.cel.expressions import DATA, HOSTILE, TEXTS, any_expression
 
 ENVIRONMENT = Environment({"x": DYN, "self": object_type("T", {"name": STRING, "count": INT})})
