@@ -398,3 +398,36 @@ AGGREGATED = {"accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroup
 
 def _tag(answer: Any) -> str:
     return dict(answer.headers)["Etag"]
+
+
+async def test_a_write_without_change_moves_an_object_to_the_storage_version() -> None:
+    backend = MemoryBackend()
+    async with api_server(backend) as api:
+        await established(api, definition(versions=TWO_VERSIONS))
+        await api.create(BETA, widget("w", "v1beta1", size=1))
+        moved = [{**TWO_VERSIONS[0], "storage": False}, {**TWO_VERSIONS[1], "storage": True}]
+        await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved}})
+
+        async def stored() -> bytes:
+            return (await backend.range("/registry/widgets.example.com/")).entries[0].value
+
+        assert b"example.com/v1beta1" in await stored()
+        while b'"example.com/v1"' not in await stored():
+            shown = await api.get(f"{WIDGETS}/w")
+            assert (await api("PUT", f"{WIDGETS}/w", shown)).status == 200
+        again = await api("PUT", f"{WIDGETS}/w", await api.get(f"{WIDGETS}/w"))
+        assert (
+            again.body["metadata"]["resourceVersion"] == (await api.get(f"{WIDGETS}/w"))["metadata"]["resourceVersion"]
+        )
+
+
+async def test_a_definition_comes_again() -> None:
+    async with api_server() as api:
+        for _ in range(3):
+            await established(api, definition())
+            await api.create(WIDGETS, widget("w"))
+            await api("DELETE", f"{DEFINITIONS}/widgets.example.com")
+            while (await api("GET", f"{DEFINITIONS}/widgets.example.com")).status != 404:
+                await asyncio.sleep(0.01)
+        await established(api, definition())
+        assert await api.names(WIDGETS) == ""

@@ -151,7 +151,8 @@ def _entries(row: Resource) -> Iterable[Document]:
     if row.categories:
         entry["categories"] = list(row.categories)
     if row.stored:
-        entry["storageVersionHash"] = storage_version_hash(row.group, row.version, row.kind)
+        group, version = row.storage_version or (row.group, row.version)
+        entry["storageVersionHash"] = storage_version_hash(group, version, row.kind)
     if row.verbs:
         yield entry
     for subresource in sorted(row.subresources, key=lambda each: each.name):

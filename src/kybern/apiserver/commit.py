@@ -27,7 +27,7 @@ class Committer:
 
     def is_stale(self, served: Served, version: Version) -> bool:
         """Whether to write even what has not changed: it is stored under a key that is on its way out."""
-        return self._is_stale(served.cache.prefix + version.key)
+        return served.cache.is_outdated(version.key) or self._is_stale(served.cache.prefix + version.key)
 
     async def put(self, served: Served, obj: Object, *, expected: int) -> Version:
         """Write a whole object; `expected` is its revision (0: it must not exist). Raises Changed, StatusError."""

@@ -107,6 +107,10 @@ class ResourceCache:
             return [version for key in keys if selection.takes(version := objects[key])]
         return [objects[key] for key in keys]
 
+    def is_outdated(self, key: str) -> bool:
+        """Whether the store has the object in a form that is written no more; only custom resources have such."""
+        return False
+
     def keys_in(self, namespace: str) -> list[str]:
         """Sorted keys of a namespace ("": all)."""
         if not namespace:

@@ -27,6 +27,8 @@ class CustomCache(ResourceCache):
         self._loaded = 0
         self._elsewhere: dict[tuple[str, int], str] = {}
         """(key, revision) -> apiVersion of objects that are not in the storage version."""
+        self._outdated: set[str] = set()
+        """Keys of objects that the store has in another version than that in which they would be written."""
 
     def api_version_of(self, version: Version) -> str:
         return self._elsewhere.get((version.key, version.revision), self.resource.api_version)
@@ -45,12 +47,23 @@ class CustomCache(ResourceCache):
         if old is not None:
             self._elsewhere.pop((key, old.revision), None)
 
-    def adopt(self, resource: Resource, shape: Shape, *, converts: bool) -> None:
-        """The definition has changed: bring all objects into their new form, and let watchers begin anew."""
+    def is_outdated(self, key: str) -> bool:
+        """Whether a write without any change is worth its while: that is how objects migrate."""
+        return key in self._outdated
+
+    def adopt(self, resource: Resource, shape: Shape, *, converts: bool, alike: bool) -> None:
+        """The definition has changed: bring all objects into their new form, and let watchers begin anew.
+
+        `alike`: the form is the same as before.
+        """
+        moved = resource.api_version != self.resource.api_version
+        reforms = moved or not alike or converts != self._converts
         self._shape, self._converts = shape, converts
         old_head, self.resource = self.head, resource
         self.head = head(resource.api_version, resource.kind)
-        for key, version in self.objects.items():
+        if moved:
+            self._outdated.update(self.objects)
+        for key, version in self.objects.items() if reforms else ():
             api_version = self._elsewhere.get((key, version.revision))
             begin = old_head if api_version is None else head(api_version, resource.kind)
             self.objects[key] = self._formed(key, version.parse(begin), version.revision)
@@ -66,8 +79,14 @@ class CustomCache(ResourceCache):
         foreseen = self._foreseen.pop(key, None)
         if foreseen is not None and (foreseen[0] is value or foreseen[0] == value):
             labels, fields = foreseen[1], foreseen[2]
+            self._outdated.discard(key)
             return Version(key, revision, splice(value, len(self.head), revision), labels, fields)
-        return self._formed(key, orjson.loads(value), revision)
+        obj = orjson.loads(value)
+        if obj["apiVersion"] == self.resource.api_version:
+            self._outdated.discard(key)
+        else:
+            self._outdated.add(key)
+        return self._formed(key, obj, revision)
 
     def _formed(self, key: str, obj: Object, revision: int) -> Version:
         api_version = self.resource.api_version

@@ -1,8 +1,10 @@
 """The table of custom resources: which are served now, from which caches, and what of them is published."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from kybern.api.resource import Object, Resource
+from kybern.api.structural.codec import same_form
 from kybern.api.structural.schema import Schema
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.version import Version
@@ -126,7 +128,8 @@ class CustomResources:
         resource = _storage_row(definition, storage.resource)
         cache = known.cache if known is not None else None
         if cache is not None:
-            cache.adopt(resource, storage.shape, converts=converter is None)
+            assert known is not None
+            cache.adopt(resource, storage.shape, converts=converter is None, alike=_forms_alike(known, storage))
         else:
             prefix = self._cache.prefix_of(definition.group_resource)
             cache = CustomCache(resource, prefix, storage.shape, converts=converter is None)
@@ -184,10 +187,20 @@ def _is_alike(one: Definition, other: Definition) -> bool:
     return one.generation == other.generation and one.names == other.names and one.is_served == other.is_served
 
 
+def _forms_alike(known: Installed, storage: CustomServed) -> bool:
+    """Whether the schema of the storage version brings objects into the form that they have."""
+    before = known.served.get(known.definition.storage_version)
+    if before is None or "codec" not in before.__dict__:
+        return False  # Its schema was never needed, so that there is nothing to spare.
+    return same_form(before.codec.schema, storage.codec.schema) and _selectable_alike(known.definition, storage)
+
+
+def _selectable_alike(before: Definition, storage: CustomServed) -> bool:
+    return [each.selectable for each in before.versions] == [each.selectable for each in storage.definition.versions]
+
+
 def _storage_row(definition: Definition, resource: Resource) -> Resource:
     """What the cache knows of its objects: the selectable fields of all versions."""
-    from dataclasses import replace
-
     paths = list(dict.fromkeys(path for version in definition.versions for path in version.selectable))
     return replace(resource, selectable_fields=selectable(paths))
 
