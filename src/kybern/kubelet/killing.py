@@ -121,7 +121,7 @@ class Killer:
         ip = observed.ips[0] if observed.ips else self.pod.status.pod_ip
         try:
             async with asyncio.timeout(grace_seconds):
-                await run_hook(self.runtime, lifecycle.pre_stop, found[1], container.id, ip)
+                await run_hook(self.runtime, lifecycle.pre_stop, self.pod, found[1], container.id, ip)
         except TimeoutError:
             return  # Upstream says nothing either: the grace is used up, the end follows.
         except HookFailed:

@@ -1,13 +1,15 @@
 """Lifecycle hooks: what runs after a container's start and before its end. Also the HTTP and TCP that probes use."""
 
 import asyncio
+import json
 import os
 import ssl
 from collections.abc import Mapping, Sequence
 
-from kybern.api.types.core_v1 import Container, HTTPGetAction, LifecycleHandler
+from kybern.api.types.core_v1 import Container, HTTPGetAction, LifecycleHandler, Pod
 from kybern.base.errors import KybernError
 from kybern.kubelet.cri import Runtime, RuntimeFailed
+from kybern.kubelet.labels import format_pod
 
 HOOK_TIMEOUT_SECONDS = 30.0
 HEAD_LIMIT = 64 * 1024
@@ -23,16 +25,20 @@ class ConnectFailed(KybernError):
     """No HTTP answer, or no connection; the text is for a person."""
 
 
-async def run_hook(runtime: Runtime, handler: LifecycleHandler, container: Container, id: str, pod_ip: str) -> None:
+async def run_hook(
+    runtime: Runtime, handler: LifecycleHandler, pod: Pod, container: Container, id: str, pod_ip: str
+) -> None:
     """Run one handler to its end. Raises HookFailed."""
+    where = f'for Container "{container.name}" in Pod "{format_pod(pod)}" failed - error: '
     if handler.sleep is not None:
         await asyncio.sleep(handler.sleep.seconds)
     elif handler.exec is not None:
-        await _run_exec(runtime, handler.exec.command, container, id)
+        await _run_exec(runtime, handler.exec.command, id, where)
     elif handler.http_get is not None:
-        status, _ = await _request(handler.http_get, container, pod_ip)
+        name = f"HTTP lifecycle hook ({handler.http_get.path}) {where}"
+        status, _ = await _request(handler.http_get, container, pod_ip, name)
         if not 200 <= status < 400:
-            raise HookFailed(f"HTTP probe failed with statuscode: {status}")
+            raise HookFailed(f"{name}HTTP probe failed with statuscode: {status}")
     elif handler.tcp_socket is not None:
         try:
             await connect(handler.tcp_socket.host or pod_ip, port_of(handler.tcp_socket.port, container), 1.0)
@@ -40,22 +46,23 @@ async def run_hook(runtime: Runtime, handler: LifecycleHandler, container: Conta
             raise HookFailed(str(error)) from error
 
 
-async def _run_exec(runtime: Runtime, command: Sequence[str], container: Container, id: str) -> None:
+async def _run_exec(runtime: Runtime, command: Sequence[str], id: str, where: str) -> None:
+    name = f"Exec lifecycle hook ([{' '.join(command)}]) {where}"
     try:
         result = await runtime.exec_sync(id, command)
     except RuntimeFailed as error:
-        raise HookFailed(error.rpc_text) from error
+        raise HookFailed(f'{name}{error.rpc_text}, message: ""') from error
     if result.exit_code:
-        output = (result.stdout + result.stderr).decode(errors="replace").strip()
-        words = " ".join(command)
-        raise HookFailed(f"command '{words}' exited with {result.exit_code}: {output}")
+        stderr, output = (each.decode(errors="replace") for each in (result.stderr, result.stdout + result.stderr))
+        words = f"command '{' '.join(command)}' exited with {result.exit_code}: {stderr}"
+        raise HookFailed(f"{name}{words}, message: {json.dumps(output, ensure_ascii=False)}")
 
 
-async def _request(action: HTTPGetAction, container: Container, pod_ip: str) -> tuple[int, bytes]:
+async def _request(action: HTTPGetAction, container: Container, pod_ip: str, name: str) -> tuple[int, bytes]:
     try:
         return await http_get(action, container, pod_ip, HOOK_TIMEOUT_SECONDS)
     except ConnectFailed as error:
-        raise HookFailed(str(error)) from error
+        raise HookFailed(f"{name}{error}") from error
 
 
 def port_of(port: int | str, container: Container) -> int:

@@ -97,7 +97,7 @@ async def start_container(
     id = await _create(parts, sandbox.id, config, pod_config, events, name)
     await _start(parts, id, events, name)
     link_log(parts.config, pod, name, id, action.restart_count)
-    await _post_start(parts, container, id, observed.ips[0] if observed.ips else pod.status.pod_ip, events)
+    await _post_start(parts, pod, container, id, observed.ips[0] if observed.ips else pod.status.pod_ip, events)
     return id
 
 
@@ -142,11 +142,11 @@ async def _start(parts: Parts, id: str, events: PodEvents, name: str) -> None:
     events.normal("Started", "Container started", name)
 
 
-async def _post_start(parts: Parts, container: Container, id: str, ip: str, events: PodEvents) -> None:
+async def _post_start(parts: Parts, pod: Pod, container: Container, id: str, ip: str, events: PodEvents) -> None:
     if container.lifecycle is None or container.lifecycle.post_start is None:
         return
     try:
-        await run_hook(parts.runtime, container.lifecycle.post_start, container, id, ip)
+        await run_hook(parts.runtime, container.lifecycle.post_start, pod, container, id, ip)
     except HookFailed as error:
         events.warning("FailedPostStartHook", "PostStartHook failed", container.name)
         events.normal("Killing", "FailedPostStartHook", container.name)

@@ -178,8 +178,8 @@ class NodeAgent:
         )
         self._written, self._written_at = status, self._clock.monotonic()
         for condition in status.conditions:
-            if condition.type == "Ready" and _ready(previous) != condition.status:
-                reason = "NodeReady" if condition.status == "True" else "NodeNotReady"
+            reason = _WORDS.get((condition.type, condition.status))
+            if reason is not None and _known(previous, condition.type) != condition.status:
                 self._events.normal(reason, f"Node {self._identity.name} status is now: {reason}")
 
     async def _keep_lease(self) -> None:
@@ -215,5 +215,18 @@ class NodeAgent:
         return [OwnerReference(api_version="v1", kind="Node", name=self._identity.name, uid=uid)]
 
 
-def _ready(status: NodeStatus | None) -> str:
-    return next((each.status for each in status.conditions if each.type == "Ready"), "") if status else ""
+_WORDS = {
+    ("MemoryPressure", "True"): "NodeHasInsufficientMemory",
+    ("MemoryPressure", "False"): "NodeHasSufficientMemory",
+    ("DiskPressure", "True"): "NodeHasDiskPressure",
+    ("DiskPressure", "False"): "NodeHasNoDiskPressure",
+    ("PIDPressure", "True"): "NodeHasInsufficientPID",
+    ("PIDPressure", "False"): "NodeHasSufficientPID",
+    ("Ready", "True"): "NodeReady",
+    ("Ready", "False"): "NodeNotReady",
+}
+"""The events' reasons, by condition and status."""
+
+
+def _known(status: NodeStatus | None, type: str) -> str:
+    return next((each.status for each in status.conditions if each.type == type), "") if status else ""
