@@ -94,16 +94,18 @@ class ListShape:
                 value = item[single]
                 if value.__class__ is str:
                     return _key_element(single, value)
-                return _escaped(f'k:{{"{single}":{orjson.dumps(value).decode()}}}')
+                return _escaped(f'k:{{"{single}":{_json(value)}}}')
             return self._compound(item)
         if item.__class__ in (dict, list) or item is None:
             raise Unkeyed(_NO_SET[type(item)])
-        return _escaped(f"v:{orjson.dumps(item).decode()}")
+        return _escaped(f"v:{_json(item)}")
 
     def _compound(self, item: dict[str, Any]) -> str:
         defaults = self.defaults
         found = {
-            key: item[key] if key in item else defaults[key] for key in self.keys if key in item or key in defaults
+            key: _json(item[key] if key in item else defaults[key])
+            for key in self.keys
+            if key in item or key in defaults
         }
         if not found:
             keys = "[" + " ".join(f'"{key}"' for key in self.keys) + "]"
@@ -111,7 +113,14 @@ class ListShape:
                 f"associative list with keys has an element that omits all key fields {keys} (and doesn't have default "
                 "values for any key fields)"
             )
-        return _escaped(f"k:{orjson.dumps(found).decode()}")
+        return _escaped("k:{" + ",".join(f'"{key}":{text}' for key, text in found.items()) + "}")
+
+
+def _json(value: Any) -> str:
+    """As Go writes it: whole floats have no point."""
+    if value.__class__ is float and value.is_integer():
+        value = int(value)
+    return orjson.dumps(value).decode()
 
 
 @lru_cache(maxsize=8192)

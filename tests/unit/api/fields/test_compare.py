@@ -73,6 +73,7 @@ APPLIED: list[tuple[dict[str, Any], str]] = [
     ({"args": []}, ".args"),
     ({"selector": {"a": "b"}}, ".selector"),
     ({"ports": [{"port": 80}]}, '.ports[port=80,protocol="TCP"] .ports[port=80,protocol="TCP"].port'),
+    ({"ports": [{"port": 80.0}]}, '.ports[port=80,protocol="TCP"] .ports[port=80,protocol="TCP"].port'),
     ({"free": {"a": {"b": 1}}}, ".free.a .free.a.b"),
 ]
 
