@@ -27,10 +27,6 @@ class Lookup:
         found = (self._get(cache, key) for key in cache.keys_in(namespace))
         return [obj for obj in found if obj is not None]
 
-    def namespaced(self) -> tuple[str, ...]:
-        """The group_resources of all that lives in namespaces."""
-        return tuple(cache.resource.group_resource for cache in self._cache if cache.resource.namespaced)
-
     def _get(self, cache: ResourceCache, key: str) -> Object | None:
         version = cache.objects.get(key)
         if version is None:

@@ -32,7 +32,7 @@ from kybern.apiserver.admission.pod_resize import PodResizeValidator
 from kybern.apiserver.admission.pod_security.plugin import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from kybern.apiserver.admission.policies.plugins import MutatingAdmissionPolicy, ValidatingAdmissionPolicy
-from kybern.apiserver.admission.quota.plugin import QUOTAS, ResourceQuota
+from kybern.apiserver.admission.quota.plugin import ResourceQuota
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.storage_objects import PersistentVolumeClaimResize, StorageObjectInUseProtection
 from kybern.apiserver.admission.versions import Versions
@@ -107,7 +107,7 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "ValidatingAdmissionWebhook": lambda parts: ValidatingAdmissionWebhook(
         parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.authorizer
     ),
-    "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served["", "v1", QUOTAS]),
+    "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served),
 }
 """In the order in which they run."""
 

@@ -15,7 +15,7 @@ from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.quota.check import Demand, used_of
 from kybern.apiserver.admission.quota.desk import Charged, Desk, Waiter
 from kybern.apiserver.objects.life import Life
-from kybern.apiserver.served import Served
+from kybern.apiserver.served import ServedResources
 
 QUOTAS = "resourcequotas"
 RECENT_SECONDS = 10.0
@@ -26,11 +26,12 @@ _IGNORED = frozenset(("events", "events.events.k8s.io"))
 
 
 class ResourceQuota(Plugin):
-    def __init__(self, lookup: Lookup, life: Life, quotas: Served) -> None:
+    def __init__(self, lookup: Lookup, life: Life, served: ServedResources) -> None:
         self._lookup = lookup
         self._life = life
-        self._quotas = quotas
-        self._stored = quotas.cache.objects
+        self._served = served
+        self._quotas = served["", "v1", QUOTAS]
+        self._stored = self._quotas.cache.objects
         self._desks: dict[str, Desk] = {}
         self._charged_at: dict[str, float] = {}
         """Monotonic seconds of a namespace's newest charge."""
@@ -90,12 +91,17 @@ class ResourceQuota(Plugin):
         """What the caches show, and what is charged and on its way into them."""
         namespace, now = quota["metadata"]["namespace"], self._life.clock.now()
         total: Amounts = {}
-        wanted = set(names)
-        for resource in self._lookup.namespaced():
-            evaluator = evaluator_of(resource)
-            if resource in _IGNORED or not evaluator.names(wanted):
+        wanted, counted = set(names), set(_IGNORED)
+        for resource in self._served.resources:
+            evaluator = evaluator_of(resource.group_resource)
+            if not resource.namespaced or not resource.stored or not evaluator.names(wanted):
                 continue
-            for obj in self._lookup.list(resource, namespace):
+            served = self._served.find(resource.group, resource.version, resource.plural)
+            if served is None or resource.group_resource in counted:
+                continue
+            counted.add(resource.group_resource)
+            for key in served.cache.keys_in(namespace):
+                obj = served.parse(served.cache.objects[key])
                 if matches_quota(quota, obj, evaluator.in_scope):
                     total = add(total, masked(evaluator.usage(obj, now), wanted))
         desk = self._desks.get(namespace)
