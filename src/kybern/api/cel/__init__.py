@@ -11,11 +11,14 @@ program.evaluate({"self": obj}, budget=budget)                         # Evaluat
 ```
 
 Values are the JSON of the object, never copied; a result can hold `Timestamp`, `Duration`, `Uint`, `bytes`, `Optional`,
-`StructValue` and library values besides (`to_json` makes JSON of it). A variable of type `optional_of(T)` takes JSON or
-None. `DYN` is for what has no schema (`object` in policies). `request` and `namespaceObject` have REQUEST and NAMESPACE;
-`authorizer` (AUTHORIZER) is an `Authorizer(ask)`, `authorizer.requestResource` (RESOURCE_CHECK) its `resource_check(…)`. A field of an object from `object_type({...})` can be null, one of a schema
-is absent when it is null. An object whose fields are to be computed when first read is anything with `find(name)` that
-answers MISSING for what it has not.
+`StructValue` and library values besides (`to_json` makes JSON of it). Variables are declared with
+
+- `type_from_schema` or `type_from_definition`: a field that is null is absent;
+- `object_type({…})`: fields can be null, and are CEL values already; anything with `find(name)`, which answers MISSING for
+  what it has not, can compute them when they are first read;
+- `optional_of(T)`: takes JSON or None;
+- DYN: for what has no schema (`object` in policies);
+- REQUEST, NAMESPACE, AUTHORIZER (an `Authorizer(ask)`), RESOURCE_CHECK (its `resource_check(…)`): of admission.
 
 Messages are cel-go's: `str(CompileError)` is what upstream prints behind "compilation failed: ", `str(ProgramError)` what
 it prints behind "program instantiation failed: ".

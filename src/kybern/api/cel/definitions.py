@@ -107,9 +107,12 @@ def _namespace() -> CelType:
     texts = {"type": "object", "additionalProperties": text}
     metadata = {
         **dict.fromkeys(("name", "generateName", "namespace", "UID", "resourceVersion"), text),
-        **dict.fromkeys(("labels", "annotations"), texts),
-        **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), moment),
-        **dict.fromkeys(("deletionGracePeriodSeconds", "generation"), {"type": "integer"}),
+        "labels": texts,
+        "annotations": texts,
+        "creationTimestamp": moment,
+        "deletionTimestamp": moment,
+        "deletionGracePeriodSeconds": {"type": "integer"},
+        "generation": {"type": "integer"},
         "finalizers": {"type": "array", "items": text},
     }
     condition = dict.fromkeys(("status", "type", "message", "reason"), text) | {"lastTransitionTime": moment}

@@ -21,6 +21,8 @@ _ACCEPTED = {
 }
 _TEXTUAL = "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps"
 _MAX_PRECISION = 1_000
+_SIMPLE = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+           "\\": "\\\\", '"': '\\"'}  # fmt: skip
 
 
 class Clause(NamedTuple):
@@ -171,8 +173,7 @@ def _in_container(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """Go's %q."""
-    simple = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\", '"': '\\"'}  # fmt: skip
-    shown = (simple.get(c) or (c if c.isprintable() else _escaped(ord(c))) for c in text)
+    shown = (_SIMPLE.get(c) or (c if c.isprintable() else _escaped(ord(c))) for c in text)
     return '"' + "".join(shown) + '"'
 
 

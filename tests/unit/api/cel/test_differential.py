@@ -27,7 +27,7 @@ def theirs(text: str) -> Any:
     return FAILED if result.type() == oracle.Type.ERROR else result.plain_value()
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_expression())
 def test_sound_expressions(text: str) -> None:
     assert ours(text) == theirs(text)
@@ -68,5 +68,5 @@ def test_what_one_refuses_to_compile_the_other_does_too() -> None:
     for text in ("1 + 'a'", "nothing", "[1].all(1, true)", "1 +", "'a'.nothing()", "true && 1"):
         with pytest.raises(CompileError):
             compile_expression(text, OURS)
-        with pytest.raises(Exception, match="."):
+        with pytest.raises(Exception, match=r"INVALID_ARGUMENT"):
             THEIRS.compile(text)
