@@ -54,6 +54,11 @@ def find(value: Any, key: Any) -> Any:
     return value.get(to_key(key), MISSING)
 
 
+def _finds(value: Any) -> bool:
+    """Whether a value computes its fields when they are read: it has `find`, as texts do for another purpose."""
+    return hasattr(value, "find") and not isinstance(value, (str, bytes))
+
+
 def select(value: Any, field: str) -> Any:
     """`value.field` or `value["field"]`."""
     kind = type(value)
@@ -72,7 +77,7 @@ def select(value: Any, field: str) -> Any:
         return optional_select(value, field)
     elif kind is list or kind is TypedList:
         raise EvaluationError("unsupported index type 'string' in list")
-    elif hasattr(value, "find"):
+    elif _finds(value):
         found = value.find(field)
         if found is not MISSING:
             return found
@@ -93,7 +98,7 @@ def find_field(value: Any, field: Any) -> Any:
         return value[at] if 0 <= at < len(value) else MISSING
     if isinstance(value, StructValue):
         return value.fields.get(field, MISSING)
-    if isinstance(value, dict) or hasattr(value, "find"):
+    if isinstance(value, dict) or _finds(value):
         return find(value, field)
     return MISSING
 

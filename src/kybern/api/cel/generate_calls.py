@@ -88,7 +88,7 @@ def _logical(gen: Generator, node: Call, *, decisive: bool) -> Operand:
         writer.lines.extend(left.lines)
         writer.emit(f"{result} = {left.operand.code}")
     with writer.block("except E as x:"):
-        writer.emit(f"{failure} = x")
+        writer.emit(f"{failure} = x.args")
         writer.emit(f"{result} = {not decisive}")
     writer.fallible = True
     with writer.block(undecided):
@@ -98,9 +98,9 @@ def _logical(gen: Generator, node: Call, *, decisive: bool) -> Operand:
             writer.emit(f"{result} = {right.operand.code}")
         if right.fallible:
             writer.emit("except E:")
-            writer.emit(f" if {failure} is not None: raise {failure}")
+            writer.emit(f" if {failure} is not None: raise E(*{failure})")
             writer.emit(" raise")
-        writer.emit(f"if {failure} is not None and {result} is {not decisive}: raise {failure}")
+        writer.emit(f"if {failure} is not None and {result} is {not decisive}: raise E(*{failure})")
     return Operand(result, "bool")
 
 

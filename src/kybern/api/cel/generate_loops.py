@@ -91,8 +91,8 @@ def _quantifier(gen: Generator, node: Comprehension, items: Operand, *, decisive
             writer.lines.extend(predicate.lines)
             writer.emit(f"if {predicate.operand.code} is {decisive}: {result} = {decisive}")
         with writer.block("except E as x:"):
-            writer.emit(f"if {failure} is None: {failure} = x")
-    writer.attempt(f"if {failure} is not None and {result} is {not decisive}: raise {failure}")
+            writer.emit(f"if {failure} is None: {failure} = x.args")
+    writer.attempt(f"if {failure} is not None and {result} is {not decisive}: raise E(*{failure})")
     writer.charge(1)
     return Operand(result, "bool")
 

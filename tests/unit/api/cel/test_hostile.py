@@ -29,7 +29,7 @@ from tests.unit.api.cel.expressions import DATA, HOSTILE, TEXTS, any_expression
 ENVIRONMENT = Environment({"x": DYN, "self": object_type("T", {"name": STRING, "count": INT})})
 BINDINGS = {"x": DATA, "self": {"name": "n", "count": 1}}
 MADE_HERE = re.compile(r"[tkf]\d+|[BLScEx]|run|" + "|".join(map(re.escape, GLOBALS)))
-METHODS = {"get", "items", "append", "held"}
+METHODS = {"get", "items", "append", "args", "held"}
 SECONDS = 5.0
 
 hostile = settings(
