@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kybern.api.types.core_v1 import Pod
@@ -136,7 +137,13 @@ def _delegate(directory: Path) -> None:
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
-                log.warning("cgroup %s holds processes: no %s for those below it", directory, name)
+                _warn(directory, name)
+
+
+@cache
+def _warn(directory: Path, name: str) -> None:
+    """Once for each."""
+    log.warning("cgroup %s holds processes: no %s for those below it", directory, name)
 
 
 def _remove(top: Path) -> bool:
