@@ -217,14 +217,14 @@ async def serve_apiserver(config: "ApiServerConfig", store: str, data_directory:
     from kybern.base.clock import SystemClock
     from kybern.base.ids import RandomIds
 
-    backend = await open_backend(store, data_directory)
+    backend = await open_backend(store, data_directory, config)
     try:
         await run(config, backend, SystemClock(), RandomIds(random.SystemRandom()))
     finally:
         await backend.close()
 
 
-async def open_backend(store: str, data_directory: Path) -> "Backend":
+async def open_backend(store: str, data_directory: Path, config: "ApiServerConfig") -> "Backend":
     """The store that was asked for: `sqlite` in the data directory, `memory`, or the URLs of an etcd."""
     if store == "memory":
         from kybern.storage.memory import MemoryBackend
@@ -234,7 +234,13 @@ async def open_backend(store: str, data_directory: Path) -> "Backend":
         from kybern.storage.sqlite.backend import SqliteBackend
 
         return await SqliteBackend.open(data_directory / "store.sqlite")
-    raise ValueError(f"unknown store {store!r}")
+    from kybern.apiserver.cache.cache import ROOT
+    from kybern.storage.etcd.backend import EtcdBackend
+    from kybern.storage.etcd.client import TlsFiles
+
+    tls = TlsFiles(config.etcd_ca_file, config.etcd_cert_file, config.etcd_key_file)
+    prefix = "/" + config.etcd_prefix.strip("/")
+    return await EtcdBackend.open(store.split(","), prefix=prefix, strip=ROOT.rstrip("/"), tls=tls)
 
 
 def client(kubeconfig: Path, user_agent: str) -> "Client":

@@ -70,5 +70,9 @@ class ApiServerConfig:
     max_mutating_requests_inflight: int = 200
     event_ttl_seconds: int = 3600
     min_request_timeout_seconds: float = 1800.0
+    etcd_prefix: str = "/registry"
+    etcd_ca_file: Path | None = None
+    etcd_cert_file: Path | None = None
+    etcd_key_file: Path | None = None
     shared_store: bool = False
     """Other processes write to the store as well (etcd)."""

@@ -47,6 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--store", choices=("sqlite", "memory"), help="which store (Kybern's own); default: sqlite with --data-dir"
     )
     parser.add_argument("--etcd-servers", default="", metavar="URL,…", help="an etcd as the store")
+    parser.add_argument("--etcd-prefix", default="/registry", metavar="PATH", help="default: /registry")
+    parser.add_argument("--etcd-cafile", type=Path, metavar="FILE", help="who signs etcd's certificates")
+    parser.add_argument("--etcd-certfile", type=Path, metavar="FILE", help="shown to etcd, with its key")
+    parser.add_argument("--etcd-keyfile", type=Path, metavar="FILE")
     _add_serving(parser)
     _add_identity(parser)
     _add_cluster(parser)
@@ -166,16 +170,16 @@ def _seconds(text: str) -> int:
 
 def execute(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    if args.etcd_servers:
-        print("kybern apiserver: --etcd-servers: this build has no etcd store; use --data-dir", file=sys.stderr)
-        return 2
-    if args.data_dir is None and (args.store != "memory" or args.tls_cert_file is None):
-        print("kybern apiserver: give --data-dir (or --store=memory with --tls-cert-file)", file=sys.stderr)
+    keeps_nothing = args.store == "memory" or bool(args.etcd_servers)
+    if args.data_dir is None and not (keeps_nothing and args.tls_cert_file is not None):
+        print(
+            "kybern apiserver: give --data-dir (or --tls-cert-file with --store=memory or --etcd-servers)", file=sys.stderr
+        )
         return 2
     from kybern.base.errors import KybernError
 
     try:
-        args.composition.serve_apiserver(_config(args), args.store or "sqlite", args.data_dir)
+        args.composition.serve_apiserver(_config(args), args.etcd_servers or args.store or "sqlite", args.data_dir)
     except KybernError as error:
         print(f"kybern apiserver: {error}", file=sys.stderr)
         return 1
@@ -247,6 +251,11 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         audit_log_maxsize=args.audit_log_maxsize,
         audit_log_maxbackup=args.audit_log_maxbackup,
         audit_log_maxage=args.audit_log_maxage,
+        etcd_prefix=args.etcd_prefix,
+        etcd_ca_file=args.etcd_cafile,
+        etcd_cert_file=args.etcd_certfile,
+        etcd_key_file=args.etcd_keyfile,
+        shared_store=bool(args.etcd_servers),
         max_requests_inflight=args.max_requests_inflight,
         max_mutating_requests_inflight=args.max_mutating_requests_inflight,
         event_ttl_seconds=args.event_ttl,

@@ -13,8 +13,11 @@ from kybern.apiserver.encryption.configuration import Key, Provider, Rule
 from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
 from kybern.apiserver.encryption.keyring import Keyrings
 from kybern.storage.backend import Backend, Event
+from kybern.storage.etcd import EtcdBackend
 from kybern.storage.memory import MemoryBackend
 from kybern.storage.sqlite import SqliteBackend
+
+from .etcd_server import etcd_server, needs_etcd
 
 EVERYTHING = Rule(("*.*",), (Provider("aesgcm", (Key("first", b"k" * 32),)),))
 """Encrypts all."""
@@ -77,6 +80,14 @@ async def opened(kind: str, folder: Path, **options: Any) -> AsyncIterator[Backe
         backend = MemoryBackend(options.get("clock"))
     elif kind == "encrypted":
         backend = EncryptedBackend(MemoryBackend(options.get("clock")), Keyrings([EVERYTHING]), lambda key: "secrets")
+    elif kind == "etcd":
+        async with etcd_server(folder) as url:
+            backend = await EtcdBackend.open([url], clock=options.get("clock"), prefix="/tests/")
+            try:
+                yield backend
+            finally:
+                await backend.close()
+        return
     else:
         backend = await SqliteBackend.open(folder / "store.db", **options)
     try:
@@ -90,7 +101,7 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["memory", "encrypted", "sqlite"])
+@pytest.fixture(params=["memory", "encrypted", "sqlite", pytest.param("etcd", marks=needs_etcd)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> AsyncIterator[Backend]:
     async with opened(request.param, tmp_path, clock=clock) as backend:
         yield backend
