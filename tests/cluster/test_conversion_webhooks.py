@@ -1,12 +1,14 @@
 """Custom resources whose versions differ: a webhook converts between them, over HTTPS."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from kybern.api.discovery import storage_version_hash
 from tests.cluster.api_server import Api, api_server
-from tests.cluster.test_custom_resources import TABLE, definition, established
+from tests.cluster.test_custom_resources import DEFINITIONS, TABLE, definition, established
 from tests.cluster.webhook_server import WebhookServer, webhook_server
 
 V1 = "/apis/example.com/v1/namespaces/default/widgets"
@@ -97,3 +99,24 @@ async def test_what_a_webhook_does_wrong_is_told(tmp_path: Path) -> None:
             500,
             "conversion webhook for example.com/v1, Kind=Widget failed: no idea",
         )
+
+
+async def test_a_list_of_objects_stored_in_different_versions(tmp_path: Path) -> None:
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        await api.create(V1, widget("a", "v1", size=1))
+        moved = [version("v1", "size", storage=False), version("v2", "large", storage=True)]
+        path = f"{DEFINITIONS}/widgets.example.com"
+        await api.patch(path, {"spec": {"versions": moved}})
+        while (await api.get("/apis/example.com/v2"))["resources"][0]["storageVersionHash"] != HASH_OF_V2:
+            await asyncio.sleep(0.01)
+        await api.create(V2, widget("b", "v2", large=2))
+        assert [each["spec"] for each in (await api.get(V1))["items"]] == [{"size": 1}, {"size": 2}]
+        assert [each["spec"] for each in (await api.get(V2))["items"]] == [{"large": 1}, {"large": 2}]
+        shown = await api.get(f"{V2}/a")
+        assert (await api("PUT", f"{V2}/a", shown)).status == 200
+        hook.code = 500
+        assert (await api.get(f"{V2}/a"))["spec"] == {"large": 1}
+
+
+HASH_OF_V2 = storage_version_hash("example.com", "v2", "Widget")
