@@ -356,3 +356,41 @@ plugins:
         assert answers[2].message == "Too many requests: limit reached on type User for key admin"
         other = api.as_user(User("other", ("system:masters",)))
         assert (await other("POST", f"{CORE}/events", event("e9"))).status == 201
+
+
+async def test_plugins_that_only_run_when_asked_for() -> None:
+    names = ("AlwaysPullImages", "DenyServiceExternalIPs", "ExtendedResourceToleration", "NamespaceAutoProvision")
+    async with api_server(enable_admission_plugins=names) as api:
+        made = await api.create(f"{CORE}/pods", with_resources("p", limits={"example.com/gpu": "1"}))
+        assert made["spec"]["containers"][0]["imagePullPolicy"] == "Always"
+        assert {"key": "example.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in made["spec"]["tolerations"]
+        service = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}], "externalIPs": ["192.0.2.1"]}}
+        refused = await api("POST", f"{CORE}/services", service)
+        assert refused.message == 'services "s" is forbidden: Use of external IPs is denied by admission control.'
+        await api.create("/api/v1/namespaces/new/configmaps", config_map("m"))
+        assert (await api("GET", "/api/v1/namespaces/new")).status == 200
+
+
+async def test_a_terminating_namespace_takes_nothing_new() -> None:
+    async with api_server() as api:
+        await api.create("/api/v1/namespaces", {"metadata": {"name": "going", "finalizers": ["example.com/hold"]}})
+        await api("DELETE", "/api/v1/namespaces/going")
+        refused = await api("POST", "/api/v1/namespaces/going/configmaps", config_map("m"))
+        assert refused.message == (
+            'configmaps "m" is forbidden: unable to create new content in namespace going because it is being terminated'
+        )
+
+
+async def test_accounts_may_be_held_to_their_secrets() -> None:
+    async with api_server() as api:
+        annotation = {"kubernetes.io/enforce-mountable-secrets": "true"}
+        account = {"metadata": {"name": "held", "annotations": annotation}, "secrets": [{"name": "mine"}]}
+        await api.create(f"{CORE}/serviceaccounts", account)
+        volumes: list[dict[str, Any]] = [{"name": "v", "secret": {"secretName": "other"}}]
+        refused = await api("POST", f"{CORE}/pods", pod("p", serviceAccountName="held", volumes=volumes))
+        assert refused.message == (
+            'pods "p" is forbidden: volume with secret.secretName="other" is not allowed because service account held '
+            "does not reference that secret"
+        )
+        volumes[0]["secret"] = {"secretName": "mine"}
+        await api.create(f"{CORE}/pods", pod("p", serviceAccountName="held", volumes=volumes))

@@ -5,17 +5,12 @@ from collections.abc import Iterator
 from kybern.api.resource import Object
 
 _VOLUMES = {
-    "configMap": "configmaps (via configmap volumes)",
-    "secret": "secrets (via secret volumes)",
     "csi": "csidrivers (via CSI volumes)",
     "glusterfs": "endpoints (via glusterFS volumes)",
     "persistentVolumeClaim": "persistentvolumeclaims",
     "ephemeral": "persistentvolumeclaims (via ephemeral volumes)",
-    "azureFile": "secrets (via azureFile volumes)",
 }
 _PROJECTED = {
-    "configMap": "configmaps (via projected volumes)",
-    "secret": "secrets (via projected volumes)",
     "serviceAccountToken": "serviceaccounts (via projected volumes)",
     "clusterTrustBundle": "clustertrustbundles",
     "podCertificate": "podcertificates",
@@ -26,14 +21,35 @@ def needed(spec: Object) -> str:
     """What the Pod needs first, in upstream's words; "" for nothing."""
     if spec.get("serviceAccountName"):
         return "serviceaccounts"
-    variables = list(_variables(spec))
-    if spec.get("imagePullSecrets") or any("secretRef" in each or "secretKeyRef" in each for each in variables):
+    if uses_secrets(spec):
         return "secrets"
-    if any("configMapRef" in each or "configMapKeyRef" in each for each in variables):
+    if _uses_config_maps(spec):
         return "configmaps"
     if spec.get("resourceClaims"):
         return "resourceclaims"
     return next(_volumes(spec), "")
+
+
+def uses_secrets(spec: Object) -> bool:
+    """Whether anything of the Pod is read from a Secret."""
+    if spec.get("imagePullSecrets") or any("secretRef" in each or "secretKeyRef" in each for each in _variables(spec)):
+        return True
+    if any((volume.get("azureFile") or {}).get("secretName") for volume in spec.get("volumes") or ()):
+        return True
+    return any("secret" in source for source in _sources(spec))
+
+
+def _uses_config_maps(spec: Object) -> bool:
+    if any("configMapRef" in each or "configMapKeyRef" in each for each in _variables(spec)):
+        return True
+    return any("configMap" in source for source in _sources(spec))
+
+
+def _sources(spec: Object) -> Iterator[Object]:
+    """Volumes, and what is projected into one."""
+    for volume in spec.get("volumes") or ():
+        yield volume
+        yield from (volume.get("projected") or {}).get("sources") or ()
 
 
 def _variables(spec: Object) -> Iterator[Object]:

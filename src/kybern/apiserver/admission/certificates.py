@@ -46,7 +46,7 @@ class CertificateSigning(Plugin):
         if attributes.group_resource != REQUESTS or attributes.subresource != "status" or obj is None or old is None:
             return
         before, after = old.get("status") or {}, obj.get("status") or {}
-        if before.get("certificate") == after.get("certificate") and _failed(before) == _failed(after):
+        if all(before.get(key) == after.get(key) for key in ("certificate", "conditions")):
             return
         signer = old["spec"].get("signerName", "")
         if not _may(self._authorizer, attributes.user, "sign", signer):
@@ -64,10 +64,6 @@ class CertificateSubjectRestriction(Plugin):
         if obj["spec"].get("signerName") == CLIENT_SIGNER and SUPERUSERS in _organisations(obj):
             why = f"use of {CLIENT_SIGNER} signer with {SUPERUSERS} group is not allowed"
             raise attributes.forbidden(obj, why)
-
-
-def _failed(state: Object) -> list[Object]:
-    return [each for each in state.get("conditions") or () if each.get("type") == "Failed"]
 
 
 def _may(authorizer: Authorizer, user: User, verb: str, signer: str) -> bool:

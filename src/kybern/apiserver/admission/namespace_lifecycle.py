@@ -18,15 +18,15 @@ class NamespaceLifecycle(Plugin):
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if old is None and attributes.operation == "CREATE":
-            self._check(attributes)
+            self._check(attributes, obj)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         if obj is None and attributes.group_resource == "namespaces" and attributes.name in IMMORTAL:
             raise status.forbidden(attributes.resource, attributes.name, "this namespace may not be deleted")
         if obj is not None and attributes.subresource in ("binding", "eviction"):
-            self._check(attributes)
+            self._check(attributes, obj)
 
-    def _check(self, attributes: Attributes) -> None:
+    def _check(self, attributes: Attributes, obj: Object) -> None:
         name = attributes.namespace
         if not name or attributes.group_resource in _REVIEWS:
             return
@@ -37,9 +37,8 @@ class NamespaceLifecycle(Plugin):
             raise status.not_found(namespaces, name)
         if (namespace.get("status") or {}).get("phase") != "Terminating":
             return
-        refusal = status.forbidden(
-            attributes.resource,
-            attributes.name,
+        refusal = attributes.forbidden(
+            obj,
             f"unable to create new content in namespace {name} because it is being terminated",
         )
         cause = {

@@ -26,6 +26,16 @@ from kybern.apiserver.admission.limit_ranger import LimitRanger
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
+from kybern.apiserver.admission.optional import (
+    AlwaysAdmit,
+    AlwaysDeny,
+    AlwaysPullImages,
+    DenyServiceExternalIPs,
+    ExtendedResourceToleration,
+    LimitPodHardAntiAffinityTopology,
+    NamespaceAutoProvision,
+    NamespaceExists,
+)
 from kybern.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
 from kybern.apiserver.admission.pod_defaults import DefaultTolerationSeconds, Priority, RuntimeClass
 from kybern.apiserver.admission.pod_resize import PodResizeValidator
@@ -75,15 +85,23 @@ class Parts:
 
 
 PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
+    "AlwaysAdmit": lambda parts: AlwaysAdmit(),
+    "NamespaceAutoProvision": lambda parts: NamespaceAutoProvision(
+        parts.lookup, parts.life, parts.served["", "v1", "namespaces"]
+    ),
     "NamespaceLifecycle": lambda parts: NamespaceLifecycle(parts.lookup),
+    "NamespaceExists": lambda parts: NamespaceExists(parts.lookup, parts.served["", "v1", "namespaces"]),
+    "LimitPodHardAntiAffinityTopology": lambda parts: LimitPodHardAntiAffinityTopology(),
     "LimitRanger": lambda parts: LimitRanger(parts.lookup),
     "ServiceAccount": lambda parts: ServiceAccount(parts.lookup, parts.life.ids),
     "NodeRestriction": lambda parts: NodeRestriction(parts.lookup, parts.authorizer),
     "TaintNodesByCondition": lambda parts: TaintNodesByCondition(),
+    "AlwaysPullImages": lambda parts: AlwaysPullImages(),
     "PodSecurity": lambda parts: PodSecurity(parts.lookup, parts.configuration.pod_security),
     "Priority": lambda parts: Priority(parts.lookup),
     "DefaultTolerationSeconds": lambda parts: DefaultTolerationSeconds(),
     "EventRateLimit": lambda parts: EventRateLimit(parts.life.clock, parts.configuration.event_limits),
+    "ExtendedResourceToleration": lambda parts: ExtendedResourceToleration(),
     "DefaultStorageClass": lambda parts: DefaultStorageClass(parts.lookup),
     "StorageObjectInUseProtection": lambda parts: StorageObjectInUseProtection(),
     "OwnerReferencesPermissionEnforcement": lambda parts: OwnerReferencesPermissionEnforcement(
@@ -95,6 +113,7 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "CertificateSigning": lambda parts: CertificateSigning(parts.authorizer),
     "CertificateSubjectRestriction": lambda parts: CertificateSubjectRestriction(),
     "DefaultIngressClass": lambda parts: DefaultIngressClass(parts.lookup),
+    "DenyServiceExternalIPs": lambda parts: DenyServiceExternalIPs(),
     "PodTopologyLabels": lambda parts: PodTopologyLabels(parts.lookup),
     "PodResizeValidator": lambda parts: PodResizeValidator(parts.lookup),
     "MutatingAdmissionPolicy": lambda parts: MutatingAdmissionPolicy(parts.lookup, parts.versions, parts.authorizer),
@@ -108,10 +127,25 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
         parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.authorizer
     ),
     "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served),
+    "AlwaysDeny": lambda parts: AlwaysDeny(),
 }
 """In the order in which they run."""
 
-OFF = frozenset(("NodeRestriction", "EventRateLimit", "OwnerReferencesPermissionEnforcement"))
+OFF = frozenset(
+    (
+        "AlwaysAdmit",
+        "AlwaysDeny",
+        "AlwaysPullImages",
+        "DenyServiceExternalIPs",
+        "EventRateLimit",
+        "ExtendedResourceToleration",
+        "LimitPodHardAntiAffinityTopology",
+        "NamespaceAutoProvision",
+        "NamespaceExists",
+        "NodeRestriction",
+        "OwnerReferencesPermissionEnforcement",
+    )
+)
 """Run only when they are asked for; `kybern up` asks for NodeRestriction."""
 
 WITHOUT_ROW = frozenset(

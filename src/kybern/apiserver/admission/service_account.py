@@ -4,6 +4,7 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts
 """
 
 from kybern.api.resource import Object
+from kybern.apiserver.admission.api_references import uses_secrets
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
@@ -35,10 +36,7 @@ class ServiceAccount(Plugin):
             return
         name = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
-        account = self._lookup.get("serviceaccounts", name, attributes.namespace)
-        if account is None:
-            why = f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found'
-            raise attributes.forbidden(obj, why)
+        account = self._account(attributes, obj)
         if _mounts_token(account, spec):
             self._mount(spec)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
@@ -52,17 +50,28 @@ class ServiceAccount(Plugin):
             return
         if MIRROR in (obj["metadata"].get("annotations") or {}):
             return
-        name = obj["spec"].get("serviceAccountName") or ""
-        account = self._lookup.get("serviceaccounts", name, attributes.namespace)
-        if account is not None and enforces(account):
-            why = unlisted_secret(account, obj["spec"])
+        account = self._account(attributes, obj)
+        if enforces(account):
+            why = unlisted_secret(account, obj["spec"], ephemeral=old is not None)
             if why:
                 raise attributes.forbidden(obj, why)
+
+    def _account(self, attributes: Attributes, pod: Object) -> Object:
+        """Raises Forbidden."""
+        name, namespace = pod["spec"].get("serviceAccountName") or "", attributes.namespace
+        if not name:
+            where = f"{namespace}/{pod['metadata'].get('name') or ''}"
+            raise attributes.forbidden(pod, f"no service account specified for pod {where}")
+        account = self._lookup.get("serviceaccounts", name, namespace)
+        if account is None:
+            why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+            raise attributes.forbidden(pod, why)
+        return account
 
     def _check_mirror(self, attributes: Attributes, spec: Object) -> None:
         if spec.get("serviceAccountName"):
             raise attributes.forbidden(None, "a mirror pod may not reference service accounts")
-        if any("secret" in volume for volume in spec.get("volumes") or ()):
+        if uses_secrets(spec):
             raise attributes.forbidden(None, "a mirror pod may not reference secrets")
         sources = [
             each
