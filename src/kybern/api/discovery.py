@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kybern.api.registry import find
 from kybern.api.resource import Resource, Subresource
 
 Document = dict[str, Any]
@@ -175,7 +176,7 @@ def _version_discovery(rows: Sequence[Resource], group: str, version: str) -> Do
 def _resource_discovery(row: Resource) -> Document:
     entry: Document = {
         "resource": row.plural,
-        "responseKind": _kind(row.group, row.version, row.kind),
+        "responseKind": _response_kind(row),
         "scope": "Namespaced" if row.namespaced else "Cluster",
         "singularResource": row.singular or row.kind.lower(),
         "verbs": list(row.verbs),
@@ -188,12 +189,18 @@ def _resource_discovery(row: Resource) -> Document:
         entry["subresources"] = [
             {
                 "subresource": each.name,
-                "responseKind": _kind(*(each.group_version_kind or (row.group, row.version, row.kind))),
+                "responseKind": _kind(*each.group_version_kind) if each.group_version_kind else _response_kind(row),
                 "verbs": list(each.verbs),
             }
             for each in sorted(row.subresources, key=lambda each: each.name)
         ]
     return entry
+
+
+def _response_kind(row: Resource) -> Document:
+    """Upstream leaves out the group and version that say nothing new, but for custom resources."""
+    built_in = find(row.group, row.version, row.plural) is not None
+    return _kind("", "", row.kind) if built_in else _kind(row.group, row.version, row.kind)
 
 
 def _discovery_elsewhere(other: Elsewhere) -> Document:
