@@ -39,8 +39,7 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
     if media == YAML:
         obj, messages = _from_yaml(resource, codec, body, validation)
     elif media == PROTOBUF:
-        obj, messages = codec.convert(_from_protobuf(resource, body), validation)
-        codec.default(obj)
+        obj, messages = codec.complete(_from_protobuf(resource, body), validation)
     else:
         obj, messages = codec.admit(body, validation)
     call.warnings.extend(messages)

@@ -45,6 +45,17 @@ class Codec:
         out, messages = self._pass(compiler.DECODE, obj)
         return out, self._judge(messages, field_validation)
 
+    def complete(self, obj: Object, field_validation: str) -> tuple[Object, list[str]]:
+        """`convert` and `default`, in one pass where nothing is odd. Raises BadRequest."""
+        if type(self) is Codec:
+            self._check_kind(obj)
+            try:
+                return compiler.function(compiler.ADMIT, self.name)(obj), []
+            except (Unfit, RecursionError):
+                pass
+        converted, messages = self.convert(obj, field_validation)
+        return self.default(converted), messages
+
     def default(self, obj: Object) -> Object:
         """Fill in, in place, defaults and what upstream always encodes. Raises BadRequest for what no decode let in."""
         out, _ = self._pass(compiler.ADMIT, obj)

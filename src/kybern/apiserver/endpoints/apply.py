@@ -188,8 +188,7 @@ def _in_form(served: Served, merged: Object, config: Object) -> Object:
 def in_form(codec: Codec, merged: Object, config: Object) -> Object:
     """Raises ApplyFailed for values that their types cannot hold."""
     try:
-        obj, _ = codec.convert(dict(merged), "Ignore")
-        codec.default(obj)
+        obj, _ = codec.complete(dict(merged), "Ignore")
     except BadRequest as error:
         fault = getattr(error, "fault", error.message)
         names = _names(config)

@@ -66,7 +66,7 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     changed = patch.apply(old)
     shown = patch.shown
     try:
-        obj, messages = codec.convert(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
+        obj, messages = codec.complete(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
     except BadRequest as error:
         fault = error.fault if isinstance(error, CannotHandle) else error.message
         raise _refusal(shown(changed), fault) from None
@@ -74,9 +74,7 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     if findings and validation == "Strict":
         raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
     call.warnings.extend(each for each in findings if each not in call.warnings)
-    resets_owners = (obj.get("metadata") or {}).get(FIELD) == []
-    codec.default(obj)
-    if resets_owners:
+    if (changed.get("metadata") or {}).get(FIELD) == []:
         obj["metadata"][FIELD] = []
     return obj
 
