@@ -47,6 +47,14 @@ class PodEnvironment:
             self._sink.event(pod, "Warning", "MissingClusterDNS", NO_CLUSTER_DNS.format(format_pod(pod), policy))
         return make_sandbox_config(self._config, pod, attempt, cgroup_parent)
 
+    async def handler(self, pod: Pod) -> str:
+        """See Environment.handler."""
+        try:
+            return await self._references.runtime_handler(pod)
+        except (StatusError, Unreachable) as error:
+            text = f'failed to get sandbox runtime: RuntimeClass "{pod.spec.runtime_class_name}" not found'
+            raise ConfigNotReady(text) from error
+
     async def build(self, pod: Pod, container: Container, place: ContainerPlace) -> Mapping[str, Any]:
         """See Environment.build."""
         seccomp = self._config.root_directory / "seccomp"

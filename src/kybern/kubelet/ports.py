@@ -90,6 +90,10 @@ class Environment(Protocol):
         """A `PodSandboxConfig`. Raises ConfigNotReady."""
         ...
 
+    async def handler(self, pod: Pod) -> str:
+        """The runtime's handler for the Pod; "" for the default. Raises ConfigNotReady."""
+        ...
+
     async def build(self, pod: Pod, container: Container, place: ContainerPlace) -> Mapping[str, Any]:
         """A `ContainerConfig`. Raises ConfigNotReady."""
         ...

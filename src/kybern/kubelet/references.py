@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kybern.api.types import decode
 from kybern.api.types.authentication_v1 import BoundObjectReference, TokenRequest, TokenRequestSpec
 from kybern.api.types.core_v1 import ConfigMap, Container, Pod, Secret, Service, ServiceAccount
+from kybern.api.types.node_v1 import RuntimeClass
 from kybern.base.clock import Clock
 from kybern.base.errors import NotFound
 from kybern.client.client import Client
@@ -62,6 +63,13 @@ class References:
         wanted = {key for volume in pod.spec.volumes for key in tokens_of(volume)} if tokens else set()
         held = {key: text for key in wanted if (text := await self._token(pod, *key)) is not None}
         return Objects(config_maps, secrets, held)
+
+    async def runtime_handler(self, pod: Pod) -> str:
+        """What runs the Pod's containers, by its RuntimeClass; "" for the default. Raises StatusError, Unreachable."""
+        name = pod.spec.runtime_class_name
+        if not name or self._client is None:
+            return ""
+        return (await self._client.get(RuntimeClass, name)).handler
 
     def service_variables(self, pod: Pod) -> dict[str, str]:
         """The environment that Services give to a container of the Pod."""

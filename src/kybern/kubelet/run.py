@@ -163,6 +163,8 @@ class Kubelet:
         agent = await asyncio.to_thread(
             make_agent, self.config, self.client, self.runtime, self._node_events, self.clock
         )
+        if self._nodes is not None:
+            self._nodes.subscribe(lambda type, *_: agent.was_deleted() if type == "DELETED" else None)
         tasks.create_task(agent.run(), name="node agent")
 
     def _informer(self, kind: type[T], selector: str, extensions: Extensions) -> Informer[T] | None:

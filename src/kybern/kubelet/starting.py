@@ -54,7 +54,7 @@ async def create_sandbox(parts: Parts, pod: Pod, attempt: int, events: PodEvents
         parts.config.logs_of(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid).mkdir(
             parents=True, exist_ok=True
         )
-        return await parts.runtime.run_sandbox(config)
+        return await parts.runtime.run_sandbox(config, handler=await parts.environment.handler(pod))
     except (RuntimeFailed, ConfigNotReady, OSError) as error:
         text = error.rpc_text if isinstance(error, RuntimeFailed) else str(error)
         events.warning("FailedCreatePodSandBox", f"Failed to create pod sandbox: {text}")

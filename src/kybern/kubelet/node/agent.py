@@ -88,6 +88,11 @@ class NodeAgent:
         """Look at the status now: something about the node changed."""
         self._hurry.set()
 
+    def was_deleted(self) -> None:
+        """Someone deleted the Node while its kubelet lives: introduce it again."""
+        self._written = None
+        self.hurry()
+
     async def run(self) -> None:
         """Register, then keep Lease and status."""
         await self._insist(self._register)
@@ -134,7 +139,7 @@ class NodeAgent:
             try:
                 await self._look()
             except NotFound:
-                await self._insist(self._register)  # Someone deleted the Node while its kubelet lives.
+                await self._insist(self._register)
             except KybernError as error:
                 log.warning("node status: %s", error)
             await self._pause()

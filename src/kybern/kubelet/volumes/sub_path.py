@@ -18,8 +18,10 @@ def hold_sub_path(volume: Path, sub_path: str, target: Path) -> None:
 
     Raises ConfigNotReady for a path that leaves the volume, OSError.
     """
-    if os.path.isabs(sub_path) or ".." in sub_path.split("/"):
-        raise ConfigNotReady(f"unable to provision SubPath `{sub_path}`: must not contain '..' and be relative")
+    if os.path.isabs(sub_path):
+        raise ConfigNotReady(f"error SubPath `{sub_path}` must not be an absolute path")
+    if ".." in sub_path.split("/"):
+        raise ConfigNotReady(f"unable to provision SubPath `{sub_path}`: must not contain '..'")
     root = volume.resolve()
     resolved = (root / sub_path).resolve()
     if not resolved.is_relative_to(root):
