@@ -431,3 +431,14 @@ async def test_a_definition_comes_again() -> None:
                 await asyncio.sleep(0.01)
         await established(api, definition())
         assert await api.names(WIDGETS) == ""
+
+
+async def test_what_is_not_there_is_not_found() -> None:
+    async with api_server() as api:
+        assert (await api("POST", WIDGETS, widget("w"))).status == 404
+        assert (await api("GET", WIDGETS)).status == 404
+        hidden = {**TWO_VERSIONS[1], "served": False}
+        await established(api, definition(versions=[TWO_VERSIONS[0], hidden]))
+        assert (await api("POST", WIDGETS, widget("w"))).status == 404
+        assert (await api("GET", BETA)).status == 200
+        assert (await api("GET", f"{BETA}/w/status")).status == 404

@@ -71,6 +71,8 @@ class Paths:
             self._resources = [*self._fixed, *self._custom.rows]
         path = request.path.rstrip("/") or "/"
         if request.method not in _READS:
+            if call.info.is_resource:
+                return Response(404, b"404 page not found\n", TEXT)
             raise method_not_allowed()
         health = self._health.answer(request)
         if health is not None:
