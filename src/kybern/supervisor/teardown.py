@@ -5,6 +5,7 @@ It trusts no memory but works from what is on the machine, so it also cleans up 
 
 import json
 import shutil
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from kybern.supervisor.network import CNI_NETWORK, links, remove_fabric
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 """Where libcni keeps the result of every ADD, for all networks of the machine."""
+SHIM_SOCKETS = Path("/run/containerd/s")
+"""Where the shims of every containerd of the machine listen, whatever its state directory is."""
 SWITCHES = "switches.json"
 PROXY_TABLE = "kybern-proxy"
 
@@ -79,6 +82,7 @@ def tear_down(data_directory: Path, purge: bool, say: Callable[[str], None]) -> 
         left += [f"mount {path}" for path in namespaces.unmount_below(directory)]
     left += [f"cgroup {path}" for path in cgroups.remove(CGROUP)]
     _forget_cni_results()
+    _forget_shims()
     if not left:
         shutil.rmtree(RUN_DIRECTORY, ignore_errors=True)
         if purge:
@@ -105,6 +109,23 @@ def _forget_cni_results() -> None:
     loopbacks = [path for path in CNI_RESULTS.glob("cni-loopback-*") if path.name.split("-")[2] in containers]
     for path in [*ours, *loopbacks]:
         path.unlink(missing_ok=True)
-    for directory in (CNI_RESULTS, CNI_RESULTS.parent):
+    _remove_if_empty(CNI_RESULTS, CNI_RESULTS.parent)
+
+
+def _forget_shims() -> None:
+    """Remove the sockets on which no shim listens any more."""
+    for path in SHIM_SOCKETS.glob("*"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+            except OSError:
+                continue  # No socket, or one that is busy: someone else's.
+    _remove_if_empty(SHIM_SOCKETS, SHIM_SOCKETS.parent)
+
+
+def _remove_if_empty(*directories: Path) -> None:
+    for directory in directories:
         if directory.exists() and not any(directory.iterdir()):
             directory.rmdir()
