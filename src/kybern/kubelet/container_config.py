@@ -11,7 +11,8 @@ from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Container, Pod, PodIP
 from kybern.base.errors import StatusError, Unreachable
 from kybern.kubelet.config.downward import Node
-from kybern.kubelet.config.environment import ConfigError, Sources, container_environment
+from kybern.kubelet.config.env_file import BadEnvFile, read_env_file
+from kybern.kubelet.config.environment import ConfigError, Sources, container_environment, env_files
 from kybern.kubelet.config.expansion import expand
 from kybern.kubelet.container_mounts import container_mounts
 from kybern.kubelet.kubelet_config import KubeletConfig
@@ -84,17 +85,27 @@ class PodEnvironment:
     async def _variables(self, pod: Pod, container: Container, place: ContainerPlace) -> Mapping[str, str]:
         try:
             objects = await self._references.objects(pod, tokens=False)
-            sources = Sources(objects.config_maps, objects.secrets, self._references.service_variables(pod))
+            files = await asyncio.to_thread(_read_files, container, place)
+            sources = Sources(objects.config_maps, objects.secrets, self._references.service_variables(pod), files)
             # The status in the API may not have the address yet that the sandbox has already.
             known = replace(pod, status=replace(pod.status, **_addresses(place)))
             made = container_environment(known, container, sources, self._node())
-        except (ConfigError, StatusError, Unreachable) as error:
+        except (BadEnvFile, ConfigError, StatusError, Unreachable) as error:
             raise ConfigNotReady(str(error)) from error
         if made.skipped:
             names = ", ".join(made.skipped)
             message = f"Keys [{names}] from the EnvFrom source were skipped since they are considered invalid"
             self._sink.event(pod, "Warning", "InvalidEnvironmentVariableNames", message)
         return made.variables
+
+
+def _read_files(container: Container, place: ContainerPlace) -> dict[tuple[str, str], Mapping[str, str] | None]:
+    """Raises BadEnvFile."""
+    return {
+        (volume, path): read_env_file(Path(place.volumes[volume].path), path)
+        for volume, path in env_files(container)
+        if volume in place.volumes
+    }
 
 
 def _addresses(place: ContainerPlace) -> dict[str, Any]:

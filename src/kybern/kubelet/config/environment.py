@@ -7,7 +7,16 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kybern.api.types.core_v1 import ConfigMap, Container, EnvFromSource, EnvVar, EnvVarSource, Pod, Secret
+from kybern.api.types.core_v1 import (
+    ConfigMap,
+    Container,
+    EnvFromSource,
+    EnvVar,
+    EnvVarSource,
+    FileKeySelector,
+    Pod,
+    Secret,
+)
 from kybern.base.errors import KybernError
 from kybern.kubelet.config.downward import Node, UnknownField, field_text, resource_text
 from kybern.kubelet.config.expansion import expand
@@ -25,6 +34,8 @@ class Sources:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
     """Variables that Services give (see `services`)."""
+    files: Mapping[tuple[str, str], Mapping[str, str] | None] = field(default_factory=dict)
+    """Variables of files, by volume and path; None: there is no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,8 @@ def _referred(pod: Pod, source: EnvVarSource, sources: Sources) -> str | None:
         if secret is not None and secret_reference.key in secret.data:
             return _text(secret.data[secret_reference.key])
         missing = ("Secret", secret_reference.name, secret_reference.key, secret is None, secret_reference.optional)
+    elif source.file_key_ref is not None:
+        return _of_file(source.file_key_ref, sources)
     else:
         raise ConfigError("env var source has no reference that is supported here")
     kind, name, key, whole, optional = missing
@@ -112,6 +125,24 @@ def _referred(pod: Pod, source: EnvVarSource, sources: Sources) -> str | None:
     if whole:
         raise ConfigError(f'{kind.lower()} "{name}" not found')
     raise ConfigError(f"couldn't find key {key} in {kind} {pod.metadata.namespace}/{name}")
+
+
+def _of_file(reference: FileKeySelector, sources: Sources) -> str | None:
+    variables = sources.files.get((reference.volume_name, reference.path))
+    if variables is not None and reference.key in variables:
+        return variables[reference.key]
+    if reference.optional:
+        return None
+    where = f"file {reference.path} in volume {reference.volume_name}"
+    if variables is None:
+        raise ConfigError(f"environment variable {where} not found")
+    raise ConfigError(f"environment variable key {reference.key} not found in {where}")
+
+
+def env_files(container: Container) -> set[tuple[str, str]]:
+    """The files that a container's environment comes from, by volume and path."""
+    references = [variable.value_from.file_key_ref for variable in container.env if variable.value_from]
+    return {(each.volume_name, each.path) for each in references if each is not None}
 
 
 def _text(encoded: str) -> str:
