@@ -442,3 +442,49 @@ async def test_what_is_not_there_is_not_found() -> None:
         assert (await api("POST", WIDGETS, widget("w"))).status == 404
         assert (await api("GET", BETA)).status == 200
         assert (await api("GET", f"{BETA}/w/status")).status == 404
+
+
+async def test_fields_that_cannot_be_selected_by() -> None:
+    async with api_server() as api:
+        await established(api, definition(scope="Cluster"))
+        path = "/apis/example.com/v1/widgets"
+        await api.create(path, widget("w"))
+        assert await api.names(path, fieldSelector="metadata.name=w") == "w"
+        for field in ("spec.size", "metadata.namespace"):
+            refused = await api("GET", path, fieldSelector=f"{field}=1")
+            assert (refused.status, refused.message) == (400, f"field label not supported: {field}")
+
+
+async def test_unknown_metadata_is_told_at_the_root_and_in_embedded_objects() -> None:
+    template = {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}
+    spec = {"type": "object", "properties": {"template": template}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    async with api_server() as api:
+        await established(api, definition(version={"schema": schema}))
+        inner = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "odd": 1}, "data": {"k": "v"}}
+        body = widget("w", template=inner)
+        body["metadata"]["strange"] = 1
+        strict = await api("POST", WIDGETS, body, fieldValidation="Strict")
+        assert strict.message.endswith(
+            'strict decoding error: unknown field "metadata.strange", unknown field "spec.template.metadata.odd"'
+        )
+        made = await api("POST", WIDGETS, body)
+        assert made.body["spec"]["template"] == {**inner, "metadata": {"name": "c"}}
+        wrong = await api("POST", WIDGETS, widget("x", template={"kind": "a/b"}))
+        assert [each["field"] for each in wrong.body["details"]["causes"]] == [
+            "spec.template.apiVersion",
+            "spec.template.kind",
+        ]
+
+
+async def test_conditions_of_a_definition_may_be_written() -> None:
+    async with api_server() as api:
+        made = await established(api, definition())
+        made["status"]["conditions"].append({"type": "Mine", "status": "True", "message": "updated"})
+        path = f"{DEFINITIONS}/widgets.example.com/status"
+        written = await api("PUT", path, made)
+        assert written.body["status"]["conditions"][-1]["message"] == "updated"
+        emptied = await api.patch(path, {"status": {"conditions": None}})
+        assert emptied.body["status"]["conditions"] is None
+        while (await api("GET", WIDGETS)).status != 200:
+            await asyncio.sleep(0.01)

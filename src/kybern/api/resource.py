@@ -133,6 +133,8 @@ class Resource:
     """(new, old or None) -> texts of Warning headers."""
     deprecation: str = ""
     """The text of the Warning header of every answer, reads too."""
+    is_custom: bool = False
+    """Whether a CustomResourceDefinition made it."""
     stored: bool = True
     """False for reviews and other kinds that are only answered."""
     event_like: bool = False

@@ -394,7 +394,7 @@ def _escape(value: str) -> str:
 def check_fields(selector: FieldSelector, resource: Resource) -> FieldSelector:
     """The selector in the stored version's names. Raises BadRequest for a field that the kind cannot be selected by."""
     known = {"metadata.name", *resource.selectable_fields}
-    if resource.namespaced or not resource.selectable_fields:
+    if resource.namespaced or not (resource.selectable_fields or resource.is_custom):
         known.add("metadata.namespace")
     for requirement in selector.requirements:
         if requirement.field not in known:
@@ -406,7 +406,7 @@ def check_fields(selector: FieldSelector, resource: Resource) -> FieldSelector:
 
 
 def _unknown_field(field: str, resource: Resource) -> str:
-    if not resource.selectable_fields:
+    if not resource.selectable_fields and not resource.is_custom:
         return f'{quote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"'
     match resource.kind:
         case "Job":

@@ -20,7 +20,12 @@ from kybern.api.structural.definition import (
 from kybern.api.structural.rule_checks import check_rules
 from kybern.api.validation import names
 from kybern.api.validation.certificate_bundle import NO_BUNDLE, is_bundle
-from kybern.api.validation.custom_resource_parts import deprecation_faults, validate_names, validate_shown
+from kybern.api.validation.custom_resource_parts import (
+    deprecation_faults,
+    validate_all_names,
+    validate_names,
+    validate_shown,
+)
 from kybern.api.validation.field import forbidden, immutable, invalid, not_supported, quote, required
 from kybern.api.validation.webhooks import validate_client_config, validate_review_versions
 
@@ -51,7 +56,7 @@ def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[Fi
         has_status = _has_status(version)
         yield from _version(own, f"spec.versions[{index}]", strict, has_status=has_status)
     yield from _version_list(versions)
-    yield from validate_names(spec.get("names") or {}, "spec.names")
+    yield from validate_all_names(spec.get("names") or {}, "spec.names")
     yield from _whole(shared, versions, strict)
     yield from _conversion(spec, "spec.conversion")
     yield from _stored_versions(obj, versions)
@@ -298,5 +303,5 @@ def approval_condition(obj: Object) -> tuple[bool, str, str] | None:
 
 
 def validate_definition_status(new: Object, old: Object) -> Iterator[FieldError]:
-    """storedVersions may shrink, but not lose the version in which objects are stored."""
-    yield from _stored_versions(new, (new.get("spec") or {}).get("versions") or ())
+    """Of a status upstream asks only that its names are names."""
+    yield from validate_names((new.get("status") or {}).get("acceptedNames") or {}, "status.acceptedNames")

@@ -72,10 +72,16 @@ def _column(column: Object, path: str) -> Iterator[FieldError]:
         yield invalid(f"{path}.JSONPath", place, "must be a simple json path starting with .")
 
 
-def validate_names(given: Object, path: str) -> Iterator[FieldError]:
+def validate_all_names(given: Object, path: str) -> Iterator[FieldError]:
+    """The names that are asked for: none of the four may be missing."""
     for key in ("plural", "singular", "kind", "listKind"):
         if not given.get(key):
             yield required(f"{path}.{key}")
+    yield from validate_names(given, path)
+
+
+def validate_names(given: Object, path: str) -> Iterator[FieldError]:
+    """The names that are there."""
     for key in ("plural", "singular"):
         value = given.get(key) or ""
         if value and (messages := names.dns_1035_label(value)):

@@ -45,7 +45,7 @@ class Definition:
         self.conversion: Object = spec.get("conversion") or {}
         self.preserves_unknown = bool(spec.get("preserveUnknownFields"))
         self.stored_versions: Sequence[str] = status.get("storedVersions") or ()
-        self._conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
+        self._conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or ()}
         versions = spec.get("versions") or ()
         self.versions = [_version(each, self._deprecation(each, versions)) for each in versions]
 

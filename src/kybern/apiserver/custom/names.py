@@ -106,12 +106,12 @@ def terminating(status: Object, is_true: bool, reason: str, message: str, now: s
 
 
 def _find(conditions: list[Object], type: str) -> Object | None:
-    return next((each for each in conditions if each["type"] == type), None)
+    return next((each for each in conditions if each.get("type") == type), None)
 
 
 def _is_true(conditions: list[Object], type: str) -> bool:
     found = _find(conditions, type)
-    return found is not None and found["status"] == "True"
+    return found is not None and found.get("status") == "True"
 
 
 def _set(conditions: list[Object], type: str, is_true: bool, reason: str, message: str, now: str) -> None:

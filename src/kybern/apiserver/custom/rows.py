@@ -49,6 +49,7 @@ def row(definition: Definition, version: DefinedVersion, judge: GetJudge) -> Res
         warnings=finalizer_warnings,
         deprecation=version.deprecation,
         unconditional_update=False,
+        is_custom=True,
         storage_version=(definition.group, definition.storage_version),
     )
 

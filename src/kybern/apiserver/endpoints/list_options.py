@@ -38,8 +38,9 @@ def list_options(call: Call, served: Served) -> ListOptions:
     namespace = info.namespace if served.resource.namespaced else ""
     fields = request.parameter("fieldSelector")
     initial = request.query.get("sendInitialEvents")
+    selected = served.resource if served.resource.is_custom else served.cache.resource
     options = ListOptions(
-        selection_of(served.cache.resource, namespace, request.parameter("labelSelector"), fields),
+        selection_of(selected, namespace, request.parameter("labelSelector"), fields),
         request.parameter("resourceVersion"),
         request.parameter("resourceVersionMatch"),
         integer(request.parameter("limit"), "limit"),
