@@ -6,42 +6,8 @@ from typing import Any
 import pytest
 
 from kybern.apiserver.user import authenticated
-from tests.cluster.api_server import CORE, JSON_PATCH, MERGE, STRATEGIC, Answer, Api, api_server, config_map
-
-APPLY = "application/apply-patch+yaml"
-MAPS = f"{CORE}/configmaps"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
-MANAGED = ("metadata", "managedFields")
-Owners = list[tuple[str, str, Any]]
-
-
-def deployment(name: str = "d", **spec: Any) -> dict[str, Any]:
-    labels = {"app": name}
-    containers = [{"name": "c", "image": "example.com/app:v1", "ports": [{"containerPort": 80}]}]
-    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
-    spec = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template, **spec}
-    spec = {key: value for key, value in spec.items() if value is not None}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
-
-
-def cm(name: str = "c", **data: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", **config_map(name, **data)}
-
-
-async def apply(api: Api, path: str, body: Any, manager: str = "a", **query: str) -> Answer:
-    return await api.patch(path, body, APPLY, fieldManager=manager, **query)
-
-
-async def applied(api: Api, path: str, body: Any, manager: str = "a", **query: str) -> Any:
-    """The object; the apply must succeed."""
-    answer = await apply(api, path, body, manager, **query)
-    assert answer.status in (200, 201), answer
-    return answer.body
-
-
-def owners(obj: Any) -> Owners:
-    """(manager, operation, fields) of each entry."""
-    return [(each["manager"], each["operation"], each["fieldsV1"]) for each in obj["metadata"].get("managedFields", ())]
+from tests.cluster.api_server import MERGE, api_server, config_map
+from tests.cluster.applies import APPLY, DEPLOYMENTS, MAPS, applied, apply, cm, deployment, owners
 
 
 async def test_an_apply_creates_and_the_next_changes_nothing() -> None:
@@ -117,49 +83,6 @@ async def test_shared_fields_stay_until_the_last_owner_leaves() -> None:
         assert "data" not in await applied(api, f"{MAPS}/c", cm(), "b")
 
 
-async def test_every_write_is_tracked() -> None:
-    async with api_server() as api:
-        agent = {"user-agent": "kubectl/v1.36 (linux)", "content-type": MERGE}
-        await api("POST", MAPS, config_map("c", k="v"), {"user-agent": "maker/1"})
-        await api("PATCH", f"{MAPS}/c", {"data": {"l": "v"}}, agent)
-        await api("PUT", f"{MAPS}/c", config_map("c", k="v", l="w"), fieldManager="putter")
-        found = await api.get(f"{MAPS}/c")
-        assert sorted(owners(found), key=str) == [
-            ("maker", "Update", {"f:data": {".": {}, "f:k": {}}}),
-            ("putter", "Update", {"f:data": {"f:l": {}}}),
-        ]
-        same = await api.patch(f"{MAPS}/c", {"data": {"l": "w"}}, MERGE, fieldManager="idle")
-        assert same.body == found
-
-
-async def test_subresources_have_entries_of_their_own() -> None:
-    async with api_server() as api:
-        await api.create(DEPLOYMENTS, deployment())
-        status = {"status": {"observedGeneration": 1}, "spec": {"replicas": 9}}
-        changed = await api.patch(f"{DEPLOYMENTS}/d/status", status, MERGE, fieldManager="controller")
-        (entry,) = (each for each in changed.body["metadata"]["managedFields"] if each["manager"] == "controller")
-        assert entry["subresource"] == "status"
-        assert entry["fieldsV1"] == {"f:status": {"f:observedGeneration": {}}}
-        scaled = await api.patch(f"{DEPLOYMENTS}/d/scale", {"spec": {"replicas": 5}}, MERGE, fieldManager="scaler")
-        assert scaled.body["spec"] == {"replicas": 5}
-        assert "managedFields" not in scaled.body["metadata"]
-        found = await api.get(f"{DEPLOYMENTS}/d")
-        (own,) = (each for each in found["metadata"]["managedFields"] if each["manager"] == "scaler")
-        assert own == {
-            "manager": "scaler",
-            "operation": "Update",
-            "apiVersion": "apps/v1",
-            "fieldsType": "FieldsV1",
-            "fieldsV1": {"f:spec": {"f:replicas": {}}},
-            "subresource": "scale",
-        }
-        conflict = await apply(api, f"{DEPLOYMENTS}/d", deployment())
-        assert conflict.message == (
-            'Apply failed with 1 conflict: conflict with "scaler" with subresource "scale" using apps/v1: '
-            ".spec.replicas"
-        )
-
-
 async def test_a_scale_can_be_applied() -> None:
     async with api_server() as api:
         await applied(api, f"{DEPLOYMENTS}/d", deployment())
@@ -172,9 +95,9 @@ async def test_a_scale_can_be_applied() -> None:
         refused = await apply(api, f"{DEPLOYMENTS}/d/scale", scale, "s")
         assert refused.message == 'Apply failed with 1 conflict: conflict with "a": .spec.replicas'
         assert (await applied(api, f"{DEPLOYMENTS}/d/scale", scale, "s", force="true"))["spec"] == {"replicas": 7}
-        found = owners(await api.get(f"{DEPLOYMENTS}/d"))
-        assert ("s", "Apply", {"f:spec": {"f:replicas": {}}}) in found
-        assert "f:replicas" not in found[0][2]["f:spec"] or found[0][0] == "s"
+        found = {manager: fields for manager, _, fields in owners(await api.get(f"{DEPLOYMENTS}/d"))}
+        assert found["s"] == {"f:spec": {"f:replicas": {}}}
+        assert "f:replicas" not in found["a"]["f:spec"]
 
 
 async def test_status_and_spec_are_applied_without_conflicts() -> None:
@@ -189,22 +112,6 @@ async def test_status_and_spec_are_applied_without_conflicts() -> None:
         assert ("b", "Apply", {"f:status": {"f:observedGeneration": {}}}) in owners(status)
         again = await applied(api, f"{DEPLOYMENTS}/d", first)
         assert again["status"]["observedGeneration"] == 6
-
-
-async def test_an_endpoint_of_a_part_tracks_that_part_alone() -> None:
-    async with api_server() as api:
-        containers = [{"name": "c", "image": "example.com/app:v1"}]
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": containers}}
-        await api.create(f"{CORE}/pods", pod)
-        part = {
-            "metadata": {"labels": {"x": "y"}},
-            "spec": {"ephemeralContainers": [{"name": "e", "image": "example.com/app:v1"}]},
-        }
-        changed = await api.patch(f"{CORE}/pods/p/ephemeralcontainers", part, STRATEGIC, fieldManager="debugger")
-        (entry,) = (each for each in changed.body["metadata"]["managedFields"] if each["manager"] == "debugger")
-        assert entry["subresource"] == "ephemeralcontainers"
-        assert entry["fieldsV1"].keys() == {"f:spec"}
-        assert entry["fieldsV1"]["f:spec"].keys() == {"f:ephemeralContainers"}
 
 
 REFUSED: list[tuple[str, Any, dict[str, str], int, str]] = [
@@ -382,50 +289,6 @@ async def test_who_may_not_create_applies_to_what_exists_only() -> None:
         assert (await apply(ann, f"{MAPS}/c", cm(k="v"))).status == 200
 
 
-RESETS: list[tuple[str, str, Any]] = [
-    ("merge", MERGE, {"metadata": {"managedFields": [{}]}}),
-    ("merge, empty", MERGE, {"metadata": {"managedFields": []}}),
-    ("strategic", STRATEGIC, {"metadata": {"managedFields": [{}]}}),
-    ("JSON", JSON_PATCH, [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]),
-]
-
-
-@pytest.mark.parametrize(("what", "kind", "patch"), RESETS, ids=[case[0] for case in RESETS])
-async def test_managers_can_be_forgotten_by_patches(what: str, kind: str, patch: Any) -> None:
-    async with api_server() as api:
-        await api.create(MAPS, config_map("c", k="v"))
-        assert (await api.patch(f"{MAPS}/c", patch, kind)).status == 200
-        found = await api.get(f"{MAPS}/c")
-        assert "managedFields" not in found["metadata"]
-        await api.patch(f"{MAPS}/c", {"data": {"l": "w"}}, MERGE)
-        assert "managedFields" not in (await api.get(f"{MAPS}/c"))["metadata"]
-        adopted = await applied(api, f"{MAPS}/c", cm(k="v"))
-        assert [each[:2] for each in owners(adopted)] == [("a", "Apply"), ("before-first-apply", "Update")]
-
-
-@pytest.mark.parametrize("entries", [[], [{}]])
-async def test_managers_can_be_forgotten_by_updates(entries: Any) -> None:
-    async with api_server() as api:
-        await api.create(MAPS, config_map("c", k="v"))
-        body = {"metadata": {"name": "c", "managedFields": entries}, "data": {"k": "w"}}
-        changed = await api("PUT", f"{MAPS}/c", body)
-        assert changed.body["data"] == {"k": "w"}
-        assert "managedFields" not in changed.body["metadata"]
-
-
-async def test_managers_can_be_rewritten_but_not_through_subresources() -> None:
-    async with api_server() as api:
-        made = await api.create(DEPLOYMENTS, deployment())
-        entry = {**made["metadata"]["managedFields"][0], "manager": "renamed"}
-        patch = [{"op": "replace", "path": "/metadata/managedFields", "value": [entry]}]
-        assert (await api.patch(f"{DEPLOYMENTS}/d/status", patch, JSON_PATCH)).body == made
-        renamed = await api.patch(f"{DEPLOYMENTS}/d", patch, JSON_PATCH)
-        assert renamed.body["metadata"]["managedFields"] == [entry]
-        invalid = [{"op": "replace", "path": "/metadata/managedFields/0/operation", "value": "Nothing"}]
-        kept = await api.patch(f"{DEPLOYMENTS}/d", invalid, JSON_PATCH)
-        assert kept.body == renamed.body
-
-
 async def test_kubectl_takes_over_what_it_applied_from_the_client() -> None:
     last = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"k":"v","l":"v"}}'
     key = "kubectl.kubernetes.io/last-applied-configuration"
@@ -443,25 +306,6 @@ async def test_kubectl_takes_over_what_it_applied_from_the_client() -> None:
         assert refused.message == 'Apply failed with 1 conflict: conflict with "meddler" using v1: .data.k'
 
 
-async def test_versions_share_their_managers() -> None:
-    v1, v2 = (f"/apis/autoscaling/v{n}/namespaces/default/horizontalpodautoscalers" for n in (1, 2))
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
-    hpa = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}}
-    spec = {"maxReplicas": 5, "scaleTargetRef": target}
-    async with api_server() as api:
-        old = {"apiVersion": "autoscaling/v1", **hpa, "spec": {**spec, "targetCPUUtilizationPercentage": 50}}
-        await applied(api, f"{v1}/h", old, "one")
-        new = {"apiVersion": "autoscaling/v2", **hpa, "spec": {**spec, "maxReplicas": 6}}
-        refused = await apply(api, f"{v2}/h", new, "two")
-        assert refused.message == 'Apply failed with 1 conflict: conflict with "one": .spec.maxReplicas'
-        await api.patch(f"{v2}/h", {"spec": {"maxReplicas": 7}}, MERGE, fieldManager="two")
-        found = {each["manager"]: each for each in (await api.get(f"{v1}/h"))["metadata"]["managedFields"]}
-        assert found["two"]["apiVersion"] == "autoscaling/v2"
-        assert found["two"]["fieldsV1"] == {"f:spec": {"f:maxReplicas": {}}}
-        assert "f:maxReplicas" not in found["one"]["fieldsV1"]["f:spec"]
-        assert "f:targetCPUUtilizationPercentage" in found["one"]["fieldsV1"]["f:spec"]
-
-
 async def test_many_apply_at_once() -> None:
     async with api_server() as api:
         await api.create(MAPS, config_map("c"))
@@ -472,17 +316,6 @@ async def test_many_apply_at_once() -> None:
         assert {answer.status for answer in answers} == {200, 201}
         for name in ("c", "new"):
             assert len((await api.get(f"{MAPS}/{name}"))["data"]) == 20
-
-
-async def test_an_owner_given_twice_counts_once() -> None:
-    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u-1"}
-    async with api_server() as api:
-        made = await api("POST", MAPS, {"metadata": {"name": "c", "ownerReferences": [owner, owner]}})
-        assert made.body["metadata"]["ownerReferences"] == [owner]
-        assert made.warnings == [
-            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may "
-            "reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: u-1"
-        ]
 
 
 async def test_an_unsupported_patch_names_those_that_are() -> None:
