@@ -69,9 +69,9 @@ def test_create_in_all_its_kinds(user: User, cluster: Cluster) -> None:
         NAME                                       ROLE          AGE   USERS   GROUPS   SERVICEACCOUNTS
         rolebinding.rbac.authorization.k8s.io/rb   Role/reader   …s                     here/bob
 
-        NAME                     SECRETS   AGE
-        serviceaccount/bob       0         …s
-        serviceaccount/default   0         …s
+        NAME                     AGE
+        serviceaccount/bob       …s
+        serviceaccount/default   …s
 
         NAME        TYPE                             DATA   AGE
         secret/r1   kubernetes.io/dockerconfigjson   1      …s

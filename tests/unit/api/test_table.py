@@ -73,6 +73,10 @@ ROWS = [
     (new("StorageClass", provisioner="p", metadata={
         "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}),
      ["x (default)", "p", "Delete", "Immediate", False, AGO]),
+    (new("ServiceAccount", secrets=[{"name": "s"}]), ["x", AGO]),
+    (new("IngressClass", {"controller": "c.example/i"}, metadata={
+        "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}),
+     ["x (default)", "c.example/i", "<none>", AGO]),
     (new("CSIDriver", {}), ["x", True, False, False, "<unset>", False, "Persistent", AGO]),
     (new("PriorityClass", value=7), ["x", 7, False, AGO, "PreemptLowerPriority"]),
     (new("Lease", {"holderIdentity": "me"}), ["x", "me", AGO]),

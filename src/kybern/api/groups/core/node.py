@@ -35,7 +35,7 @@ def cells(obj: Object, now: float) -> Sequence[Any]:
         _address(status, "InternalIP"),
         _address(status, "ExternalIP"),
         info.get("osImage") or UNKNOWN,
-        info.get("kernelVersion") or UNKNOWN,
+        _kernel(info),
         info.get("containerRuntimeVersion") or UNKNOWN,
     )
 
@@ -44,6 +44,11 @@ def _words(obj: Object, status: Object) -> str:
     ready = condition(status.get("conditions"), "Ready")
     word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     return f"{word},SchedulingDisabled" if (obj.get("spec") or {}).get("unschedulable") else word
+
+
+def _kernel(info: Object) -> str:
+    version = info.get("kernelVersion") or UNKNOWN
+    return f"{version} ({info['architecture']})" if info.get("architecture") else version
 
 
 def _roles(labels: dict[str, str]) -> list[str]:

@@ -247,7 +247,7 @@ class _Shown:
         for container in status.get("initContainerStatuses") or ():
             if container.get("name") in self._sidecars:
                 self._count(container)
-        running = False
+        running, failed = False, ""
         for container in reversed(status.get("containerStatuses") or ()):
             self._count(container)
             state = container.get("state") or {}
@@ -256,11 +256,16 @@ class _Shown:
                 self.reason = waiting
             elif state.get("terminated") is not None:
                 self.reason = _ended(state["terminated"])
+                if state["terminated"].get("exitCode"):
+                    failed = self.reason
             elif container.get("ready") and state.get("running") is not None:
                 running = True
                 self.ready += 1
-        if self.reason == "Completed" and running:
-            self.reason = "Running" if self._conditions.get("Ready") == "True" else "NotReady"
+        if self.reason == "Completed":
+            if running and self._conditions.get("Ready") == "True":
+                self.reason = "Running"
+            else:
+                self.reason = failed or ("NotReady" if running else self.reason)
 
 
 def _ended(terminated: Object) -> str:

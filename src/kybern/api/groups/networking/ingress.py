@@ -31,6 +31,7 @@ CLASS_COLUMNS = (
     AGE,
 )
 _LEGACY_CLASS = "kubernetes.io/ingress.class"
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _HOSTS_SHOWN = 3
 
 
@@ -55,8 +56,10 @@ def _hosts(rules: Sequence[Object]) -> str:
 
 
 def class_cells(obj: Object, now: float) -> Sequence[Any]:
-    spec = obj.get("spec") or {}
-    return obj["metadata"]["name"], spec.get("controller") or "", _parameters(spec.get("parameters")), age(obj, now)
+    spec, name = obj.get("spec") or {}, obj["metadata"]["name"]
+    if (obj["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
+        name += " (default)"
+    return name, spec.get("controller") or "", _parameters(spec.get("parameters")), age(obj, now)
 
 
 def _parameters(reference: Object | None) -> str:
