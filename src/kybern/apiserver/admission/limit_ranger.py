@@ -74,7 +74,7 @@ def _fill(container: Object, requests: Amounts, limits: Amounts, label: str) -> 
         added = {name: amount for name, amount in defaults.items() if name not in given}
         if added:
             resources[key] = {**given, **added}
-            yield f"{', '.join(sorted(added))} {key[:-1]} for {label} {container['name']}"
+            yield f"{', '.join(sorted(added))} {key[:-1]} for {label} {container.get('name') or ''}"
     container["resources"] = resources
 
 

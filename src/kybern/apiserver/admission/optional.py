@@ -36,9 +36,9 @@ class AlwaysPullImages(Plugin):
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if attributes.subresource in ("", "ephemeralcontainers"):
-            known = {each["name"]: each.get("image") for each in _containers((old or {}).get("spec") or {})}
+            known = {each.get("name"): each.get("image") for each in _containers((old or {}).get("spec") or {})}
             for container in _containers(obj["spec"]):
-                if known.get(container["name"], "") != container.get("image"):
+                if known.get(container.get("name"), "") != container.get("image"):
                     container["imagePullPolicy"] = "Always"
 
 

@@ -1,0 +1,68 @@
+"""What of a webhook's answer is accepted."""
+
+from base64 import b64encode
+from typing import Any
+
+import orjson
+import pytest
+
+from kybern.apiserver.admission.webhooks.calling import refusal
+from kybern.apiserver.admission.webhooks.review import Unacceptable, verdict, version_of
+from kybern.apiserver.status import code_of
+
+PATCH = b64encode(b'[{"op":"add","path":"/a","value":1}]').decode()
+
+
+def answer(version: str = "v1", kind: str = "AdmissionReview", **response: Any) -> bytes:
+    review = {"kind": kind, "apiVersion": f"admission.k8s.io/{version}", "response": {"uid": "1", **response}}
+    return orjson.dumps(review)
+
+
+def test_what_is_accepted() -> None:
+    found = verdict(answer(allowed=True, patch=PATCH, patchType="JSONPatch", warnings=["w"]), "1", "v1", mutating=True)
+    assert (found.allowed, found.warnings, found.patch) == (True, ["w"], [{"op": "add", "path": "/a", "value": 1}])
+    older = verdict(orjson.dumps({"response": {"allowed": True, "patch": PATCH}}), "1", "v1beta1", mutating=True)
+    assert older.patch == [{"op": "add", "path": "/a", "value": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "mutating", "words"),
+    [
+        (b"{}", False, "webhook response was absent"),
+        (answer(uid="2"), False, 'expected response.uid="1", got "2"'),
+        (
+            answer(kind="Other"),
+            False,
+            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got admission.k8s.io/v1, Kind=Other",
+        ),
+        (answer(patch=PATCH), False, "validating webhook may not return response.patch"),
+        (answer(patchType="JSONPatch"), False, "validating webhook may not return response.patchType"),
+        (answer(patch=PATCH), True, "webhook returned response.patch but not response.patchType"),
+        (answer(patch=PATCH, patchType="Full"), True, 'unsupported patch type "Full"'),
+        (answer(patch=PATCH, patchType=""), True, 'webhook returned invalid response.patchType of ""'),
+    ],
+)
+def test_what_is_not(body: bytes, mutating: bool, words: str) -> None:
+    with pytest.raises(Unacceptable) as error:
+        verdict(body, "1", "v1", mutating=mutating)
+    assert str(error.value) == words
+
+
+def test_versions_of_reviews() -> None:
+    assert version_of({"admissionReviewVersions": ["v7", "v1beta1", "v1"]}) == "v1beta1"
+    with pytest.raises(Unacceptable):
+        version_of({"admissionReviewVersions": ["v7"]})
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "message"),
+    [
+        (None, 400, 'admission webhook "h" denied the request without explanation'),
+        ({"message": "no"}, 400, 'admission webhook "h" denied the request: no'),
+        ({"reason": "Because", "code": 200}, 400, 'admission webhook "h" denied the request: Because'),
+        ({"message": "no", "code": 503, "status": "Success"}, 503, 'admission webhook "h" denied the request: no'),
+    ],
+)
+def test_refusals(result: dict[str, Any] | None, code: int, message: str) -> None:
+    error = refusal("h", result)
+    assert (code_of(error), error.message, error.status["status"]) == (code, message, "Failure")
