@@ -42,5 +42,9 @@ test: $(if $(filter 0,$(shell id -u)),packages) check  ## everything that this m
 	# Real containers on a shared machine: a test that fails once is run again, and the closing lines say so.
 	$(BIN)/pytest -q --reruns 3 tests/cluster tests/node tests/scenarios
 
+bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
+	for each in schema cel store transport api admission custom_resources scheduling proxy; do $(BIN)/python bench/$$each.py; done
+	test "$$(id -u)" != 0 || $(BIN)/python bench/cluster.py
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
