@@ -49,7 +49,7 @@ class Duration:
 
     def __str__(self) -> str:
         """Seconds as the shortest decimal, `1.5s`."""
-        seconds = self.nanos / NANOS
+        seconds = self.whole(NANOS) + (self.nanos - self.whole(NANOS) * NANOS) / NANOS
         text = repr(seconds) if "e" not in repr(seconds) else f"{seconds:.9f}".rstrip("0")
         return text.removesuffix(".0").rstrip(".") + "s"
 

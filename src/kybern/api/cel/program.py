@@ -85,6 +85,9 @@ class Program:
         spent = [capped + 1]
         try:
             value, spent[0] = self._run(bindings, capped, spent)
+        except BudgetExceeded:
+            spent[0] = 0  # A variable that was computed on the way has settled it.
+            raise
         except KeyError as error:
             spent[0] = 0
             raise EvaluationError(f"no such attribute(s): {error.args[0]}") from None

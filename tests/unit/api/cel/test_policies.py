@@ -15,6 +15,7 @@ from kybern.api.cel import (
     Answer,
     Authorizer,
     Budget,
+    BudgetExceeded,
     Check,
     CompileError,
     Environment,
@@ -160,6 +161,24 @@ def test_objects_built() -> None:
     assert isinstance(built, StructValue)
     assert to_json(built) == {"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 3}}
     assert check_type_names(built) == []
+
+
+def test_building_an_object_costs_forty() -> None:
+    budget = Budget(1000)
+    compile_expression("Object{spec: Object.spec{}}", MUTATION).evaluate({}, budget=budget)
+    assert budget.spent == 80
+
+
+def test_variables_are_paid_from_the_same_budget() -> None:
+    budget = Budget(50)
+
+    class Costly:
+        def find(self, name: str) -> Any:
+            return compile_expression("[1, 2, 3].map(i, i * i * i * i)", ENVIRONMENT).evaluate({}, budget=budget)
+
+    with pytest.raises(BudgetExceeded):
+        compile_expression("variables.nothing == []", ENVIRONMENT).evaluate({"variables": Costly()}, budget=budget)
+    assert budget.remaining == 0
 
 
 def test_names_of_types_must_be_paths() -> None:
