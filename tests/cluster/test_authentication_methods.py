@@ -231,22 +231,26 @@ async def test_impersonation() -> None:
         assert found.body["status"]["userInfo"]["uid"] == "u1"
         assert found.body["status"]["userInfo"]["extra"] == {"scopes/x": ["a"]}
         jane = api.as_user(User("jane", ("system:authenticated",)))
-        for headers, message in (
-            (
-                {"impersonate-user": "bob"},
-                'users "bob" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster '
-                "scope",
-            ),
-            (
-                {"impersonate-user": account},
-                'serviceaccounts "default" is forbidden: User "jane" cannot impersonate resource "serviceaccounts" in API '
-                'group "" in the namespace "default"',
-            ),
-        ):
-            refused = await jane("POST", WHO, {}, headers)
-            assert (refused.status, refused.message) == (403, message)
+        for asked, mode in (("bob", "user-info"), (account, "serviceaccount")):
+            refused = await jane("POST", WHO, {}, {"impersonate-user": asked})
+            assert (refused.status, refused.message) == (
+                403,
+                f'selfsubjectreviews.authentication.k8s.io is forbidden: User "jane" cannot impersonate-on:{mode}:create '
+                'resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope',
+            )
+        group = "rbac.authorization.k8s.io"
+        rules = [{"verbs": ["impersonate"], "apiGroups": [""], "resources": ["users"], "resourceNames": ["bob"]}]
+        await api.create(f"/apis/{group}/v1/clusterroles", {"metadata": {"name": "be-bob"}, "rules": rules})
+        subject = {"apiGroup": group, "kind": "User", "name": "jane"}
+        reference = {"apiGroup": group, "kind": "ClusterRole", "name": "be-bob"}
+        bound = {"metadata": {"name": "be-bob"}, "roleRef": reference, "subjects": [subject]}
+        await api.create(f"/apis/{group}/v1/clusterrolebindings", bound)
+        assert (await jane("POST", WHO, {}, {"impersonate-user": "bob"})).body["status"]["userInfo"][
+            "username"
+        ] == "bob"
         bad = await api("POST", WHO, {}, {"impersonate-group": "dev"})
-        assert (bad.status, bad.message) == (400, "requested [{Group  dev    }] without impersonating a user")
+        info = '&user.DefaultInfo{Name:"", UID:"", Groups:[]string{"dev"}, Extra:map[string][]string(nil)}'
+        assert (bad.status, bad.message) == (400, f"requested {info} without impersonating a user name")
 
 
 class Elsewhere(http.server.BaseHTTPRequestHandler):

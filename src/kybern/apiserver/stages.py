@@ -13,7 +13,7 @@ from inspect import isawaitable
 from kybern.apiserver.audit.audit import Audit
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
-from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.authorization.authorizer import Authorizer, forbidden
 from kybern.apiserver.call import Call
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics.metrics import Metrics
@@ -56,7 +56,7 @@ class Gate:
         if "impersonate-user" in call.request.headers or any(
             name.startswith("impersonate-") for name in call.request.headers
         ):
-            other = impersonated(call.request, call.user, self.authorizer.check)
+            other = impersonated(call.request, call.info, call.user, self.authorizer.check, forbidden)
             if other is not None:
                 call.impersonator, call.user = call.user, other
 

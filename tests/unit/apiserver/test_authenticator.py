@@ -90,13 +90,20 @@ def test_token_files(tmp_path: Path) -> None:
         read_token_file(path)
 
 
-def check_impersonation(expected: User | None, allowed: str = "*", **headers: str) -> None:
-    def allow(user: User, info: RequestInfo) -> None:
-        assert info.verb == "impersonate"
-        if allowed != "*" and info.resource not in allowed.split():
-            raise Forbidden(info.resource)
+INFO = RequestInfo(True, "list", "/api/v1/pods", "", "v1", "", "pods")
 
-    assert impersonated(request(**headers), User("me"), allow) == expected
+
+def check_impersonation(expected: User | None, *rights: str, **headers: str) -> None:
+    """`rights`: `verb resource name`, all others are refused; none: everything is allowed."""
+
+    def allow(user: User, info: RequestInfo) -> None:
+        if rights and f"{info.verb} {info.resource} {info.name}" not in rights:
+            raise Forbidden(f"{info.verb} {info.resource} {info.name}")
+
+    def refuse(user: User, info: RequestInfo, why: str) -> Forbidden:
+        return Forbidden(why)
+
+    assert impersonated(request(**headers), INFO, User("me"), allow, refuse) == expected
 
 
 def test_impersonation() -> None:
@@ -106,10 +113,26 @@ def test_impersonation() -> None:
     check_impersonation(User("bob", ("a", "b", everyone)), impersonate_user="bob", impersonate_group="a, b")
     account = "system:serviceaccount:ns:sa"
     groups = ("system:serviceaccounts", "system:serviceaccounts:ns", everyone)
-    check_impersonation(User(account, groups), "serviceaccounts", impersonate_user=account)
-    with pytest.raises(Forbidden, match="groups"):
-        check_impersonation(None, "users", impersonate_user="bob", impersonate_group="a")
-    with pytest.raises(Forbidden, match="users"):
-        check_impersonation(None, "serviceaccounts", impersonate_user="bob")
-    with pytest.raises(BadRequest, match="without impersonating a user"):
+    check_impersonation(User(account, groups), "impersonate serviceaccounts sa", impersonate_user=account)
+    check_impersonation(User("bob", (everyone,)), "impersonate users bob", impersonate_user="bob")
+    with pytest.raises(BadRequest) as refused:
         check_impersonation(None, impersonate_group="a")
+    info = '&user.DefaultInfo{Name:"", UID:"", Groups:[]string{"a"}, Extra:map[string][]string(nil)}'
+    assert str(refused.value) == f"requested {info} without impersonating a user name"
+
+
+def test_constrained_impersonation() -> None:
+    everyone = "system:authenticated"
+    both = ("impersonate-on:user-info:list pods ", "impersonate:user-info users bob")
+    check_impersonation(User("bob", (everyone,)), *both, impersonate_user="bob")
+    for rights in (both[:1], both[1:]):
+        with pytest.raises(Forbidden):
+            check_impersonation(None, *rights, impersonate_user="bob")
+    with pytest.raises(Forbidden, match="impersonate-on:user-info:list pods"):
+        check_impersonation(None, "nothing", impersonate_user="bob")
+    with pytest.raises(Forbidden, match="impersonate:user-info groups a"):
+        check_impersonation(None, *both, impersonate_user="bob", impersonate_group="a")
+    with pytest.raises(Forbidden, match="system:masters group is not allowed"):
+        check_impersonation(None, *both, impersonate_user="bob", impersonate_group="system:masters")
+    node = ("impersonate-on:arbitrary-node:list pods ", "impersonate:arbitrary-node nodes n1")
+    check_impersonation(User("system:node:n1", ("system:nodes", everyone)), *node, impersonate_user="system:node:n1")

@@ -1,10 +1,13 @@
 """`Impersonate-*` headers: acting as someone else, for those who may.
 
-Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+Who may is asked in modes, the narrow ones first: a node's own agent as that node, any node, a ServiceAccount, a user;
+each of them needs the right to be that one and the right to do, as such, what the request does (KEP-5284). The last mode
+is the old one: the verb `impersonate`, for everything at once. The first refusal is the one that is told.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from kybern.api.validation.names import dns_label, dns_subdomain
@@ -13,66 +16,179 @@ from kybern.apiserver.user import (
     ALL_AUTHENTICATED,
     ALL_UNAUTHENTICATED,
     ANONYMOUS,
+    NODE_USER_PREFIX,
+    NODES,
     SERVICE_ACCOUNT_PREFIX,
     SERVICE_ACCOUNTS,
+    SUPERUSERS,
     User,
 )
-from kybern.base.errors import BadRequest
+from kybern.base.errors import BadRequest, Forbidden
 from kybern.transport.exchange import Request
 
 USER, UID, GROUP, EXTRA = "impersonate-user", "impersonate-uid", "impersonate-group", "impersonate-extra-"
-_VERSION = "authentication.k8s.io/v1"
+NODE_NAME = "authentication.kubernetes.io/node-name"
+MANY = 4
+"""From so many groups or extra values on, the right to be all of them is looked for first."""
+_GROUP = "authentication.k8s.io"
 
 Allow = Callable[[User, RequestInfo], None]
 """Raises Forbidden."""
+Refuse = Callable[[User, RequestInfo, str], Forbidden]
 
 
-class Asked(NamedTuple):
-    """One thing to be: printed as Go prints the ObjectReference by which upstream names it."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who a request wants to be."""
 
-    kind: str
-    namespace: str
     name: str
-    api_version: str = ""
-    field: str = ""
+    uid: str
+    groups: tuple[str, ...]
+    extra: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def is_name_only(self) -> bool:
+        return not (self.uid or self.groups or self.extra)
 
     def __str__(self) -> str:
-        return f"{{{self.kind} {self.namespace} {self.name}  {self.api_version}  {self.field}}}"
+        """As Go prints the struct in upstream's message."""
+        groups = _texts(self.groups) if self.groups else "[]string(nil)"
+        pairs = ", ".join(f'"{key}":{_texts(values)}' for key, values in self.extra)
+        extra = f"map[string][]string{{{pairs}}}" if self.extra else "map[string][]string(nil)"
+        return f'&user.DefaultInfo{{Name:"{self.name}", UID:"{self.uid}", Groups:{groups}, Extra:{extra}}}'
 
 
-def impersonated(request: Request, user: User, allow: Allow) -> User | None:
+def impersonated(request: Request, info: RequestInfo, user: User, allow: Allow, refuse: Refuse) -> User | None:
     """Whom the request speaks for; None: for the user. Raises Forbidden, BadRequest."""
-    asked = list(_asked(request.headers))
-    if not asked:
+    wanted = _wanted(request.headers)
+    if wanted is None:
         return None
-    if asked[0].kind not in ("User", "ServiceAccount"):
-        raise BadRequest(f"requested [{' '.join(map(str, asked))}] without impersonating a user")
-    for each in asked:
-        allow(user, _right(each))
-    return _user(asked)
+    check = _Check(user, info, wanted, allow, refuse)
+    first: Forbidden | None = None
+    for mode in _modes(wanted, user):
+        try:
+            return check.by(mode)
+        except Forbidden as error:
+            first = first or error
+    assert first is not None, "the last mode always decides"
+    raise first
 
 
-def _asked(headers: Mapping[str, str]) -> Iterator[Asked]:
-    name = headers.get(USER, "")
-    account = _account(name)
-    if account is not None:
-        yield Asked("ServiceAccount", *account)
-    elif name:
-        yield Asked("User", "", name)
-    for group in _values(headers.get(GROUP, "")):
-        yield Asked("Group", "", group)
+def _wanted(headers: Mapping[str, str]) -> Wanted | None:
+    extra: dict[str, tuple[str, ...]] = {}
     for header, value in headers.items():
         if header.startswith(EXTRA):
             key = unquote(header[len(EXTRA) :])
-            for each in _values(value):
-                yield Asked("UserExtra", "", each, _VERSION, key)
-    if headers.get(UID):
-        yield Asked("UID", "", headers[UID], _VERSION)
+            extra[key] = (*extra.get(key, ()), *_values(value))
+    wanted = Wanted(
+        headers.get(USER, ""), headers.get(UID, ""), _values(headers.get(GROUP, "")), tuple(sorted(extra.items()))
+    )
+    if not wanted.name and not wanted.is_name_only:
+        raise BadRequest(f"requested {wanted} without impersonating a user name")
+    return wanted if wanted.name else None
 
 
-def _values(joined: str) -> list[str]:
+def _modes(wanted: Wanted, user: User) -> list[str]:
+    """Which ways are open; "" is the old one."""
+    node, account = _node(wanted.name), _account(wanted.name)
+    modes = []
+    if wanted.is_name_only and node:
+        if _account(user.name) and dict(user.extra).get(NODE_NAME) == (node,):
+            modes.append("associated-node")
+        modes.append("arbitrary-node")
+    if wanted.is_name_only and account:
+        modes.append("serviceaccount")
+    if not node and not account:
+        modes.append("user-info")
+    return [*modes, ""]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One request's checks."""
+
+    user: User
+    info: RequestInfo
+    wanted: Wanted
+    allow: Allow
+    refuse: Refuse
+
+    def by(self, mode: str) -> User:
+        """Who the user is then. Raises Forbidden."""
+        if mode:
+            self.allow(self.user, replace(self.info, verb=f"impersonate-on:{mode}:{self.info.verb}"))
+        verb = f"impersonate:{mode}" if mode else "impersonate"
+        groups = self._name(verb, mode)
+        if self.wanted.uid:
+            self.allow(self.user, _right(verb, _GROUP, "uids", self.wanted.uid))
+        self._groups(verb, bool(mode))
+        self._extra(verb, bool(mode))
+        name = self.wanted.name
+        if name == ANONYMOUS:
+            groups = groups if ALL_UNAUTHENTICATED in groups else (*groups, ALL_UNAUTHENTICATED)
+        elif ALL_UNAUTHENTICATED not in groups and ALL_AUTHENTICATED not in groups:
+            groups = (*groups, ALL_AUTHENTICATED)
+        return User(name, groups, self.wanted.uid, self.wanted.extra)
+
+    def _name(self, verb: str, mode: str) -> tuple[str, ...]:
+        """The groups that go with the name."""
+        name, groups = self.wanted.name, self.wanted.groups
+        right = _right(verb, _GROUP if mode else "", "users", name)
+        node, account = _node(name), _account(name)
+        if mode and node:
+            right = replace(right, resource="nodes", name="*" if mode == "associated-node" else node)
+            groups = (NODES,)
+        if account:
+            right = replace(right, resource="serviceaccounts", namespace=account[0], name=account[1])
+            groups = groups or (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{account[0]}")
+        self.allow(self.user, right)
+        return groups
+
+    def _groups(self, verb: str, constrained: bool) -> None:
+        right = _right(verb, _GROUP if constrained else "", "groups", "")
+        if constrained and SUPERUSERS in self.wanted.groups:
+            told = replace(right, name=SUPERUSERS)
+            raise self.refuse(self.user, told, "impersonating the system:masters group is not allowed")
+        if constrained and len(self.wanted.groups) >= MANY and self._may(replace(right, name="*")):
+            return
+        for group in self.wanted.groups:
+            self.allow(self.user, replace(right, name=group))
+
+    def _extra(self, verb: str, constrained: bool) -> None:
+        right = _right(verb, _GROUP, "userextras", "")
+        count = sum(len(values) for _, values in self.wanted.extra)
+        if constrained and count >= MANY and self._may(replace(right, subresource="*", name="*")):
+            return
+        for key, values in self.wanted.extra:
+            for value in values:
+                self.allow(self.user, replace(right, subresource=key, name=value))
+
+    def _may(self, right: RequestInfo) -> bool:
+        try:
+            self.allow(self.user, right)
+        except Forbidden:
+            return False
+        return True
+
+
+def _right(verb: str, group: str, resource: str, name: str) -> RequestInfo:
+    return RequestInfo(True, verb, "", group, "v1", "", resource, "", name)
+
+
+def _values(joined: str) -> tuple[str, ...]:
     """The transport joins several headers of one name."""
-    return [value.strip() for value in joined.split(",") if value.strip()]
+    return tuple(value.strip() for value in joined.split(",") if value.strip())
+
+
+def _texts(values: tuple[str, ...]) -> str:
+    shown = ", ".join(f'"{value}"' for value in values)
+    return f"[]string{{{shown}}}"
+
+
+def _node(name: str) -> str:
+    """The node of a kubelet's user name."""
+    node = name.removeprefix(NODE_USER_PREFIX)
+    return node if node != name and not dns_subdomain(node) else ""
 
 
 def _account(name: str) -> tuple[str, str] | None:
@@ -81,30 +197,3 @@ def _account(name: str) -> tuple[str, str] | None:
         return None
     namespace, colon, account = name[len(SERVICE_ACCOUNT_PREFIX) :].partition(":")
     return (namespace, account) if colon and not dns_label(namespace) and not dns_subdomain(account) else None
-
-
-def _right(asked: Asked) -> RequestInfo:
-    """What the caller must be allowed to do."""
-    group, version = ("authentication.k8s.io", "v1") if asked.api_version else ("", "")
-    resources = {"ServiceAccount": "serviceaccounts", "User": "users", "Group": "groups", "UID": "uids"}
-    resource = resources.get(asked.kind, "userextras")
-    return RequestInfo(True, "impersonate", "", group, version, asked.namespace, resource, asked.field, asked.name)
-
-
-def _user(asked: list[Asked]) -> User:
-    first = asked[0]
-    groups = [each.name for each in asked if each.kind == "Group"]
-    name, uid = first.name, next((each.name for each in asked if each.kind == "UID"), "")
-    if first.kind == "ServiceAccount":
-        name = f"{SERVICE_ACCOUNT_PREFIX}{first.namespace}:{first.name}"
-        groups = groups or [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{first.namespace}"]
-    if name == ANONYMOUS:
-        if ALL_UNAUTHENTICATED not in groups:
-            groups.append(ALL_UNAUTHENTICATED)
-    elif not {ALL_AUTHENTICATED, ALL_UNAUTHENTICATED} & set(groups):
-        groups.append(ALL_AUTHENTICATED)
-    extra: dict[str, tuple[str, ...]] = {}
-    for each in asked:
-        if each.kind == "UserExtra":
-            extra[each.field] = (*extra.get(each.field, ()), each.name)
-    return User(name, tuple(groups), uid, tuple(sorted(extra.items())))

@@ -144,15 +144,19 @@ def forbidden(user: User, info: RequestInfo, reason: str = "") -> Forbidden:
     """`pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"`."""
     because = f": {reason}" if reason else ""
     if not info.is_resource:
-        message = f'forbidden: User "{user.name}" cannot {info.verb} path "{info.path}"{because}'
+        what = f'User "{user.name}" cannot {info.verb} path "{info.path}"'
+        message = f"forbidden: {_sanitized(what)}{because}"
         return Forbidden(message, details={})
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     named = f"{info.resource}.{info.group}" if info.group else info.resource
     subject = f'{named} "{info.name}"' if info.name else named
     where = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
-    message = (
-        f'{subject} is forbidden: User "{user.name}" cannot {info.verb} resource "{resource}" '
-        f'in API group "{info.group}" {where}{because}'
-    )
+    what = f'User "{user.name}" cannot {info.verb} resource "{resource}" in API group "{info.group}" {where}'
+    message = f"{subject} is forbidden: {_sanitized(what)}{because}"
     details = {"name": info.name, "group": info.group, "kind": info.resource}
     return Forbidden(message, details={key: value for key, value in details.items() if value})
+
+
+def _sanitized(text: str) -> str:
+    """What came from a request is shown so that no browser takes it for a page."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
