@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kybern import __version__
+from kybern.cli.parser import Parser, words_for
 
 if TYPE_CHECKING:
     from kybern.apiserver.config import ApiServerConfig
@@ -59,21 +60,27 @@ def load(name: str) -> Verb:
     return cast(Verb, importlib.import_module(VERBS[name]))
 
 
-def build_parser(chosen: str | None) -> argparse.ArgumentParser:
-    """The command line; only the chosen verb is imported and configured, without one all are, for their help."""
-    parser = argparse.ArgumentParser(
+def parse(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments of the verb; only that is imported and configured, without one all are, for their help."""
+    chosen = given[0] if given and given[0] in VERBS else None
+    parser = Parser(
         prog="kybern",
         description="A cluster that speaks the Kubernetes API, in Python: ready in a second, and it can say why.",
     )
     parser.add_argument("--version", action="version", version=f"kybern {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    speaker: argparse.ArgumentParser = parser
     for name in [chosen] if chosen else VERBS:
         verb = load(name)
         verb_parser = verbs.add_parser(name, help=verb.HELP, description=verb.HELP)
         if chosen:
             verb.configure(verb_parser)
             verb_parser.set_defaults(execute=verb.execute)
-    return parser
+            speaker = verb_parser
+    args, unknown = parser.parse_known_args(given)
+    if unknown:
+        speaker.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
 
 
 class Processes:
@@ -291,9 +298,7 @@ def run_until_told(program: Coroutine[Any, Any, None]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    chosen = given[0] if given and given[0] in VERBS else None
-    args = build_parser(chosen).parse_args(given)
+    args = parse(list(sys.argv[1:] if arguments is None else arguments))
     args.composition = Processes()
     try:
         status: int = args.execute(args)
@@ -304,4 +309,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has left (`kybern … | head`). Nothing may be flushed to it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_LEFT
+    except Exception as error:
+        words = words_for(error)
+        if not words:
+            raise
+        print(f"kybern {args.verb}: error: {words}", file=sys.stderr)
+        return 1
     return status

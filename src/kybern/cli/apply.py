@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from kybern.cli.parser import words_for
+
 if TYPE_CHECKING:
     from kybern.supervisor.manifests import Manifest
 
@@ -28,7 +30,7 @@ def execute(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_apply(args, read_manifests(args.filename)))
     except (KybernError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {words_for(error)}", file=sys.stderr)
         return 1
 
 

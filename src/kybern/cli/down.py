@@ -26,6 +26,10 @@ def execute(args: argparse.Namespace) -> int:
     record = identity.read_record()
     named = Path(args.data_dir).absolute() if args.data_dir else None
     directory = named or (record.data_directory if record is not None else DEFAULT_DATA_DIRECTORY)
+    others = record is not None and record.data_directory != directory
+    if others and record is not None and any(process.alive for process in record.processes.values()):
+        print(f"error: the cluster that runs is of {record.data_directory}, not of {directory}", file=sys.stderr)
+        return 1
     progress = Progress()
     kubeconfig.remove_context(directory)
     left = teardown.tear_down(directory, args.purge, progress.now)

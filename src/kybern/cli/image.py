@@ -24,6 +24,10 @@ def execute(args: argparse.Namespace) -> int:
     from kybern.supervisor.containerd import ctr, import_archive, list_images
     from kybern.supervisor.namespaces import CommandFailed
 
+    absent = [file for file in (args.files if args.action == "import" else ()) if not Path(file).is_file()]
+    if absent:
+        print(f"error: no such file: {', '.join(absent)}", file=sys.stderr)
+        return 1
     sockets = _sockets(args.data_dir)
     if not sockets:
         print("error: no containerd of a cluster runs here; kybern up starts one", file=sys.stderr)

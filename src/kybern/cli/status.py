@@ -8,6 +8,7 @@ HELP = "show what of the cluster runs"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", default="", metavar="DIR", help="ask about the cluster of this directory only")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
 
 
@@ -15,12 +16,16 @@ def execute(args: argparse.Namespace) -> int:
     """0: all is well; 1: something is missing; 3: no cluster."""
     import asyncio
     import json
+    from pathlib import Path
 
     from kybern.supervisor import identity
 
     record = identity.read_record()
+    if record is not None and args.data_dir and record.data_directory != Path(args.data_dir).absolute():
+        record = None
     if record is None or not any(found.alive for found in record.processes.values()):
-        print("{}" if args.output == "json" else "no cluster runs on this machine; kybern up starts one")
+        where = f"of {args.data_dir} runs" if args.data_dir else "runs on this machine"
+        print("{}" if args.output == "json" else f"no cluster {where}; kybern up starts one")
         return 3
     processes = {name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()}
     found = asyncio.run(_nodes(str(record.data_directory / "pki" / "admin.kubeconfig")))

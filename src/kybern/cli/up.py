@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, NoReturn, cast
 
+from kybern.cli.parser import words_for
+
 if TYPE_CHECKING:
     from kybern.supervisor.arrival import Arrival
     from kybern.supervisor.cluster import Composition, Options
@@ -33,14 +35,16 @@ def execute(args: argparse.Namespace) -> int:
     from kybern.supervisor.cluster import Options
     from kybern.supervisor.manifests import BadManifest
     from kybern.supervisor.progress import Progress
+    from kybern.supervisor.store import refuse_store
 
     socket = args.cri_socket.removeprefix("unix://")
     options = Options(Path(args.data_dir).absolute(), args.nodes, args.store, socket)
     try:
         _ = options.layout
         manifests = read_manifests(args.filename)
+        refuse_store(options.store)
     except (ValueError, BadManifest, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {words_for(error) or error}", file=sys.stderr)
         return 1
     if not _is_equipped(options, args.install):
         return 1
@@ -87,6 +91,10 @@ def _is_equipped(options: "Options", install: bool) -> bool:
     conflicts = requirements.find_conflicts(options.layout)
     if conflicts:
         print(f"error: these routes overlap the cluster's networks: {', '.join(conflicts)}", file=sys.stderr)
+        return False
+    taken = requirements.find_taken_ports(options.layout)
+    if taken:
+        print(f"error: another program of this machine listens on {', '.join(taken)}", file=sys.stderr)
         return False
     return True
 

@@ -50,8 +50,12 @@ def parse(text: str, source: str) -> list[Manifest]:
     }
     try:
         documents = [document for document in yaml.load_all(text, Loader=Loader) if document is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
+        raise BadManifest(f"{where}: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
-        raise BadManifest(f"{source}: {error}") from error
+        raise BadManifest(f"{source}: {' '.join(str(error).split())}") from error
     return [manifest for number, document in enumerate(documents, 1) for manifest in _objects(document, source, number)]
 
 

@@ -1,21 +1,25 @@
 """What the machine must have before a cluster can start, and the command that brings it."""
 
 import ctypes
+import errno
 import json
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kybern.supervisor import identity
 from kybern.supervisor.containerd import CNI_DIRECTORIES, find_cni
 from kybern.supervisor.images import BUSYBOX_PROGRAM
-from kybern.supervisor.layout import ClusterLayout
+from kybern.supervisor.layout import API_PORT, DNS_METRICS_PORT, DNS_PORT, HOST_ADDRESS, KUBELET_PORT, ClusterLayout
 from kybern.supervisor.namespaces import run
 from kybern.supervisor.network import conflicting_routes
 
 INSTALL_SECONDS = 900.0
+IP_FREEBIND = 15
 NFT_LIBRARY = "libnftables.so.1"
 
 
@@ -108,6 +112,32 @@ def install(missing: Sequence[Missing]) -> None:
     finally:
         if ours:
             policy.unlink(missing_ok=True)
+
+
+def find_taken_ports(layout: ClusterLayout) -> list[str]:
+    """`address:port` of what the cluster will listen on and a program of others already does.
+
+    Nothing, where programs of a former cluster may still run: those are ours, and will be taken over.
+    """
+    record = identity.read_record()
+    if record is not None and any(process.alive for process in record.processes.values()):
+        return []
+    wanted = [("127.0.0.1", API_PORT), (HOST_ADDRESS, API_PORT)]
+    if not layout.has_namespaces:
+        wanted += [(HOST_ADDRESS, port) for port in (KUBELET_PORT, DNS_PORT, DNS_METRICS_PORT)]
+    return [f"{address}:{port}" for address, port in wanted if _is_taken(address, port)]
+
+
+def _is_taken(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)  # The address need not be there yet.
+        try:
+            probe.bind((address, port))
+            probe.listen()
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def find_conflicts(layout: ClusterLayout) -> list[str]:
