@@ -48,7 +48,7 @@ class Duration:
         return f"Duration({self.nanos})"
 
     def __str__(self) -> str:
-        """Seconds as the shortest decimal, `1.5s`."""
+        """Seconds as the shortest decimal, `1.5s`; added up in doubles as Go does, so that some end in many nines."""
         seconds = self.whole(NANOS) + (self.nanos - self.whole(NANOS) * NANOS) / NANOS
         text = repr(seconds) if "e" not in repr(seconds) else f"{seconds:.9f}".rstrip("0")
         return text.removesuffix(".0").rstrip(".") + "s"
