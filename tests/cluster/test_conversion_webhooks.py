@@ -120,3 +120,36 @@ async def test_a_list_of_objects_stored_in_different_versions(tmp_path: Path) ->
 
 
 HASH_OF_V2 = storage_version_hash("example.com", "v2", "Widget")
+
+
+async def test_selectors_ask_for_fields_of_the_version(tmp_path: Path) -> None:
+    versions = [version("v1", "size", storage=True), version("v2", "large", storage=False)]
+    versions[1]["selectableFields"] = [{"jsonPath": ".spec.large"}]
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        conversion = {
+            "strategy": "Webhook",
+            "webhook": {"clientConfig": hook.by_url, "conversionReviewVersions": ["v1"]},
+        }
+        await established(api, definition(versions=versions, conversion=conversion))
+        await api.create(V1, widget("a", "v1", size=1))
+        await api.create(V1, widget("b", "v1", size=2))
+        assert await api.names(V2, fieldSelector="spec.large=2") == "b"
+        refused = await api("GET", V1, fieldSelector="spec.large=2")
+        assert refused.message == "field label not supported: spec.large"
+        watch = await api.watch(V2, fieldSelector="spec.large=2")
+        assert await watch.take(1) == [("ADDED", "b")]
+        await api.patch(f"{V1}/a", {"spec": {"size": 2}})
+        await api.patch(f"{V1}/b", {"spec": {"size": 3}})
+        assert await watch.take(2) == [("ADDED", "a"), ("DELETED", "b")]
+
+
+async def test_a_watch_that_ends_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        stream = await api.raw("GET", V2, None, watch="1")
+        await api.create(V1, widget("a", "v1", size=1))
+        assert b"large" in await anext(stream.pieces)
+        cache = api.server.cache["widgets.example.com"]
+        assert len(cache.fanout) == 1
+        await stream.pieces.aclose()
+        assert len(cache.fanout) == 0

@@ -120,7 +120,7 @@ class ApiServer:
             config.service_cluster_ip_range,
         )
         definitions = self.served[definition.GROUP, "v1", definition.PLURAL]
-        self.custom = CustomResources(definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids)
+        self.custom = CustomResources(definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids, clock)
         self.definitions = DefinitionLoop(self.life, definitions, self.custom)
         self.audit = Audit(clock, self._audit_sink(), self._audit_policy())
         self.metrics = Metrics(State(self.cache, self.flow, self.audit).families, process.families)

@@ -17,6 +17,7 @@ from kybern.api.validation.field import aggregate
 from kybern.api.validation.metadata import validate_annotations, validate_labels
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
+from kybern.base.clock import Clock
 from kybern.base.errors import InternalError
 from kybern.base.ids import Ids
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from kybern.apiserver.custom.served import CustomServed
 
 TIMEOUT_SECONDS = 30.0
-MEMORY_LIMIT = 10_000
+MEMORY_SECONDS = 10.0
+MEMORY_LIMIT = 20_000
 """Converted forms that are kept for each resource."""
 _SUPPORTED = ("v1", "v1beta1")
 
@@ -41,15 +43,16 @@ class Unconverted(Exception):
 class Converter:
     """Of one custom resource whose definition names a webhook."""
 
-    def __init__(self, client: WebhookClient, ids: Ids, conversion: Object) -> None:
+    def __init__(self, client: WebhookClient, ids: Ids, clock: Clock, conversion: Object) -> None:
         webhook = conversion.get("webhook") or {}
         self._client = client
         self._ids = ids
+        self._clock = clock
         self._config: Object = webhook.get("clientConfig") or {}
         versions: Sequence[str] = webhook.get("conversionReviewVersions") or ()
         self._review = next((each for each in versions if each in _SUPPORTED), "")
-        self._known: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
-        """(apiVersion, an object's bytes) -> the object in that version."""
+        self._known: OrderedDict[tuple[str, bytes], tuple[float, bytes]] = OrderedDict()
+        """(apiVersion, an object's bytes) -> (since when, the object in that version), oldest first."""
 
     def parse(self, version: Version, served: "CustomServed") -> Object:
         """A stored object in a version. Raises Unconverted."""
@@ -64,13 +67,14 @@ class Converter:
         known = self._known.get(_key(obj, api_version))
         if known is None:
             raise Unconverted(obj, api_version)
-        found: Object = orjson.loads(known)
+        found: Object = orjson.loads(known[1])
         if "resourceVersion" in obj["metadata"]:
             found["metadata"]["resourceVersion"] = obj["metadata"]["resourceVersion"]
         return found
 
     async def convert(self, objects: Sequence[Object], api_version: str) -> list[Object]:
         """Objects in a version, asking the webhook for all that are not known at once. Raises InternalError."""
+        self._forget()
         missing = [
             each for each in objects if each["apiVersion"] != api_version and _key(each, api_version) not in self._known
         ]
@@ -81,8 +85,14 @@ class Converter:
         return [self.converted(each, api_version) for each in objects]
 
     def _remember(self, obj: Object, made: Object) -> None:
-        self._known[_key(obj, made["apiVersion"])] = orjson.dumps(made)
-        while len(self._known) > MEMORY_LIMIT:
+        key = _key(obj, made["apiVersion"])
+        self._known.pop(key, None)
+        self._known[key] = (self._clock.monotonic(), orjson.dumps(made))
+
+    def _forget(self) -> None:
+        """A webhook may come to convert otherwise: what it said serves the requests of a moment."""
+        until = self._clock.monotonic() - MEMORY_SECONDS
+        while self._known and (len(self._known) > MEMORY_LIMIT or next(iter(self._known.values()))[0] < until):
             self._known.popitem(last=False)
 
     async def _ask(self, objects: Sequence[Object], api_version: str) -> list[Object]:

@@ -16,6 +16,7 @@ from kybern.apiserver.custom.rows import row, selectable
 from kybern.apiserver.custom.served import CustomServed
 from kybern.apiserver.served import Served, ServedResources
 from kybern.apiserver.webhooks.client import WebhookClient
+from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 
 
@@ -34,13 +35,20 @@ class CustomResources:
     """Changed by the loop alone; `served` shows requests what is here."""
 
     def __init__(
-        self, definitions: Served, served: ServedResources, cache: Cache, client: WebhookClient, ids: Ids
+        self,
+        definitions: Served,
+        served: ServedResources,
+        cache: Cache,
+        client: WebhookClient,
+        ids: Ids,
+        clock: Clock,
     ) -> None:
         self._definitions = definitions
         self._served = served
         self._cache = cache
         self._client = client
         self._ids = ids
+        self._clock = clock
         self._installed: dict[str, Installed] = {}
         self.changes = 0
         """Counts what is published: documents made at another count are stale."""
@@ -120,7 +128,9 @@ class CustomResources:
             self._rebuild_rows(made)
             return
         converter = (
-            Converter(self._client, self._ids, definition.conversion) if definition.converts_by_webhook else None
+            Converter(self._client, self._ids, self._clock, definition.conversion)
+            if definition.converts_by_webhook
+            else None
         )
         for version in definition.versions:
             self._make(made, version.name, converter)
