@@ -24,15 +24,34 @@ class Topic:
     namespaced: bool
     explain: Callable[[Case], list[Line]]
 
+    @property
+    def qualifiers(self) -> tuple[str, ...]:
+        """What may follow the name: `apps`, `v1.apps`, `v1` or `v1.` (as kubectl takes them)."""
+        group, _, version = self.path.removeprefix("/apis/").removeprefix("/api/").rpartition("/")
+        return (group, f"{version}.{group}") if group else (version, f"{version}.")
+
 
 TOPICS: Mapping[str, Topic] = {
     "pod": Topic("Pod", "/api/v1", True, pods.explain),
     "service": Topic("Service", "/api/v1", True, owners.explain_service),
     "node": Topic("Node", "/api/v1", False, owners.explain_node),
     "deployment": Topic("Deployment", "/apis/apps/v1", True, owners.explain_deployment),
+    "statefulset": Topic("StatefulSet", "/apis/apps/v1", True, owners.explain_replicated),
+    "daemonset": Topic("DaemonSet", "/apis/apps/v1", True, owners.explain_replicated),
+    "replicaset": Topic("ReplicaSet", "/apis/apps/v1", True, owners.explain_replicated),
     "job": Topic("Job", "/apis/batch/v1", True, owners.explain_job),
 }
-ALIASES = {"po": "pod", "svc": "service", "no": "node", "deploy": "deployment"}
+ALIASES = {
+    "po": "pod",
+    "svc": "service",
+    "no": "node",
+    "deploy": "deployment",
+    "sts": "statefulset",
+    "ds": "daemonset",
+    "rs": "replicaset",
+}
+WITH_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Service")
+"""Kinds whose selector picks the Pods that explain them."""
 
 
 class UnknownTopic(KybernError):
@@ -40,10 +59,13 @@ class UnknownTopic(KybernError):
 
 
 def topic_of(kind: str) -> Topic:
-    """By singular, plural or short name. Raises UnknownTopic."""
-    word = kind.lower()
+    """By singular, plural or short name; with the group behind it (`deployment.apps`, `deployments.v1.apps`), or not.
+
+    Raises UnknownTopic.
+    """
+    word, _, qualifier = kind.lower().partition(".")
     topic = TOPICS.get(ALIASES.get(word, word)) or TOPICS.get(word.removesuffix("s"))
-    if topic is None:
+    if topic is None or (qualifier and qualifier not in topic.qualifiers):
         raise UnknownTopic(f"cannot say why about {kind!r}: ask about {', '.join(TOPICS)}")
     return topic
 
@@ -84,7 +106,7 @@ async def _related(client: Client, kind: str, subject: Json, namespace: str) -> 
     selected: dict[str, Any] = subject.get("spec", {}).get("selector") or {}
     labels: dict[str, str] = selected if kind == "Service" else selected.get("matchLabels") or {}
     related: dict[str, list[Json]] = {}
-    if kind in ("Deployment", "Job", "Service") and labels:
+    if kind in WITH_PODS and labels:
         selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
         answer = await _json(client, f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
         related["Pod"] = answer.get("items") or []

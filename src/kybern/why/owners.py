@@ -28,6 +28,23 @@ def explain_deployment(case: Case) -> list[Line]:
     return lines + _decided(case, "deployment-controller") + _unready_pods(case) + witnesses(case)
 
 
+def explain_replicated(case: Case) -> list[Line]:
+    """A StatefulSet, DaemonSet or ReplicaSet: counts, the controller's own words, then the Pods that are not ready."""
+    spec, status = case.subject.get("spec", {}), case.subject.get("status", {})
+    if case.kind == "DaemonSet":
+        wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+    else:
+        wanted, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
+    name = name_of(case.subject)
+    if ready >= wanted:
+        return [fact(f"{case.kind} {name} is as it should be: {ready} of {wanted} Pods ready.", "status")]
+    lines = [fact(f"{case.kind} {name} has {ready} of {wanted} Pods ready.", "status")]
+    for kind, condition in conditions(case.subject).items():
+        if kind == "ReplicaFailure" and condition.get("status") == "True":
+            lines.append(evidence(f"{condition.get('reason')}: {condition.get('message')}", f"condition {kind}"))
+    return lines + _decided(case, f"{case.kind.lower()}-controller") + _unready_pods(case) + witnesses(case)
+
+
 def explain_job(case: Case) -> list[Line]:
     """Its end, or how far it is."""
     spec, status, known = case.subject.get("spec", {}), case.subject.get("status", {}), conditions(case.subject)
@@ -67,7 +84,7 @@ def explain_service(case: Case) -> list[Line]:
         lines.append(evidence(f"No Pod has the labels {selector}.", "spec.selector"))
         return [*lines, advice("Compare the selector with the labels of the Pods' template.")]
     lines.append(evidence(f"{len(case.related['Pod'])} Pods have the labels {selector}; none is ready.", "Pods"))
-    return lines + _decided(case, "endpointslice-controller") + _unready_pods(case)
+    return lines + _decided(case, "endpoint-slice-controller") + _unready_pods(case)
 
 
 def explain_node(case: Case) -> list[Line]:

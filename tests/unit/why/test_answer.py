@@ -148,6 +148,16 @@ def test_answers(name: str) -> None:
 
 
 def test_topics() -> None:
-    assert topic_of("po").kind == topic_of("Pods").kind == "Pod"
+    assert topic_of("po").kind == topic_of("Pods").kind == topic_of("pod.v1.").kind == "Pod"
+    for word in ("deployment.apps", "deployments.apps", "deploy", "deployments.v1.apps", "deployment"):
+        assert topic_of(word).kind == "Deployment"
+    assert topic_of("job.batch").kind == "Job"
+    assert [topic_of(word).kind for word in ("sts", "ds.apps", "replicasets")] == [
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicaSet",
+    ]
+    with pytest.raises(UnknownTopic, match="ask about pod"):
+        topic_of("deployment.batch")
     with pytest.raises(UnknownTopic, match="ask about pod"):
         topic_of("secret")
