@@ -47,6 +47,15 @@ def find_hierarchies(mountinfo: str) -> list[Hierarchy]:
     return list(found.values())
 
 
+def has_unified_memory(hierarchies: list[Hierarchy]) -> bool:
+    """Whether memory is controlled by version 2, so that a container can be killed as a whole."""
+    for hierarchy in hierarchies:
+        file = hierarchy.mount / "cgroup.controllers"
+        if hierarchy.is_v2 and file.exists() and "memory" in file.read_text().split():
+            return True
+    return False
+
+
 def shares_to_weight(shares: int) -> int:
     """cgroup version 2's `cpu.weight` for version 1's shares, by KEP-2254."""
     return 1 + (shares - 2) * 9999 // 262_142

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Container, Pod, PodIP
 from kybern.base.errors import StatusError, Unreachable
+from kybern.kubelet.cgroups import MOUNTS, find_hierarchies, has_unified_memory
 from kybern.kubelet.config.downward import Node
 from kybern.kubelet.config.env_file import BadEnvFile, read_env_file
 from kybern.kubelet.config.environment import ConfigError, Sources, container_environment, env_files
@@ -23,6 +24,8 @@ from kybern.kubelet.references import References
 from kybern.kubelet.sandbox_config import make_sandbox_config
 from kybern.kubelet.security import container_security
 
+DIE_TOGETHER = {"memory.oom.group": "1"}
+"""Out of memory, all processes of a container go: half a container is none (`singleProcessOOMKill` is off)."""
 NO_CLUSTER_DNS = (
     'pod: "{}". kubelet does not have ClusterDNS IP configured and cannot create Pod using "{}" policy. '
     'Falling back to "Default" policy.'
@@ -40,6 +43,7 @@ class PodEnvironment:
         self._node = node
         self._sink = sink
         self._memory_bytes = memory_capacity()
+        self._unified = has_unified_memory(find_hierarchies(MOUNTS.read_text()))
 
     async def sandbox(self, pod: Pod, attempt: int, cgroup_parent: str) -> Mapping[str, Any]:
         """See Environment.sandbox."""
@@ -77,7 +81,8 @@ class PodEnvironment:
             "stdin_once": bool(container.stdin_once),
             "tty": bool(container.tty),
             "linux": {
-                "resources": linux_resources(self._config, pod, container, self._memory_bytes),
+                "resources": linux_resources(self._config, pod, container, self._memory_bytes)
+                | ({"unified": DIE_TOGETHER} if self._unified else {}),
                 "security_context": security,
             },
         }

@@ -6,7 +6,6 @@ grace, but never more than the smallest that was asked for.
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -15,7 +14,7 @@ import msgspec
 
 from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.base.clock import parse_time
-from kybern.kubelet.allocation import Allocation, resize_message, with_resources
+from kybern.kubelet.allocation import Allocation, with_resources
 from kybern.kubelet.attention import attend
 from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.cri import RuntimeFailed
@@ -30,7 +29,7 @@ from kybern.kubelet.pod_actions import SANDBOX_KEY, PodActions, WorkerParts, tra
 from kybern.kubelet.pod_cleanup import clean_pod
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.ports import VolumesNotReady
-from kybern.kubelet.resizing import Fits, allocate, containers_to_resize, stops_for
+from kybern.kubelet.resizing import Fits, add_resize, allocate
 from kybern.kubelet.status import Verdict, make_status, not_yet_over, rejected, with_own
 from kybern.trace import Verdict as Traced
 
@@ -167,7 +166,7 @@ class PodWorker:
     def _decide(self, observed: PodRuntime) -> Actions:
         now = self._parts.clock.now()
         actions = decide(self.pod, observed, self._shared.prober, self._shared.crashes, now)
-        actions = self._decide_resize(actions, observed)
+        actions = add_resize(actions, self.pod, self._allocation, observed, self._events)
         for hold in actions.holds:
             self._actions.waits[hold.name] = Waiting(hold.reason, hold.message)
             latest = observed.latest(hold.name)
@@ -176,18 +175,6 @@ class PodWorker:
                 message = f"Back-off restarting failed container {hold.name} in pod {format_pod(self.pod)}"
                 self._events.warning("BackOff", message, hold.name)
                 self._trace(Traced.WAITED, hold.reason, hold.message)
-        return actions
-
-    def _decide_resize(self, actions: Actions, observed: PodRuntime) -> Actions:
-        """Add what brings the containers to their allocation; where nothing is left to do, the resize is over."""
-        allocation = self._allocation
-        if allocation.generation is None:
-            return actions
-        if containers_to_resize(self.pod, allocation, observed):
-            stops = (*actions.stops, *stops_for(self.pod, allocation, observed, actions))
-            return dataclasses.replace(actions, stops=stops, resize=True)
-        allocation.generation, allocation.error = None, ""
-        self._events.normal("ResizeCompleted", resize_message(self.pod, "completed"))
         return actions
 
     def _delay(self, actions: Actions) -> float | None:
@@ -258,7 +245,7 @@ class PodWorker:
     async def _end(self) -> float | None:
         """Stop everything, report the last status, clean up; a Pod that still exists then waits for its deletion."""
         if not self._cleaned:
-            self._shared.prober.end_liveness(self.pod.metadata.uid)
+            self._shared.prober.sync(self.pod, self.observed, self.wake, is_ending=True)
             self._publish()
             await self._stop_all()
             self._shared.prober.forget(self.pod.metadata.uid)
@@ -288,6 +275,7 @@ class PodWorker:
 
         async def look() -> bool:
             await self._observe()
+            self._shared.prober.sync(self.pod, self.observed, self.wake, is_ending=True)
             self._publish()
             return self._grace() >= grace
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Callable
 
 from kybern.api.types.core_v1 import Container, Node, Pod, ResourceRequirements
@@ -94,6 +95,18 @@ def stops_for(pod: Pod, allocation: Allocation, observed: PodRuntime, actions: A
                 StopContainer(active.id, container.name, f"Container {container.name} resize requires restart")
             )
     return found
+
+
+def add_resize(actions: Actions, pod: Pod, allocation: Allocation, observed: PodRuntime, events: PodEvents) -> Actions:
+    """Add what brings the containers to their allocation; where nothing is left to do, the resize is over."""
+    if allocation.generation is None:
+        return actions
+    if containers_to_resize(pod, allocation, observed):
+        stops = (*actions.stops, *stops_for(pod, allocation, observed, actions))
+        return dataclasses.replace(actions, stops=stops, resize=True)
+    allocation.generation, allocation.error = None, ""
+    events.normal("ResizeCompleted", resize_message(pod, "completed"))
+    return actions
 
 
 def _restarts(container: Container, allocation: Allocation) -> bool:

@@ -46,12 +46,7 @@ def make_status(
     """The status to report. `ended`: nothing of the Pod runs, and nothing will; `resizing`: the conditions of that."""
     initialised = _is_initialised(pod, observed)
     inputs = StatusInputs(pod, observed, probes, waits, ended, initialised, actuated or {})
-    by_kind: dict[Kind, list[ContainerStatus]] = {kind: [] for kind in Kind}
-    init: list[ContainerStatus] = []
-    for kind, container in containers_of(pod):
-        made = make_container_status(inputs, kind, container)
-        (init if kind in (Kind.INIT, Kind.SIDECAR) else by_kind[kind]).append(made)
-    regular = by_kind[Kind.REGULAR]
+    init, regular, ephemeral = _container_statuses(inputs)
     statuses = [*init, *regular]
     phase = make_phase(pod, statuses, ended=ended, initialised=has_started(pod, statuses))
     if pod.status.phase in TERMINAL:
@@ -72,7 +67,7 @@ def make_status(
         ),
         init_container_statuses=init,
         container_statuses=regular,
-        ephemeral_container_statuses=by_kind[Kind.EPHEMERAL],
+        ephemeral_container_statuses=ephemeral,
         host_ip=host_ips[0] if host_ips else "",
         host_ips=[HostIP(ip=ip) for ip in host_ips],
         pod_ip=ips[0] if ips else "",
@@ -81,6 +76,19 @@ def make_status(
         start_time=pod.status.start_time or format_time(now),
         observed_generation=pod.metadata.generation,
     )
+
+
+def _container_statuses(
+    inputs: StatusInputs,
+) -> tuple[list[ContainerStatus], list[ContainerStatus], list[ContainerStatus]]:
+    """Of init, regular and ephemeral containers."""
+    init: list[ContainerStatus] = []
+    regular: list[ContainerStatus] = []
+    ephemeral: list[ContainerStatus] = []
+    places = {Kind.INIT: init, Kind.SIDECAR: init, Kind.REGULAR: regular, Kind.EPHEMERAL: ephemeral}
+    for kind, container in containers_of(inputs.pod):
+        places[kind].append(make_container_status(inputs, kind, container))
+    return init, regular, ephemeral
 
 
 def _is_initialised(pod: Pod, observed: PodRuntime) -> bool:

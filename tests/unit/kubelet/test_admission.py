@@ -1,5 +1,6 @@
 """What a node takes, the class of a Pod, and what the kernel is told of it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Node, NodeCondition, Pod
-from kybern.kubelet.cgroups import Cgroups, pod_limits
+from kybern.kubelet.cgroups import Cgroups, Hierarchy, has_unified_memory, pod_limits
 from kybern.kubelet.node_admission import decide_admission
 from kybern.kubelet.qos import cpu_shares, oom_score_adj, pod_resources, qos_class
 from kybern.kubelet.resizing import decide_fit
@@ -180,3 +181,12 @@ def test_cgroup_files() -> None:
 )
 def test_cgroup_paths(root: str, subject: Pod, expected: str) -> None:
     assert Cgroups(root, cfs_quota=True, hierarchies=[]).parent(subject) == expected
+
+
+@pytest.mark.parametrize(
+    ("is_v2", "controllers", "expected"),
+    [(True, "cpu memory pids", True), (True, "hugetlb", False), (False, "memory", False)],
+)
+def test_whether_containers_die_as_a_whole(tmp_path: Path, is_v2: bool, controllers: str, expected: bool) -> None:
+    (tmp_path / "cgroup.controllers").write_text(f"{controllers}\n")
+    assert has_unified_memory([Hierarchy(tmp_path, is_v2)]) is expected

@@ -223,3 +223,32 @@ async def test_the_prober_waits_for_the_start_and_wakes() -> None:
     prober.forget("u1")
     assert prober.result(READINESS, "id1") is None
     await prober.close()
+
+
+async def test_a_pod_that_ends_is_asked_only_whether_it_is_ready() -> None:
+    often = {"periodSeconds": 1, "failureThreshold": 1}
+    container = {
+        "name": "c",
+        "startupProbe": {**often, "exec": {"command": ["start"]}},
+        "livenessProbe": {**often, "exec": {"command": ["live"]}},
+        "readinessProbe": {**often, "exec": {"command": ["ready"]}},
+    }
+    pod = convert({"metadata": {"uid": "u1", "name": "web"}, "spec": {"containers": [container]}}, Pod)
+    sandbox = Sandbox("s1", "web", "default", "u1", 0, True, 0, {}, {}, ("127.0.0.1",))
+    running = ContainerStatus("id1", "c", 0, ContainerState.RUNNING, 0, 0, 0, 0, "", "", "", "", "")
+    observed = PodRuntime("u1", (sandbox,), (running,), {"id1": "s1"})
+    runtime = Commands(GOOD)
+    prober = Prober(runtime, SystemClock(), Told())
+    prober.sync(pod, observed, lambda: None)
+    async with asyncio.timeout(30):
+        while prober.result(READINESS, "id1") is None:
+            await asyncio.sleep(0.01)
+        prober.sync(pod, observed, lambda: None, is_ending=True)
+        # That it has started, and so whether it may be ready, stays known.
+        assert prober.result(STARTUP, "id1") is True
+        assert prober.result(ProbeKind.LIVENESS, "id1") is None
+        asked = len(runtime.asked)
+        while len(runtime.asked) < asked + 2:
+            await asyncio.sleep(0.01)
+    assert {command[0] for _, command, _ in runtime.asked[asked:]} == {"ready"}
+    await prober.close()

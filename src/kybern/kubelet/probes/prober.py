@@ -53,8 +53,9 @@ class Prober:
         tally = self._results.get((kind, container_id))
         return None if tally is None else tally.result
 
-    def sync(self, pod: Pod, observed: PodRuntime, wake: Callable[[], None]) -> None:
-        """Begin the probes of containers that run, end those of others."""
+    def sync(self, pod: Pod, observed: PodRuntime, wake: Callable[[], None], *, is_ending: bool = False) -> None:
+        """Begin the probes of containers that run, end those of others. Of a Pod that `is_ending` only whether it is
+        ready is still asked: whether it lives does not matter any more."""
         wanted: dict[ProbeKey, _Target] = {}
         ip = observed.ips[0] if observed.ips else pod.status.pod_ip
         for kind, container in containers_of(pod):
@@ -67,7 +68,7 @@ class Prober:
                 (ProbeKind.LIVENESS, container.liveness_probe),
                 (ProbeKind.READINESS, container.readiness_probe),
             ):
-                if probe is not None:
+                if probe is not None and (name is ProbeKind.READINESS or not is_ending):
                     key = (pod.metadata.uid, name, active.id)
                     wanted[key] = _Target(pod, container, active.id, ip, name, probe, started_at)
         for key in [key for key in self._tasks if key[0] == pod.metadata.uid and key not in wanted]:
@@ -75,11 +76,6 @@ class Prober:
         for key, target in wanted.items():
             if key not in self._tasks:
                 self._begin(key, target, wake)
-
-    def end_liveness(self, uid: str) -> None:
-        """The Pod is ending: whether it is ready is still told, whether it lives does not matter any more."""
-        for key in [key for key in self._tasks if key[0] == uid and key[1] is not ProbeKind.READINESS]:
-            self._end(key)
 
     def forget(self, uid: str) -> None:
         """End all probes of a Pod."""
