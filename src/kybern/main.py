@@ -190,7 +190,7 @@ class Processes:
             await together(
                 run_kubelet(kubelet_config, kubelet, Extensions(services=(node_server(options, node).service(),))),
                 run_proxy(ProxyConfig(node.name, str(POD_NETWORK)), proxy, kubelet),
-                run_dns(dns, proxy),
+                run_dns(dns, client(pki / "dns.kubeconfig", "kybern-dns")),
                 ship_traces(kubelet),
             )
 

@@ -63,28 +63,6 @@ def dns_slice(layout: ClusterLayout) -> dict[str, Any]:
     }
 
 
-def dns_reader() -> Sequence[Mapping[str, Any]]:
-    """What the DNS server may read beyond what kube-proxy, whose identity it shares, may: namespaces."""
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:kybern-dns"}
-    return [
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": "system:kybern-dns"},
-            "rules": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "system:kybern-dns"},
-            "roleRef": role,
-            "subjects": [
-                {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:kube-proxy"},
-            ],
-        },
-    ]
-
-
 def addons(layout: ClusterLayout) -> Sequence[Mapping[str, Any]]:
     """All of it, in the order of creation."""
-    return [*dns_reader(), dns_service(), dns_slice(layout)]
+    return [dns_service(), dns_slice(layout)]

@@ -55,6 +55,7 @@ def ensure_pki(layout: ClusterLayout) -> None:
         "controller-manager": Subject("system:kube-controller-manager"),
         "scheduler": Subject("system:kube-scheduler"),
         "kube-proxy": Subject("system:kube-proxy"),
+        "dns": Subject("kybern:dns"),
     }.items():
         authority.issue(file, subject)
         _write_kubeconfig(directory, file, subject.name, "127.0.0.1" if file == "admin" else HOST_ADDRESS)

@@ -40,7 +40,7 @@ def _to(*names: str) -> dict[str, str]:
 
 
 def cluster_roles() -> list[Object]:
-    return [*_people(), *_information(), *_components(), *_nodes(), *_certificates(), *_decisions()]
+    return [*_people(), *_information(), *_components(), *_nodes(), *_certificates(), *_own()]
 
 
 def _people() -> list[Object]:
@@ -296,13 +296,18 @@ def _certificates() -> list[Object]:
     return [*requests, *approvers]
 
 
-def _decisions() -> list[Object]:
-    """Kybern's own: everyone who may see a namespace may ask why; components may tell."""
+def _own() -> list[Object]:
+    """Kybern's own: everyone who may see a namespace may ask why, components may tell; the DNS servers may see names."""
     return [
         cluster_role(
             "kybern:aggregate-decisions-to-view", rule("get list", "kybern.dev", "decisions"), labels=_to("view")
         ),
         cluster_role("kybern:decision-writer", rule("create", "kybern.dev", "decisions")),
+        cluster_role(
+            "kybern:dns",
+            rule("list watch", "core", "namespaces services"),
+            rule("list watch", "discovery.k8s.io", "endpointslices"),
+        ),
     ]
 
 
@@ -326,4 +331,5 @@ def cluster_bindings() -> list[Object]:
         cluster_binding("system:node", []),
         cluster_binding("system:service-account-issuer-discovery", [group("system:serviceaccounts")]),
         cluster_binding("kybern:decision-writer", writers),
+        cluster_binding("kybern:dns", [user("kybern:dns")]),
     ]
