@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from kybern.api.cel import estimate, types, validators
@@ -69,9 +70,16 @@ class Program:
         self._root = root
         self._variables = frozenset(name for name in variables_of(root) if name in scope.variables)
         self._scope = scope
-        source, names = Generator(scope).program(root)
+        self._code = Generator(scope).program(root)
+
+    @cached_property
+    def _run(self) -> Callable[[Mapping[str, Any], int, list[int]], tuple[Any, int]]:
+        """The generated function; many a rule is checked and costed but never evaluated."""
+        source, names = self._code
         exec(compile(source, "<cel>", "exec"), names)
-        self._run = names["run"]
+        self._code = ("", names)
+        run: Callable[[Mapping[str, Any], int, list[int]], tuple[Any, int]] = names["run"]
+        return run
 
     def evaluate(
         self, bindings: Mapping[str, Any], *, budget: Budget | None = None, limit: int = PER_CALL_LIMIT
