@@ -18,6 +18,7 @@ from kybern.client.trace_shipper import ship_traces
 from kybern.controllers import (
     admission_policy_status,
     autoscaler,
+    bootstrap_tokens,
     cronjob,
     csr_approving,
     csr_cleaner,
@@ -41,6 +42,7 @@ from kybern.controllers import (
     root_ca,
     service_account,
     service_account_tokens,
+    stale_disruption,
     statefulset,
     taint_eviction,
     ttl_after_finished,
@@ -107,7 +109,10 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     "cronjob-controller": lambda config: controller_of_module(cronjob),
     "daemonset-controller": lambda config: daemonset.controller(),
     "deployment-controller": lambda config: controller_of_module(deployment),
-    "disruption-controller": lambda config: controller_of_module(disruption),
+    "disruption-controller": lambda config: (
+        controller_of_module(disruption),
+        controller_of_module(stale_disruption),
+    ),
     "endpoints-controller": lambda config: controller_of_module(endpoints),
     "endpointslice-controller": lambda config: controller_of_module(endpointslice),
     endpointslice_mirroring.NAME: lambda config: controller_of_module(endpointslice_mirroring),
@@ -123,6 +128,9 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     ),
     "persistentvolume-protection-controller": lambda config: volume_protection.volumes(),
     "persistentvolumeclaim-protection-controller": lambda config: volume_protection.claims(),
+    "volumeattributesclass-protection-controller": lambda config: volume_protection.classes(),
+    bootstrap_tokens.SIGNER: lambda config: bootstrap_tokens.signer(),
+    bootstrap_tokens.CLEANER: lambda config: bootstrap_tokens.cleaner(),
     "pod-garbage-collector-controller": lambda config: pod_gc.controller(
         terminated_limit=config.terminated_pod_gc_threshold
     ),
@@ -149,13 +157,21 @@ GARBAGE_COLLECTOR = "garbage-collector-controller"
 
 NAMES = (*CONTROLLERS, GARBAGE_COLLECTOR)
 
+ON_DEMAND = (bootstrap_tokens.SIGNER, bootstrap_tokens.CLEANER)
+"""Run only where they are named; `*` leaves them out, as upstream does."""
+
 
 def chosen(controllers: Sequence[str]) -> list[str]:
     """The names to run. Raises ValueError for a name that no controller has."""
     unknown = [each for each in controllers if each != "*" and each.removeprefix("-") not in NAMES]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not in the list of known controllers: {', '.join(NAMES)}")
-    return [name for name in NAMES if name in controllers or ("*" in controllers and f"-{name}" not in controllers)]
+    everything = "*" in controllers
+    return [
+        name
+        for name in NAMES
+        if name in controllers or (everything and name not in ON_DEMAND and f"-{name}" not in controllers)
+    ]
 
 
 async def run(

@@ -6,6 +6,7 @@ Admission adds the finalizers; here they are taken away (pkg/controller/volume/p
 from collections.abc import Iterable
 
 from kybern.api.types.core_v1 import PersistentVolume, PersistentVolumeClaim, Pod
+from kybern.api.types.storage_v1 import VolumeAttributesClass
 from kybern.client.cluster import Cluster
 from kybern.client.objects import Key, KubeObject
 from kybern.client.plan import Done, Outcome, Patch, Plan
@@ -14,6 +15,7 @@ from kybern.client.watches import watch
 from kybern.controllers.volume_claims import USED_CLAIM, claims_used
 from kybern.trace import Verdict
 
+CLASS_FINALIZER = "kubernetes.io/vac-protection"
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
 
@@ -26,12 +28,44 @@ CLAIMS = watch(PersistentVolumeClaim).also(Pod, _keys).indexed(Pod, USED_CLAIM, 
 VOLUMES = watch(PersistentVolume)
 
 
+def _classes(user: PersistentVolume | PersistentVolumeClaim, cluster: Cluster) -> Iterable[Key]:
+    return [Key("", name) for name in _class_names(user)]
+
+
+def _class_names(user: PersistentVolume | PersistentVolumeClaim) -> set[str]:
+    """The VolumeAttributesClasses that storage names, now or before a change that is under way."""
+    names = {user.spec.volume_attributes_class_name}
+    if isinstance(user, PersistentVolumeClaim):
+        names.add(user.status.current_volume_attributes_class_name)
+        if user.status.modify_volume_status is not None:
+            names.add(user.status.modify_volume_status.target_volume_attributes_class_name)
+    return names - {""}
+
+
+CLASSES = watch(VolumeAttributesClass).also(PersistentVolume, _classes).also(PersistentVolumeClaim, _classes)
+
+
 def claims() -> Controller:
     return Controller("persistentvolumeclaim-protection-controller", CLAIMS, reconcile_claim)
 
 
 def volumes() -> Controller:
     return Controller("persistentvolume-protection-controller", VOLUMES, reconcile_volume)
+
+
+def classes() -> Controller:
+    return Controller("volumeattributesclass-protection-controller", CLASSES, reconcile_class)
+
+
+async def reconcile_class(cluster: Cluster, key: Key) -> Outcome:
+    """A class of volume attributes goes when no volume and no claim names it."""
+    attributes = cluster.get(VolumeAttributesClass, key)
+    if attributes is None:
+        return Done()
+    volumes, claims = cluster.list(PersistentVolume), cluster.list(PersistentVolumeClaim)
+    users = [f"volume {each.metadata.name}" for each in volumes if key.name in _class_names(each)]
+    users += [f"claim {each.metadata.name}" for each in claims if key.name in _class_names(each)]
+    return await cluster.apply(decide(attributes, CLASS_FINALIZER, users))
 
 
 async def reconcile_claim(cluster: Cluster, key: Key) -> Outcome:
