@@ -441,7 +441,8 @@ async def test_what_is_not_there_is_not_found() -> None:
         await established(api, definition(versions=[TWO_VERSIONS[0], hidden]))
         assert (await api("POST", WIDGETS, widget("w"))).status == 404
         assert (await api("GET", BETA)).status == 200
-        assert (await api("GET", f"{BETA}/w/status")).status == 404
+        missing = await api("GET", f"{BETA}/w/status")
+        assert (missing.status, missing.message) == (404, 'widgets.example.com "w" not found')
 
 
 async def test_fields_that_cannot_be_selected_by() -> None:

@@ -42,8 +42,10 @@ class Router:
         """The endpoint; tells the call what it names."""
         info = call.info
         served = call.served = self._at.served.find(info.group, info.version, info.resource)
-        if served is None or (info.subresource and info.subresource not in served.subresources):
+        if served is None:
             raise status.no_such_path()
+        if info.subresource and info.subresource not in served.subresources:
+            raise status.not_found(served.resource, info.name) if served.resource.is_custom else status.no_such_path()
         if info.namespace and not served.resource.namespaced and info.resource != "namespaces":
             raise status.no_such_path()
         if served.resource.deprecation:
