@@ -154,6 +154,15 @@ def test_explaining(resident: User) -> None:
     )
     resident.kubectl("explain deploy.spec.strategy").mentions("GROUP: apps", "FIELD: strategy <DeploymentStrategy>")
     resident.kubectl("explain hpa --api-version=autoscaling/v1").mentions("VERSION: v1", "GROUP: autoscaling")
+    resident.kubectl("explain pod.spec.restartPolicy").mentions(
+        """
+        FIELD: restartPolicy <string>
+        ENUM:
+            Always
+            Never
+            OnFailure
+        """
+    )
     resident.kubectl("explain pod.spec.nosuch").warns('error: field "nosuch" does not exist')
 
 

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from kybern.api import openapi
+from kybern.api.openapi.enums import enums
 from kybern.api.openapi.schemas import Dialect
 from kybern.api.resource import Resource, Subresource
 
@@ -66,6 +67,22 @@ def test_kubectl_finds_that_patches_take_field_validation() -> None:
     patch = v3("apis/apps/v1")["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
     assert patch["x-kubernetes-group-version-kind"] == {"group": "apps", "kind": "Deployment", "version": "v1"}
     assert "fieldValidation" in [parameter["name"] for parameter in patch["parameters"]]
+
+
+def test_fields_of_few_values_name_them() -> None:
+    schemas = v3("api/v1")["components"]["schemas"]
+    policy = schemas["io.k8s.api.core.v1.Container"]["properties"]["imagePullPolicy"]
+    assert policy["enum"] == ["Always", "IfNotPresent", "Never"]
+    assert policy["description"].endswith('\n\nPossible enum values:\n - `"Always"`\n - `"IfNotPresent"`\n - `"Never"`')
+    claim = openapi.schemas.schema("io.k8s.api.core.v1.PersistentVolumeClaimSpec", {}, Dialect.V3)
+    assert "ReadWriteOncePod" in claim["properties"]["accessModes"]["items"]["enum"]
+
+
+@pytest.mark.parametrize(("definition", "fields"), enums().items())
+def test_every_field_of_few_values_is_there(definition: str, fields: dict[str, list[str]]) -> None:
+    properties = openapi.schemas.schema(definition, {}, Dialect.V2)["properties"]
+    for field, values in fields.items():
+        assert values in (properties[field].get("enum"), properties[field].get("items", {}).get("enum"))
 
 
 def test_lists_keep_what_strategic_merge_needs() -> None:

@@ -1,13 +1,15 @@
 """From the structure of definitions to OpenAPI schemas, in the dialect of v3 or of v2."""
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import orjson
+
+from kybern.api.openapi.enums import enums
 
 Schema = dict[str, Any]
 Structure = Mapping[str, Mapping[str, Any]]
@@ -110,8 +112,10 @@ def schema(name: str, texts: Mapping[str, Any], dialect: Dialect) -> Schema:
     if required:
         out["required"] = required
     if fields:
+        values = enums().get(name, {})
         out["properties"] = {
-            key: _field(each, field_texts.get(key, ""), dialect) for key, each in sorted(fields.items())
+            key: _field(each, field_texts.get(key, ""), dialect, values.get(key, ()))
+            for key, each in sorted(fields.items())
         }
     if "k" in definition:
         out["x-kubernetes-group-version-kind"] = [
@@ -145,14 +149,24 @@ def _extensions(holder: Mapping[str, Any]) -> Schema:
     return {f"x-kubernetes-{key}": value for key, value in holder.get("x", {}).items()}
 
 
-def _field(each: Mapping[str, Any], text: str, dialect: Dialect) -> Schema:
+def _field(each: Mapping[str, Any], text: str, dialect: Dialect, values: Sequence[str] = ()) -> Schema:
     out = _type(each["t"], dialect)
+    if values and out["type"] == "array":
+        out["items"] = {**out["items"], "enum": values}
+    elif values:
+        out["enum"] = values
+        possible = "".join(f"\n - `{_quoted(value)}`" for value in values)
+        text = f"{text}\n\nPossible enum values:{possible}".lstrip()
     if "$ref" in out and dialect is Dialect.V3:
         # Beside a $ref nothing else counts in OpenAPI 3.0, so upstream wraps it.
         out = {"allOf": [out], "default": {}} if isinstance(each["t"], list) else {"allOf": [out]}
     if text:
         out = {"description": text, **out}
     return out | _extensions(each)
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"'
 
 
 def _type(of: Any, dialect: Dialect) -> Schema:
