@@ -1,5 +1,6 @@
 """Results of expressions as JSON: what mutating policies build, and whatever else goes into objects."""
 
+import base64
 from typing import Any
 
 from kybern.api.cel.access import find, keys
@@ -22,6 +23,8 @@ def to_json(value: Any) -> Any:
             return value
         case Uint() | int():
             return int(value)
+        case bytes():
+            return base64.b64encode(value).decode()
         case list() | TypedList():
             return [to_json(item) for item in value]
         case dict() | TypedMap() | TypedObject():

@@ -205,7 +205,13 @@ def test_fields_of_patches_have_types() -> None:
         compile_expression("JSONPatch{operation: 'add'}", MUTATION)
 
 
+def test_other_values_as_json() -> None:
+    text = "[dyn(b'hi'), dyn(timestamp('2024-01-01T00:00:00Z')), dyn(duration('90s')), dyn(2u), dyn(optional.of(1))]"
+    built = compile_expression(text, MUTATION).evaluate({})
+    assert to_json(built) == ["aGk=", "2024-01-01T00:00:00Z", "90s", 2, 1]
+
+
 def test_values_without_json_are_refused() -> None:
-    for text in ("type(1)", "{1: 2}", "b'a'"):
+    for text in ("type(1)", "{1: 2}", "ip('::1')"):
         with pytest.raises(EvaluationError):
             to_json(compile_expression(text, MUTATION).evaluate({}))
