@@ -52,6 +52,7 @@ class JsonPath:
 
 
 def _steps(text: str) -> Iterator[Step]:
+    text = re.sub(r"\.\.(?=[^.\[])", "...", text)  # After two points a name stands bare; elsewhere it has its own.
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
