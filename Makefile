@@ -43,7 +43,7 @@ test: $(if $(filter 0,$(shell id -u)),packages) check  ## everything that this m
 	$(BIN)/pytest -q --reruns 3 tests/cluster tests/node tests/scenarios
 
 bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
-	for each in schema cel store transport api admission custom_resources scheduling proxy; do $(BIN)/python bench/$$each.py; done
+	for each in schema cel store transport api fields admission custom_resources scheduling proxy; do $(BIN)/python bench/$$each.py; done
 	test "$$(id -u)" != 0 || $(BIN)/python bench/cluster.py
 
 clean:

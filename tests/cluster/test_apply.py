@@ -328,3 +328,16 @@ async def test_an_unsupported_patch_names_those_that_are() -> None:
             "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, "
             "application/apply-patch+yaml"
         )
+
+
+async def test_a_value_in_another_form_is_no_change() -> None:
+    async with api_server() as api:
+        config = deployment()
+        config["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1000m", "memory": 1024}}
+        config["metadata"]["creationTimestamp"] = None
+        first = await applied(api, f"{DEPLOYMENTS}/d", config)
+        limits = first["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+        assert limits == {"cpu": "1", "memory": "1024"}
+        again = await applied(api, f"{DEPLOYMENTS}/d", config)
+        assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+        assert again["spec"] == first["spec"]

@@ -22,6 +22,13 @@ Scalar = Literal["", "string", "numeric", "boolean", "untyped"]
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
+OUTLINES_LIMIT = 512
+"""Sets of members that a map or struct remembers."""
+
+Outline = tuple[dict[str, Any], "list[tuple[str, str, Atom]]"]
+"""A set with every member as a leaf, and (member, path element, atom) of those that may have more below."""
+
+
 class Unkeyed(Exception):
     """An element of an associative list that nothing names; the text is upstream's."""
 
@@ -37,6 +44,7 @@ class MapShape:
         atomic: bool = False,
     ) -> None:
         self._make_fields = fields
+        self._outlines: dict[tuple[str, ...], Outline] = {}
         self.element = element
         """Of the values under keys that `fields` does not have; None: there are none such."""
         self.atomic = atomic
@@ -46,15 +54,15 @@ class MapShape:
         """Made at first use, for types may contain themselves."""
         return self._make_fields() if self._make_fields is not None else {}
 
-    @cached_property
-    def names(self) -> Mapping[str, str]:
-        """The path elements of the declared fields."""
-        return {key: f"f:{key}" for key in self.fields}
-
-    @cached_property
-    def branches(self) -> "Mapping[str, Atom]":
-        """The declared fields that may have fields of their own."""
-        return {key: atom for key, atom in self.fields.items() if atom.is_branch}
+    def outline(self, keys: tuple[str, ...]) -> "Outline":
+        """What a value with these members is owned as; kept, for values of one form recur."""
+        known = self._outlines.get(keys)
+        if known is None:
+            if len(self._outlines) >= OUTLINES_LIMIT:
+                self._outlines.clear()
+            branches = [(key, f"f:{key}", atom) for key in keys if (atom := self.of(key)).is_branch]
+            known = self._outlines[keys] = {".": {}, **{f"f:{key}": {} for key in keys}}, branches
+        return known
 
     def of(self, key: str) -> "Atom":
         """The atom of a member; what no schema knows is deduced."""
@@ -113,7 +121,7 @@ class ListShape:
                 f"associative list with keys has an element that omits all key fields {keys} (and doesn't have default "
                 "values for any key fields)"
             )
-        return _escaped("k:{" + ",".join(f'"{key}":{text}' for key, text in found.items()) + "}")
+        return _escaped("k:{" + ",".join([f'"{key}":{text}' for key, text in found.items()]) + "}")
 
 
 def _json(value: Any) -> str:

@@ -42,7 +42,7 @@ def present(atom: Atom, value: Any) -> Fields:
         shape = atom.map
         if shape is None or shape.atomic:
             return LEAF
-        return _map_or_struct(shape, value)
+        return _members_of(shape, value)
     if value.__class__ is list:
         shape_ = atom.list
         if shape_ is None or not shape_.associative:
@@ -56,24 +56,14 @@ def present(atom: Atom, value: Any) -> Fields:
     return LEAF
 
 
-def _map_or_struct(shape: MapShape, value: dict[str, Any]) -> Fields:
-    """`present` of what is no leaf. Most fields of structs are leaves: these are made in one go."""
-    if shape.element is None:
-        names, branches = shape.names, shape.branches
-        try:
-            node: Fields = dict.fromkeys(map(names.__getitem__, value), LEAF)
-        except KeyError:
-            pass  # A field that the schema does not know.
-        else:
-            node["."] = LEAF
-            for key in value:
-                if key in branches:
-                    node[names[key]] = present(branches[key], value[key])
-            return node
-    fields, element = shape.fields, shape.element or DEDUCED
-    node = {".": LEAF}
-    for key, inner in value.items():
-        node["f:" + key] = present(fields.get(key, element), inner) if inner.__class__ in _COMPOUND else LEAF
+def _members_of(shape: MapShape, value: dict[str, Any]) -> Fields:
+    """`present` of what is no leaf: most members are leaves."""
+    outline, branches = shape.outline(tuple(value))
+    if not branches:
+        return outline
+    node = outline.copy()
+    for key, name, atom in branches:
+        node[name] = present(atom, value[key])
     return node
 
 
