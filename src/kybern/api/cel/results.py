@@ -7,6 +7,7 @@ from kybern.api.cel.access import find, keys
 from kybern.api.cel.declarations import Overload, overload
 from kybern.api.cel.errors import EvaluationError
 from kybern.api.cel.instants import Duration, Timestamp
+from kybern.api.cel.recursion import deep
 from kybern.api.cel.typed import TypedList, TypedMap, TypedObject
 from kybern.api.cel.values import Optional, StructValue, Uint, type_name
 
@@ -18,6 +19,13 @@ def escape_key(text: str) -> str:
 
 def to_json(value: Any) -> Any:
     """The JSON form. Raises EvaluationError for what has none: types, library values, maps with other keys."""
+    held = deep(lambda: (_to_json(value),))
+    if held is None:
+        raise EvaluationError("value is nested too deeply")
+    return held[0]
+
+
+def _to_json(value: Any) -> Any:
     match value:
         case None | bool() | str() | float():
             return value
@@ -26,15 +34,15 @@ def to_json(value: Any) -> Any:
         case bytes():
             return base64.b64encode(value).decode()
         case list() | TypedList():
-            return [to_json(item) for item in value]
+            return [_to_json(item) for item in value]
         case dict() | TypedMap() | TypedObject():
-            return {_key(key): to_json(find(value, key)) for key in keys(value)}
+            return {_key(key): _to_json(find(value, key)) for key in keys(value)}
         case StructValue():
-            return {name: to_json(field) for name, field in value.fields.items()}
+            return {name: _to_json(field) for name, field in value.fields.items()}
         case Timestamp() | Duration():
             return str(value)
         case Optional():
-            return to_json(value.value())
+            return _to_json(value.value())
         case _:
             raise EvaluationError(f"type conversion error from '{type_name(value)}' to JSON")
 
@@ -45,21 +53,25 @@ def _key(key: Any) -> str:
     return key
 
 
-def check_type_names(value: Any, path: str = "Object") -> list[str]:
-    """What is wrong with the names of the types of an object: each must be its path from the root."""
+def check_type_names(value: Any) -> list[str]:
+    """What is wrong with the names of the types of an object: each must be its path from the root, `Object`."""
+    return deep(lambda: _check_names(value, "Object")) or []
+
+
+def _check_names(value: Any, path: str) -> list[str]:
     faults: list[str] = []
     if isinstance(value, StructValue):
         if value.type_name != path:
             expected = f'expected "{path}", which matches field name path from root Object type'
             faults.append(f'unexpected type name "{value.type_name}", {expected}')
         for name, field in value.fields.items():
-            faults.extend(check_type_names(field, f"{path}.{name}"))
+            faults.extend(_check_names(field, f"{path}.{name}"))
     elif isinstance(value, list):
         for item in value:
-            faults.extend(check_type_names(item, path))
+            faults.extend(_check_names(item, path))
     elif isinstance(value, dict):
         for item in value.values():
-            faults.extend(check_type_names(item, path))
+            faults.extend(_check_names(item, path))
     return faults
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kybern.api.cel import types
 from kybern.api.cel.escaping import escape
+from kybern.api.cel.recursion import deep
 from kybern.api.cel.types import CelType, Property
 
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024
@@ -33,6 +34,10 @@ def type_from_schema(schema: Schema, name: str = "selfType", *, root: bool = Fal
     `root`: of a whole resource, so that apiVersion, kind and metadata's name and generateName are there besides.
     Objects within are named after their path, beginning with `name`.
     """
+    return deep(lambda: _type(schema, name, root=root))
+
+
+def _type(schema: Schema, name: str, *, root: bool = False) -> CelType | None:
     if schema.get("x-kubernetes-int-or-string"):
         limit = schema.get("maxLength")
         return CelType("dyn", max_elements=_text_limit(limit), nullable=bool(schema.get("nullable")))
@@ -81,7 +86,7 @@ def _list(schema: Schema, name: str, nullable: bool) -> CelType | None:
     items = schema.get("items")
     if not isinstance(items, Mapping):
         return None
-    item = type_from_schema(items, f"{name}.@idx")
+    item = _type(items, f"{name}.@idx")
     if item is None:
         return None
     limit = schema.get("maxItems")
@@ -101,7 +106,7 @@ def _list(schema: Schema, name: str, nullable: bool) -> CelType | None:
 def _object(schema: Schema, name: str, nullable: bool) -> CelType | None:
     additional = schema.get("additionalProperties")
     if isinstance(additional, Mapping):
-        value = type_from_schema(additional, f"{name}.@elem")
+        value = _type(additional, f"{name}.@elem")
         if value is None:
             return None
         limit = schema.get("maxProperties")
@@ -112,7 +117,7 @@ def _object(schema: Schema, name: str, nullable: bool) -> CelType | None:
     min_size = 2
     for key, inner in (schema.get("properties") or {}).items():
         escaped = escape(key)
-        kind = type_from_schema(inner, f"{name}.{escaped or key}")
+        kind = _type(inner, f"{name}.{escaped or key}")
         if kind is None:
             continue
         if escaped is not None:

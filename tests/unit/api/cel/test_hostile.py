@@ -18,8 +18,11 @@ from kybern.api.cel import (
     Environment,
     EvaluationError,
     ProgramError,
+    check_type_names,
     compile_expression,
     object_type,
+    to_json,
+    type_from_schema,
 )
 from kybern.api.cel.generator import Generator
 from kybern.api.cel.program import Program
@@ -141,3 +144,17 @@ def test_deep_data_is_no_crash() -> None:
     program = compile_expression("x == [x] || x.size() == 2", ENVIRONMENT)
     with pytest.raises(EvaluationError):
         program.evaluate({"x": deep})
+
+
+def test_deep_schemas_and_results() -> None:
+    schema: dict[str, object] = {"type": "string"}
+    value: object = "x"
+    for _ in range(900):
+        schema = {"type": "object", "properties": {"a": schema}}
+        value = {"a": value}
+    kind = type_from_schema(schema)
+    assert kind is not None
+    program = compile_expression("Object{spec: dyn(self)}", Environment({"self": kind}, mutation=True))
+    built = program.evaluate({"self": value})
+    assert check_type_names(built) == []
+    assert to_json(built)["spec"]["a"]["a"]
