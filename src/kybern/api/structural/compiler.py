@@ -88,6 +88,8 @@ class Source:
 
     def _form_list(self, inner: Schema, keeps: bool) -> Iterator[str]:
         yield "if v.__class__ is list:"
+        if inner.get("default") is not None:
+            yield " if None in v: raise Unfit"
         if _is_scalar(inner):
             yield " if any(e.__class__ in ODD for e in v): raise Unfit"
         else:
@@ -258,6 +260,7 @@ class _Nulls:
         self._strict = {key for key, inner in known.items() if not read.is_nullable(inner)}
         more = read.additional(schema)
         self._others = None if more is None else (read.is_nullable(more), known.keys())
+        self._replaces = more is not None and more.get("default") is not None
 
     def __call__(self, value: dict[str, Any]) -> None:
         for key in [key for key, each in value.items() if each is None]:
@@ -267,7 +270,10 @@ class _Nulls:
     def _refuses(self, key: str) -> bool:
         assert self._others is not None
         nullable, known = self._others
-        return not nullable and key not in known
+        refused = not nullable and key not in known
+        if refused and self._replaces:
+            raise Unfit
+        return refused
 
 
 def _is_scalar(schema: Schema) -> bool:

@@ -90,11 +90,19 @@ def default(value: Any, schema: Schema | None) -> None:
             if given is not None and (key not in value or (value[key] is None and not read.is_nullable(inner))):
                 value[key] = copy(given)
         for key, each in value.items():
+            if each is None and key not in known:
+                value[key] = each = _in_place_of_null(more)
             default(each, known.get(key, more))
     elif value.__class__ is list:
         inner_items = read.items(schema)
-        for each in value:
+        for index, each in enumerate(value):
+            if each is None:
+                value[index] = each = _in_place_of_null(inner_items)
             default(each, inner_items)
+
+
+def _in_place_of_null(schema: Schema | None) -> Any:
+    return None if schema is None or read.is_nullable(schema) else copy(schema.get("default"))
 
 
 def whole_numbers(value: Any) -> Any:
