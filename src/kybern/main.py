@@ -40,6 +40,9 @@ VERBS = {
 }
 """Every verb and its module, in the order of the help."""
 
+COMPONENTS = ("apiserver", "controller-manager", "scheduler", "kubelet", "proxy", "dns")
+"""Verbs that run until they are stopped, and so tell what happens meanwhile."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells expect it (128 + SIGINT)."""
 READER_LEFT = 141
@@ -175,6 +178,7 @@ class Processes:
             root_directory=node.directory / "kubelet",
             pod_logs_directory=node.directory / "logs",
             container_logs_directory=None,
+            static_pod_path=node.directory / "manifests",
             cgroup_root=f"/{node.cgroup}",
             cluster_domain=CLUSTER_DOMAIN,
             cluster_dns=(DNS_ADDRESS,),
@@ -274,6 +278,13 @@ async def together(*parts: Coroutine[Any, Any, None]) -> None:
             group.create_task(part)
 
 
+def log_to_stderr() -> None:
+    """The records of all components, from INFO on; once."""
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
 def run_until_told(program: Coroutine[Any, Any, None]) -> None:
     """Run a program on uvloop until it ends or SIGTERM or SIGINT cancels it."""
     import asyncio
@@ -282,7 +293,7 @@ def run_until_told(program: Coroutine[Any, Any, None]) -> None:
 
     import uvloop
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
 
     async def guarded() -> None:
         task = asyncio.ensure_future(program)
@@ -300,6 +311,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     args = parse(list(sys.argv[1:] if arguments is None else arguments))
     args.composition = Processes()
+    if args.verb in COMPONENTS:
+        log_to_stderr()
     try:
         status: int = args.execute(args)
         sys.stdout.flush()
