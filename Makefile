@@ -39,8 +39,7 @@ check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a min
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: $(if $(filter 0,$(shell id -u)),packages) check  ## everything that this machine can run
-	# Real containers on a shared machine: a test that fails once is run again, and the closing lines say so.
-	$(BIN)/pytest -q --reruns 3 tests/cluster tests/node tests/scenarios
+	$(BIN)/pytest -q tests/cluster tests/node tests/scenarios
 
 bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
 	for each in schema cel store transport api fields admission custom_resources scheduling proxy; do $(BIN)/python bench/$$each.py; done
