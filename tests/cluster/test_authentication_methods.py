@@ -68,6 +68,10 @@ async def test_tokens_of_a_file(tmp_path: Path) -> None:
         found = await who(api, "good")
         assert found == {"username": "jane", "uid": "7", "groups": ["dev", "ops", "system:authenticated"]}
         assert await who(api, "bad") == 401
+        state = await reviewed(api, "good")
+        assert (state["authenticated"], state["audiences"]) == (True, ["https://kubernetes.default.svc.cluster.local"])
+        other = await api("POST", REVIEW, {"spec": {"token": "good", "audiences": ["vault"]}})
+        assert "authenticated" not in other.body["status"]
         refused = await api.as_user(None)("POST", WHO, {}, {"authorization": "Bearer bad"})
         assert (refused.body["reason"], refused.message) == ("Unauthorized", "Unauthorized")
 

@@ -212,7 +212,8 @@ async def test_access_reviews() -> None:
         attributes = {"verb": "get", "resource": "configmaps", "namespace": "default", "name": "a"}
         spec = {"resourceAttributes": attributes}
         found = await jane("POST", f"{REVIEWS}/selfsubjectaccessreviews", {"spec": spec})
-        assert (found.status, found.body["status"]["allowed"]) == (201, True)
+        by = 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "reader" to User "jane"'
+        assert (found.status, found.body["status"]) == (201, {"allowed": True, "reason": by})
         other = {**spec, "user": "bob", "groups": ["dev"]}
         found = await api("POST", f"{REVIEWS}/subjectaccessreviews", {"spec": other})
         assert found.body["status"] == {"allowed": False}
@@ -224,6 +225,10 @@ async def test_access_reviews() -> None:
         ]
         assert {**rule("get list", "core", "configmaps"), "resourceNames": ["a"]} in rules["resourceRules"]
         assert rules["incomplete"] is False
+        node = api.as_user(NODE)
+        found = await node("POST", f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}})
+        assert found.body["status"]["incomplete"] is True
+        assert found.body["status"]["evaluationError"] == "node authorizer does not support user rule resolution"
         assert any("/healthz" in each["nonResourceURLs"] for each in rules["nonResourceRules"])
         refused = await refusal(jane, "POST", f"{REVIEWS}/subjectaccessreviews", {"spec": other})
         assert (

@@ -77,7 +77,7 @@ class Gate:
             told["authorization.k8s.io/reason"] = self.authorizer.reason(call.user, call.info)
             raise
         told["authorization.k8s.io/decision"] = "allow"
-        told["authorization.k8s.io/reason"] = ""
+        told["authorization.k8s.io/reason"] = self.authorizer.allowed_by(call.user, call.info)
         return None
 
 

@@ -48,6 +48,7 @@ def make_authenticator(
         anonymous=told.anonymous or Anonymous(config.anonymous_auth),
         front_proxy=proxy,
         remote=_remote(config, clock, told, audiences),
+        audiences=audiences,
     )
 
 

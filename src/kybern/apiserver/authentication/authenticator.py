@@ -54,6 +54,7 @@ class Authenticator:
         anonymous: Anonymous | bool = True,
         front_proxy: FrontProxy | None = None,
         remote: Sequence[RemoteTokenAuthenticator] = (),
+        audiences: Sequence[str] = (),
     ) -> None:
         self._clock = clock
         self._tokens = tokens
@@ -61,6 +62,7 @@ class Authenticator:
         self._anonymous = Anonymous(anonymous) if isinstance(anonymous, bool) else anonymous
         self._front_proxy = front_proxy
         self._remote = remote
+        self._audiences = tuple(audiences)
         self._by_certificate: dict[bytes, User | None] = {}
         self._by_token: dict[str, tuple[User, float]] = {}
 
@@ -96,18 +98,21 @@ class Authenticator:
         return None
 
     async def review(self, token: str, audiences: Sequence[str]) -> tuple[User, Sequence[str]] | None:
-        """For others: whose token it is, and for which of `audiences` it holds. Raises Unauthorized."""
+        """For others: whose token it is, and for which of `audiences` it holds. Raises Unauthorized.
+
+        Tokens that name no audience are for this server's own.
+        """
         refusal: Unauthorized | None = None
+        asked = tuple(audiences) or self._audiences
+        common = [each for each in asked if each in self._audiences]
         for each in self._tokens:
             try:
                 if isinstance(each, ServiceAccountTokens):
-                    found = each.verify(token, audiences)
+                    found = each.verify(token, asked)
                     if found is not None:
                         return found
-                else:
-                    user = each.authenticate(token)
-                    if user is not None:
-                        return user, tuple(audiences)
+                elif (user := each.authenticate(token)) is not None:
+                    return (user, common) if common or not self._audiences else None
             except Unauthorized as error:
                 refusal = error
         for remote in self._remote:
@@ -117,7 +122,7 @@ class Authenticator:
                 refusal = error
                 continue
             if user is not None:
-                return user, tuple(audiences)
+                return (user, common) if common or not self._audiences else None
         if refusal is not None:
             raise refusal
         return None

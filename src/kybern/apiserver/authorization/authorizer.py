@@ -70,6 +70,7 @@ class Authorizer:
         self._deciders = tuple(each for each in chain if not isinstance(each, RemoteDecider))
         self.asks_others = len(self._deciders) < len(self._chain)
         """Whether some decisions have to be waited for."""
+        self.has_node = any(getattr(each, "is_node", False) for each in self._deciders)
         self._remembered: dict[tuple[User, str, str, str, str, str, str], bool] = {}
 
     def allows(self, user: User, info: RequestInfo) -> bool:
@@ -104,7 +105,7 @@ class Authorizer:
         for each in self._chain:
             if not isinstance(each, RemoteDecider):
                 if each.allows(user, info):
-                    return True, False, ""
+                    return True, False, self.allowed_by(user, info)
                 reasons.append(each.reason(user, info))
                 continue
             answer = await each.decide(user, info)
@@ -135,6 +136,14 @@ class Authorizer:
         """Raises Forbidden."""
         if not self.allows(user, info):
             raise forbidden(user, info, self.reason(user, info))
+
+    def allowed_by(self, user: User, info: RequestInfo) -> str:
+        """Why something is allowed: the words of the first here that allows it; "" where that says nothing."""
+        for each in self._deciders:
+            if each.allows(user, info):
+                tell = getattr(each, "allowed_by", None)
+                return str(tell(user, info)) if tell is not None else ""
+        return ""
 
     def reason(self, user: User, info: RequestInfo) -> str:
         return "\n".join(reason for each in self._deciders if (reason := each.reason(user, info)))

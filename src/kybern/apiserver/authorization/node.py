@@ -26,6 +26,9 @@ Verdict = str | None
 class NodeAuthorizer:
     """Looks at the Pods of a node when asked for one of their objects."""
 
+    is_node = True
+    """Its rules cannot be listed: they follow from the Pods."""
+
     def __init__(self, cache: Cache) -> None:
         self._pods = cache["pods"]
         self._volumes = cache["persistentvolumes"]

@@ -22,12 +22,24 @@ Subject = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One binding's role for one subject."""
+    """What one role gives."""
 
     rules: tuple[Rule, ...]
     raw: tuple[Object, ...]
     missing: str
     """What is said of the role where it does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A role for a subject, and by which binding."""
+
+    grant: Grant
+    source: str
+    """`ClusterRoleBinding "b" of ClusterRole "r" to User "u"`."""
+
+
+Index = dict[str, dict[Subject, list[Bound]]]
 
 
 class Rbac:
@@ -39,7 +51,7 @@ class Rbac:
         self._cluster_bindings = cache[f"clusterrolebindings.{GROUP}"]
         self._bindings = cache[f"rolebindings.{GROUP}"]
         self._changed = changed
-        self._index: dict[str, dict[Subject, list[Grant]]] | None = None
+        self._index: Index | None = None
         for each in (self._cluster_roles, self._roles, self._cluster_bindings, self._bindings):
             each.listen(self._forget)
 
@@ -53,6 +65,13 @@ class Rbac:
         if not missing:
             return ""
         return f"RBAC: {missing[0] if len(missing) == 1 else '[' + ', '.join(missing) + ']'}"
+
+    def allowed_by(self, user: User, info: RequestInfo) -> str:
+        """By which binding something is allowed, for reviews and the audit; "" where none allows it."""
+        for bound in self._bounds(user, info.namespace if info.is_resource else ""):
+            if any(rule.allows(info) for rule in bound.grant.rules):
+                return f"RBAC: allowed by {bound.source}"
+        return ""
 
     def remembers(self, user: User, info: RequestInfo) -> bool:
         return True
@@ -74,6 +93,10 @@ class Rbac:
         return None if version is None else version.parse(cache.head).get("rules") or []
 
     def _grants(self, user: User, namespace: str) -> Iterator[Grant]:
+        for bound in self._bounds(user, namespace):
+            yield bound.grant
+
+    def _bounds(self, user: User, namespace: str) -> Iterator[Bound]:
         index = self._index if self._index is not None else self._build()
         subjects = [(_SUBJECT_USER, user.name), *((_SUBJECT_GROUP, group) for group in user.groups)]
         for scope in ("", namespace) if namespace else ("",):
@@ -86,8 +109,8 @@ class Rbac:
         self._index = None
         self._changed()
 
-    def _build(self) -> dict[str, dict[Subject, list[Grant]]]:
-        index: dict[str, dict[Subject, list[Grant]]] = {}
+    def _build(self) -> Index:
+        index: Index = {}
         compiled: dict[tuple[str, str, str], Grant] = {}
         for cache in (self._cluster_bindings, self._bindings):
             for version in cache.objects.values():
@@ -97,7 +120,7 @@ class Rbac:
 
     def _add(
         self,
-        index: dict[str, dict[Subject, list[Grant]]],
+        index: Index,
         compiled: dict[tuple[str, str, str], Grant],
         cache: ResourceCache,
         binding: Object,
@@ -111,9 +134,12 @@ class Rbac:
             unknown = f'{ref["kind"].lower()}.{GROUP} "{ref["name"]}" not found' if rules is None else ""
             grant = Grant(compile_rules(rules), tuple(rules or ()), unknown)
             compiled[key] = grant
+        name = binding["metadata"]["name"]
+        by = f'RoleBinding "{name}/{namespace}"' if namespace else f'ClusterRoleBinding "{name}"'
         for subject in binding.get("subjects") or ():
             of_scope = index.setdefault(namespace, {})
-            of_scope.setdefault(_subject(subject, namespace), []).append(grant)
+            source = f'{by} of {ref["kind"]} "{ref["name"]}" to {_described(subject, namespace)}'
+            of_scope.setdefault(_subject(subject, namespace), []).append(Bound(grant, source))
 
 
 def _subject(subject: Object, namespace: str) -> Subject:
@@ -121,3 +147,10 @@ def _subject(subject: Object, namespace: str) -> Subject:
     if kind == "ServiceAccount":
         return _SUBJECT_USER, f"{SERVICE_ACCOUNT_PREFIX}{subject.get('namespace') or namespace}:{name}"
     return (_SUBJECT_GROUP if kind == "Group" else _SUBJECT_USER), name
+
+
+def _described(subject: Object, namespace: str) -> str:
+    kind, name = subject["kind"], subject["name"]
+    if kind == "ServiceAccount":
+        return f'{kind} "{name}/{subject.get("namespace") or namespace}"'
+    return f'{kind} "{name}"'

@@ -94,10 +94,9 @@ class Reviews:
         info = _asked(served, (review.get("spec") or {}))
         if self._authorizer.asks_others:
             return self._ask(user, info)
-        if self._authorizer.allows(user, info):
-            return {"allowed": True}
-        reason = self._authorizer.reason(user, info)
-        return {"allowed": False, "reason": reason} if reason else {"allowed": False}
+        allowed = self._authorizer.allows(user, info)
+        reason = (self._authorizer.allowed_by if allowed else self._authorizer.reason)(user, info)
+        return {"allowed": allowed, "reason": reason} if reason else {"allowed": allowed}
 
     async def _ask(self, user: User, info: RequestInfo) -> Object:
         allowed, denied, reason = await self._authorizer.decide(user, info)
@@ -120,7 +119,15 @@ class Reviews:
             else:
                 kept = ("verbs", "apiGroups", "resources", "resourceNames")
                 resources.append({key: rule[key] for key in kept if rule.get(key)})
-        return {"resourceRules": resources, "nonResourceRules": paths, "incomplete": False}
+        unknown = []
+        if call.user.node_name and self._authorizer.has_node:
+            unknown.append("node authorizer does not support user rule resolution")
+        if self._authorizer.asks_others:
+            unknown.append("webhook authorizer does not support user rule resolution")
+        state: Object = {"resourceRules": resources, "nonResourceRules": paths, "incomplete": bool(unknown)}
+        if unknown:
+            state["evaluationError"] = unknown[0] if len(unknown) == 1 else f"[{', '.join(unknown)}]"
+        return state
 
 
 def _answering(fill: Fill) -> Endpoint:
