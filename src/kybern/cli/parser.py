@@ -28,4 +28,6 @@ def words_for(error: BaseException) -> str:
         return told[0] if all(told) else ""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error) or type(error).__name__ if isinstance(error, KybernError | OSError) else ""
+    if not isinstance(error, KybernError | OSError):
+        return ""
+    return " ".join(str(error).split()) or type(error).__name__

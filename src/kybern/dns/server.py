@@ -34,7 +34,10 @@ class DnsServer:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._udp = socket.socket(family, socket.SOCK_DGRAM)
         self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        self._udp.bind((address, port))
+        try:
+            self._udp.bind((address, port))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{address}:{port}") from None
         self.address = address
         self.port: int = self._udp.getsockname()[1]
         self._thread = threading.Thread(target=self._serve_udp, name="dns-udp", daemon=True)

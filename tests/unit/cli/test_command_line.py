@@ -1,0 +1,75 @@
+"""What `kybern` says when it is called wrongly: one line, and an exit code that scripts can use."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from kybern.cli.parser import words_for
+from kybern.main import VERBS, main
+from kybern.supervisor.store import refuse_store
+
+NOWHERE = "/nonexistent/kubeconfig"
+
+REFUSED = {
+    "no verb": ([], 2, "kybern: error: the following arguments are required: VERB; see kybern --help"),
+    "unknown flag": (["up", "--mode"], 2, "kybern up: error: unrecognized arguments: --mode; see kybern up --help"),
+    "no number": (["up", "--nodes", "x"], 2, "kybern up: error: argument --nodes: invalid int value: 'x'; see"),
+    "no nodes": (["up", "--nodes", "0"], 1, "error: --nodes must be between 1 and 64, not 0"),
+    "no manifest": (["up", "-f", "/nonexistent.yaml"], 1, "error: /nonexistent.yaml: No such file or directory"),
+    "no store": (["up", "--store", "bogus"], 1, "error: --store is sqlite, memory, or the URLs of an etcd"),
+    "no file": (["apply", "-f", "/nonexistent.yaml"], 1, "error: /nonexistent.yaml: No such file or directory"),
+    "no archive": (["image", "import", "/nonexistent.tar"], 1, "error: no such file: /nonexistent.tar"),
+    "no name": (["why", "pod"], 2, "error: ask about KIND/NAME, as in: kybern why pod/web-0"),
+    "no cluster": (["why", "pod/x", "--kubeconfig", NOWHERE], 1, f"error: kubeconfig {NOWHERE}: No such file"),
+    **{
+        f"{verb} without a kubeconfig": (
+            [verb, "--kubeconfig", NOWHERE],
+            1,
+            f"kybern {verb}: error: kubeconfig {NOWHERE}: No such file or directory",
+        )
+        for verb in ("scheduler", "proxy", "dns", "kubelet")
+    },
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, code, line = REFUSED[name]
+    try:
+        status = main(arguments)
+    except SystemExit as leaving:
+        status = int(leaving.code or 0)
+    said = capsys.readouterr().err
+    assert (status, said.count("\n")) == (code, 1)
+    assert said.startswith(line)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main([verb, "--help"])
+    assert leaving.value.code == 0
+    assert f"usage: kybern {verb}" in capsys.readouterr().out
+
+
+def test_bad_yaml_is_told_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: b: c\n")
+    assert main(["up", "-f", str(path)]) == 1
+    assert capsys.readouterr().err == f"error: {path}:1:5: mapping values are not allowed in this context\n"
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    assert words_for(ValueError("a defect")) == ""
+    assert words_for(ExceptionGroup("tasks", [OSError(98, "Address already in use"), ValueError()])) == ""
+    taken = OSError(98, "Address already in use", "10.89.0.1:53")
+    assert words_for(ExceptionGroup("tasks", [taken])) == "10.89.0.1:53: Address already in use"
+
+
+def test_an_etcd_that_answers_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        refuse_store(f"http://127.0.0.1:1,http://127.0.0.1:{port}")
+    with pytest.raises(ValueError, match=r"no etcd answers: http://127\.0\.0\.1:1: Connection refused"):
+        refuse_store("http://127.0.0.1:1")
