@@ -6,6 +6,8 @@ Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/update.go, ge
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import orjson
+
 from kybern.api.resource import Change, Object
 from kybern.api.validation import validate_subresource_update, validate_update
 from kybern.api.validation.field import invalid
@@ -175,7 +177,7 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
-    if new != old:
+    if not _same(served, new, old):
         faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
         if faults:
             raise status.invalid(resource, attributes.name, faults)
@@ -188,7 +190,7 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
 async def _store(
     life: Life, served: Served, new: Object, old: Object, version: Version, attributes: Attributes
 ) -> Outcome:
-    if new == old and not life.committer.is_stale(served, version):
+    if _same(served, new, old) and not life.committer.is_stale(served, version):
         return Outcome(old, version)
     if _is_finished(served, new, old):
         if not attributes.dry_run:
@@ -200,6 +202,14 @@ async def _store(
             await effect.begin(new, old, dry_run=True)
         return Outcome(new)
     return Outcome(new, await commit(life, served, new, old, expected=version.revision))
+
+
+def _same(served: Served, new: Object, old: Object) -> bool:
+    """Whether nothing changed. In what no schema types, true is not 1, though Python has them equal."""
+    if new != old:
+        return False
+    sort = orjson.OPT_SORT_KEYS
+    return not served.fields_version("").may_change or orjson.dumps(new, option=sort) == orjson.dumps(old, option=sort)
 
 
 def _is_finished(served: Served, new: Object, old: Object) -> bool:

@@ -1,0 +1,117 @@
+"""Server-side apply of custom resources: list and map types of their schemas, fields that no schema knows."""
+
+from typing import Any
+
+from tests.cluster.api_server import MERGE, STRATEGIC, api_server
+from tests.cluster.applies import applied, apply, owners
+from tests.cluster.test_custom_resources import WIDGETS, definition, established, widget
+
+TEXT = {"type": "string"}
+PORT = {
+    "type": "object",
+    "required": ["port"],
+    "properties": {"port": {"type": "integer"}, "protocol": {**TEXT, "default": "TCP"}, "name": TEXT},
+}
+PORTS = {
+    "type": "array",
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["port", "protocol"],
+    "items": PORT,
+}
+SPEC = {
+    "type": "object",
+    "properties": {
+        "replicas": {"type": "integer"},
+        "mode": {**TEXT, "default": "auto"},
+        "ports": PORTS,
+        "tags": {"type": "array", "x-kubernetes-list-type": "set", "items": TEXT},
+        "args": {"type": "array", "items": TEXT},
+        "selector": {"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": TEXT},
+        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    },
+}
+
+
+def typed() -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {"spec": SPEC, "status": {"type": "object", "properties": {"phase": TEXT}}},
+    }
+    scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+    version = {"schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}, "scale": scale}}
+    return definition(version=version)
+
+
+async def test_list_and_map_types_of_the_schema() -> None:
+    async with api_server() as api:
+        await established(api, typed())
+        first = widget("w", ports=[{"port": 80}], tags=["a"], args=["x"], selector={"k": "v"}, replicas=1)
+        made = await applied(api, f"{WIDGETS}/w", first)
+        assert made["spec"]["mode"] == "auto"
+        port = {".": {}, "f:port": {}}
+        assert owners(made)[0][2]["f:spec"] == {
+            "f:ports": {'k:{"port":80,"protocol":"TCP"}': port},
+            "f:tags": {'v:"a"': {}},
+            "f:args": {},
+            "f:selector": {},
+            "f:replicas": {},
+        }
+        assert await applied(api, f"{WIDGETS}/w", first) == made
+        second = widget("w", ports=[{"port": 80, "name": "web"}, {"port": 81}], tags=["b"])
+        merged = await applied(api, f"{WIDGETS}/w", second, "b")
+        assert merged["spec"]["ports"] == [
+            {"port": 80, "protocol": "TCP", "name": "web"},
+            {"port": 81, "protocol": "TCP"},
+        ]
+        assert merged["spec"]["tags"] == ["a", "b"]
+        refused = await apply(api, f"{WIDGETS}/w", widget("w", args=["y"], selector={}), "b")
+        assert [cause["field"] for cause in refused.body["details"]["causes"]] == [".spec.args", ".spec.selector"]
+        left = await applied(api, f"{WIDGETS}/w", widget("w"))
+        assert left["spec"] == {
+            "mode": "auto",
+            "ports": [{"port": 80, "protocol": "TCP", "name": "web"}, {"port": 81, "protocol": "TCP"}],
+            "tags": ["b"],
+        }
+
+
+async def test_parts_of_custom_resources_have_their_endpoints() -> None:
+    async with api_server() as api:
+        await established(api, typed())
+        await applied(api, f"{WIDGETS}/w", widget("w", replicas=1))
+        status = {"status": {"phase": "x"}, "spec": {"replicas": 9}, "metadata": {"labels": {"a": "b"}}}
+        changed = await api.patch(f"{WIDGETS}/w/status", status, MERGE, fieldManager="controller")
+        (entry,) = (each for each in changed.body["metadata"]["managedFields"] if each["manager"] == "controller")
+        assert (entry["subresource"], entry["fieldsV1"]) == ("status", {"f:status": {".": {}, "f:phase": {}}})
+        await api.patch(f"{WIDGETS}/w/scale", {"spec": {"replicas": 5}}, MERGE, fieldManager="scaler")
+        conflict = await apply(api, f"{WIDGETS}/w", widget("w", replicas=1))
+        assert conflict.message == (
+            'Apply failed with 1 conflict: conflict with "scaler" with subresource "scale" using example.com/v1: '
+            ".spec.replicas"
+        )
+
+
+async def test_what_the_schema_does_not_have() -> None:
+    async with api_server() as api:
+        await established(api, typed())
+        refused = await apply(api, f"{WIDGETS}/w", widget("w", other=1))
+        assert (refused.status, refused.message) == (
+            500,
+            "failed to create typed patch object (/w; example.com/v1, Kind=Widget): .spec.other: field not declared in "
+            "schema",
+        )
+        made = await applied(api, f"{WIDGETS}/w", widget("w", free={"a": {"b": 1}, "l": [1]}))
+        assert owners(made)[0][2]["f:spec"]["f:free"] == {"f:a": {".": {}, "f:b": {}}, "f:l": {}}
+        unsupported = await api.patch(f"{WIDGETS}/w", {}, STRATEGIC)
+        assert (unsupported.status, unsupported.message) == (
+            415,
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+        )
+
+
+async def test_true_is_not_one() -> None:
+    async with api_server() as api:
+        await established(api, typed())
+        await api.create(WIDGETS, widget("w", free={"a": 1}))
+        await api.patch(f"{WIDGETS}/w", {"spec": {"free": {"a": True}}}, MERGE)
+        assert (await api.get(f"{WIDGETS}/w"))["spec"]["free"]["a"] is True
