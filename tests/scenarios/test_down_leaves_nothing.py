@@ -139,3 +139,21 @@ def test_an_own_data_directory_is_remembered(user: User) -> None:
     user.types("kybern down --purge").mentions("its data is gone too")
     user.types("test ! -e /tmp/machine-data").succeeds()
     same(state(user), before)
+
+
+def test_a_firewall_that_drops_is_opened_and_left_as_it_was(user: User, images: list[Path]) -> None:
+    """Docker sets such a policy."""
+    user.types("nft add table ip filter").succeeds()
+    user.types("nft 'add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'").succeeds()
+    before = state(user)
+    cluster = Cluster(user.machine)
+    cluster.up()
+    cluster.imports(images[0])
+    for name in ("web", "client"):
+        user.kubectl(f"run {name} --image=registry.example.com/shop/api-server:v1.4.2").succeeds()
+    user.kubectl("expose pod web --name=front --port=80 --target-port=8080").succeeds()
+    user.kubectl("wait pod web client --for=condition=Ready --timeout=60s", within=90).succeeds()
+    ask = "exec client -- wget -q -O - http://front/cgi-bin/index.cgi"
+    cluster.eventually(lambda: user.kubectl(ask).mentions("hello from web"))
+    user.types("kybern down").succeeds()
+    same(state(user), before)

@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
+    import os
     import sys
 
     from kybern.supervisor.containerd import ctr, import_archive, list_images
@@ -27,6 +28,9 @@ def execute(args: argparse.Namespace) -> int:
     absent = [file for file in (args.files if args.action == "import" else ()) if not Path(file).is_file()]
     if absent:
         print(f"error: no such file: {', '.join(absent)}", file=sys.stderr)
+        return 1
+    if os.geteuid():
+        print("error: kybern image needs root's rights (run it with sudo)", file=sys.stderr)
         return 1
     sockets = _sockets(args.data_dir)
     if not sockets:

@@ -28,6 +28,9 @@ def execute(args: argparse.Namespace) -> int:
             print(f"context kybern is in {write_context(path, directory)}")
         else:
             print(path.read_text(), end="")
+    except PermissionError:
+        print("error: the administrator's kubeconfig is for root only (run it with sudo)", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"error: {path}: {error.strerror}; kybern up makes it", file=sys.stderr)
         return 1

@@ -41,6 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Until interrupted; the containers stay."""
     import asyncio
+    import os
+
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # Only programs are started beside its threads.
 
     from kybern.base.clock import SystemClock
     from kybern.client.kubeconfig import client_from_kubeconfig

@@ -16,6 +16,8 @@ def execute(args: argparse.Namespace) -> int:
     """0: all is well; 1: something is missing; 3: no cluster."""
     import asyncio
     import json
+    import os
+    import sys
     from pathlib import Path
 
     from kybern.supervisor import identity
@@ -27,8 +29,12 @@ def execute(args: argparse.Namespace) -> int:
         where = f"of {args.data_dir} runs" if args.data_dir else "runs on this machine"
         print("{}" if args.output == "json" else f"no cluster {where}; kybern up starts one")
         return 3
+    kubeconfig = record.data_directory / "pki" / "admin.kubeconfig"
+    if kubeconfig.parent.exists() and not os.access(kubeconfig, os.R_OK) and os.geteuid():
+        print("error: kybern status needs root's rights (run it with sudo)", file=sys.stderr)
+        return 1
     processes = {name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()}
-    found = asyncio.run(_nodes(str(record.data_directory / "pki" / "admin.kubeconfig")))
+    found = asyncio.run(_nodes(str(kubeconfig)))
     nodes = found or {}
     well = all(each["running"] for each in processes.values()) and bool(nodes) and all(nodes.values())
     if args.output == "json":

@@ -146,11 +146,29 @@ async def _arrive(arrival: "Arrival", manifests: "list[Manifest]") -> int:
         await client.close()
     progress.say()
     progress.say(f"The cluster runs in the background. Context {CONTEXT!r} is in {path}:")
-    progress.say(f"  kubectl --context {CONTEXT} get pods --all-namespaces")
-    progress.say("  kybern status          what runs")
-    progress.say("  kybern why pod/NAME    why a Pod is as it is")
-    progress.say("  kybern down            stop it (--purge: and forget its data)")
+    for line in next_steps(CONTEXT):
+        progress.say(f"  {line}")
     return 0 if converged else 1
+
+
+def next_steps(context: str) -> list[str]:
+    """What may be typed now, as it works in this shell: with the program's path and sudo where those are needed."""
+    import os
+    import shutil
+    import sys
+
+    program = "kybern" if shutil.which("kybern") else os.path.relpath(sys.argv[0])
+    privileged = f"sudo {program}" if os.environ.get("SUDO_USER") else program
+    rows = [
+        (f"kubectl --context {context} get pods --all-namespaces", ""),
+        (f"{privileged} status", "what runs"),
+        (f"{program} why pod/NAME", "why a Pod is as it is"),
+        (f"{privileged} down", "stop it (--purge: and forget its data)"),
+    ]
+    if not shutil.which("kubectl"):
+        rows.append(("(kubectl is not on your PATH: https://kubernetes.io/docs/tasks/tools/)", ""))
+    width = max(len(command) for command, what in rows if what)
+    return [f"{command:<{width}}  {what}".rstrip() for command, what in rows]
 
 
 def _start_supervisor(options: "Options", composition: "Composition") -> "Identity":

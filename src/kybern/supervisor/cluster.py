@@ -57,6 +57,8 @@ def supervise(options: Options, composition: Composition) -> None:
     """Take over from whatever is left of an earlier cluster, and keep this one running until SIGTERM."""
     # Threads of numpy's library would be of no use on so small matrices, and no thread may exist where is forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Where a channel exists only programs are started, never forks that go on: gRPC need not prepare, nor complain.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     take_over()
     from kybern.supervisor.pki import ensure_pki
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from kybern.supervisor.firewall import close_forwarding, open_forwarding
 from kybern.supervisor.layout import (
     FABRIC_BRIDGE,
     FABRIC_NETWORK,
@@ -76,6 +77,7 @@ def apply_fabric(layout: ClusterLayout) -> dict[str, str]:
     _bridge(FABRIC_BRIDGE, f"{HOST_ADDRESS}/24")
     changed = switch_on(SWITCHES)
     run("nft", "-f", "-", text=MASQUERADE)
+    open_forwarding()
     if layout.has_namespaces:
         ends = [SERVICE_NETWORK, POD_NETWORK]
     else:
@@ -134,6 +136,7 @@ def remove_fabric(layout_nodes: Iterable[NodeLayout], switches: Mapping[str, str
     for network in (SERVICE_NETWORK, POD_NETWORK):
         run("ip", "route", "delete", "unreachable", str(network), "metric", str(LAST_METRIC), check=False)
     run("nft", "delete", "table", "ip", TABLE, check=False)
+    close_forwarding()
     for switch, former in switches.items():
         path = Path("/proc/sys", switch)
         if path.exists():
