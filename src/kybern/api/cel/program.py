@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from kybern.api.cel import estimate, types, validators
-from kybern.api.cel.checker import check
+from kybern.api.cel import types
 from kybern.api.cel.costs import PER_CALL_LIMIT
 from kybern.api.cel.errors import (
     BudgetExceeded,
@@ -15,19 +14,18 @@ from kybern.api.cel.errors import (
     CostExceeded,
     EvaluationError,
     Issue,
-    Issues,
     ResultTypeError,
     Source,
 )
-from kybern.api.cel.generator import Generator
-from kybern.api.cel.libraries import overloads
 from kybern.api.cel.nodes import Node
-from kybern.api.cel.parser import parse
 from kybern.api.cel.paths import variables_of
 from kybern.api.cel.recursion import deep
 from kybern.api.cel.scope import Scope
 from kybern.api.cel.syntax import MAX_DEPTH
 from kybern.api.cel.types import CelType
+
+Code = tuple[str, dict[str, Any]]
+"""Generated source, and the names that it needs."""
 
 
 class Environment:
@@ -38,6 +36,8 @@ class Environment:
     """
 
     def __init__(self, variables: Mapping[str, CelType], *, mutation: bool = False) -> None:
+        from kybern.api.cel.libraries import overloads  # A server without rules and policies never loads them.
+
         self.scope = Scope(variables, overloads(mutation=mutation), mutation=mutation)
 
     def with_variables(self, variables: Mapping[str, CelType]) -> Environment:
@@ -64,13 +64,13 @@ class Budget:
 class Program:
     """A compiled expression. Safe to evaluate any number of times, also at once."""
 
-    def __init__(self, text: str, root: Node, scope: Scope) -> None:
+    def __init__(self, text: str, root: Node, scope: Scope, code: Code) -> None:
         self.text = text
         self.result_type = root.type
         self._root = root
         self._variables = frozenset(name for name in variables_of(root) if name in scope.variables)
         self._scope = scope
-        self._code = Generator(scope).program(root)
+        self._code = code
 
     @cached_property
     def _run(self) -> Callable[[Mapping[str, Any], int, list[int]], tuple[Any, int]]:
@@ -118,6 +118,8 @@ class Program:
 
     def estimated_cost(self, sizes: Mapping[str, CelType] | None = None) -> tuple[int, int]:
         """The least and the most that it can cost, for variables as large as their types (or those of `sizes`) say."""
+        from kybern.api.cel import estimate  # Needed only where definitions are written.
+
         variables = {**self._scope.variables, **(sizes or {})}
         return deep(lambda: estimate.estimate(self._root, variables)) or (0, types.UNBOUNDED)
 
@@ -127,21 +129,13 @@ def compile_expression(
 ) -> Program:
     """Raises CompileError, ResultTypeError where the result is none of `want`, and ProgramError for constants that
     fail."""
-    program = deep(lambda: _compile(text, environment))
-    if program is None:
+    from kybern.api.cel.compilation import compile_text  # The compiler is loaded when there is something to compile.
+
+    found = deep(lambda: compile_text(text, environment.scope))
+    if found is None:
         raise CompileError([Issue(-1, -1, f"expression recursion limit exceeded: {MAX_DEPTH}")], Source(text))
+    program = Program(text, found[0], environment.scope, found[1])
     wanted = [want] if isinstance(want, CelType) else list(want or ())
     if wanted and program.result_type not in wanted:
         raise ResultTypeError([str(kind) for kind in wanted])
     return program
-
-
-def _compile(text: str, environment: Environment) -> Program:
-    issues = Issues(Source(text))
-    root = parse(issues.source, issues)
-    issues.raise_if_any()
-    check(root, environment.scope, issues)
-    issues.raise_if_any()
-    validators.validate(root, issues)
-    issues.raise_if_any()
-    return Program(text, root, environment.scope)
