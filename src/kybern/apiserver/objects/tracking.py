@@ -77,7 +77,7 @@ def _starting(given: Any, stored: Any, subresource: str) -> list[Entry]:
         return list(stored)
     if managers.is_reset(given):
         return []
-    if given and not managers.fault(given):
+    if given and not managers.fault([each for each in given if each not in stored]):
         return managers.decoded(given)
     return list(stored)
 

@@ -93,6 +93,8 @@ async def _create(
     try:
         return await create(life, served, make(), attributes, tracks=tracks)
     except AlreadyExists:
+        if served.find(attributes.namespace, attributes.name) is None:
+            raise
         attributes.operation = "UPDATE"
         raise Changed from None
 
