@@ -7,7 +7,7 @@ import orjson
 
 from kybern.api import protobuf
 from kybern.api.resource import FieldError, Object, Resource
-from kybern.api.schema import Codec
+from kybern.api.schema import Codec, codec
 from kybern.api.schema.codec import TYPE_META
 from kybern.api.schema.inspection import go_value
 from kybern.api.schema.syntax import summary
@@ -197,10 +197,8 @@ def _delete_body(call: Call) -> dict[str, Any]:
             ) from None
     if not isinstance(raw, dict):
         raise unrecognized(options, "json parse error: not an object", call.request.body)
-    seconds = raw.get("gracePeriodSeconds")
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int)):
-        raise unrecognized(options, "gracePeriodSeconds is no integer", call.request.body)
-    return raw
+    converted, _ = codec("v1", "DeleteOptions").convert(raw, "Ignore")
+    return converted
 
 
 def _delete_query(call: Call) -> dict[str, Any]:

@@ -67,7 +67,7 @@ async def apply_object(at: Surroundings, call: Call, served: Served) -> Response
         may_create(at, call)
         applied = applied_to(served.resource, version, dict(version.zero), [], given, writer)
         tell_repeated(call, given)
-        metadata = applied.obj["metadata"]
+        metadata = applied.obj.get("metadata") or {}
         if metadata.get("uid"):
             why = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
             raise status.conflict(served.resource, call.info.name, why)
@@ -131,7 +131,8 @@ def applied_to(
     """The configuration on `live`. Raises BadRequest, Conflict, ApplyFailed."""
     config = given.config
     _check_kind(resource, config)
-    if (config.get("metadata") or {}).get(FIELD) is not None:
+    metadata = config.get("metadata")
+    if isinstance(metadata, dict) and metadata.get(FIELD) is not None:
         raise BadRequest("metadata.managedFields must be nil")
     try:
         applied = _with_upgrade(version, live, entries, given, writer)
@@ -174,7 +175,9 @@ def _check_kind(resource: Resource, config: Object) -> None:
 
 def _names(config: Object) -> str:
     """`default/web; apps/v1, Kind=Deployment`."""
-    metadata = config.get("metadata") or {}
+    metadata = config.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
     api_version = config.get("apiVersion", "")
     shown = api_version if "/" in api_version else f"/{api_version}"
     return f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {shown}, Kind={config.get('kind', '')}"
