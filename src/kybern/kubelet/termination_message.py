@@ -10,7 +10,8 @@ MESSAGE_LIMIT = 4096
 """Bytes of a termination message (upstream's MaxContainerTerminationMessageLength)."""
 LOG_BYTES, LOG_LINES = 2048, 80
 """How much of the log replaces a missing message."""
-_ENTRY = re.compile(rb"^\S+ (?:stdout|stderr) [FP](?::\S+)? ")
+_ENTRY = re.compile(rb"^\S+ (?:stdout|stderr) (?P<tag>[FP])(?::\S+)? ")
+"""Time, stream, whether the line is full or goes on with the next entry (CRI)."""
 
 
 def read_termination_message(status: ContainerStatus) -> str:
@@ -28,6 +29,7 @@ def read_termination_message(status: ContainerStatus) -> str:
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - MESSAGE_LIMIT))  # Of a longer one, its end.
             return file.read(MESSAGE_LIMIT).decode(errors="replace")
     except FileNotFoundError:
         return ""
@@ -40,8 +42,17 @@ def _tail(path: Path) -> str:
         data = path.read_bytes() if path.stat().st_size < 1 << 20 else _end(path)
     except OSError:
         return ""
-    lines = [_ENTRY.sub(b"", line) for line in data.splitlines(keepends=True)][-LOG_LINES:]
+    lines = b"".join(map(_text, data.splitlines(keepends=True))).splitlines(keepends=True)[-LOG_LINES:]
     return b"".join(lines)[-LOG_BYTES:].decode(errors="replace")
+
+
+def _text(entry: bytes) -> bytes:
+    """What the container wrote of one entry of its log."""
+    found = _ENTRY.match(entry)
+    if found is None:
+        return entry
+    text = entry[found.end() :]
+    return text.removesuffix(b"\n") if found["tag"] == b"P" else text
 
 
 def _end(path: Path) -> bytes:

@@ -118,15 +118,18 @@ def test_rotation_keeps_so_many_files(tmp_path: Path) -> None:
     ("policy", "code", "written", "expected"),
     [
         ("File", 1, "words", "words"),
+        ("File", 1, "x" * 5000 + "end", "x" * 4093 + "end"),
         ("File", 1, "", "from the runtime"),
-        ("FallbackToLogsOnError", 1, "", "one\ntwo\n"),
+        ("FallbackToLogsOnError", 1, "", "one\ntwo"),
         ("FallbackToLogsOnError", 0, "", "from the runtime"),
         ("FallbackToLogsOnError", 1, "words", "words"),
     ],
 )
 def test_last_words(tmp_path: Path, policy: str, code: int, written: str, expected: str) -> None:
     (tmp_path / "message").write_text(written)
-    (tmp_path / "log").write_text("2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:00Z stderr F two\n")
+    (tmp_path / "log").write_text(
+        "2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:00Z stderr P tw\n2026-01-01T00:00:00Z stderr P o\n"
+    )
     status = exited(
         "c",
         code,
