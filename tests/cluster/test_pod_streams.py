@@ -17,7 +17,7 @@ from kybern.transport import Server, Tls, TlsFiles
 from kybern.transport.exchange import Answer, Handler, Request
 from kybern.transport.websocket_client import UpgradeRefused, connect
 from tests.cluster.api_server import ADMIN, CORE, Api, api_server, config_map, pod
-from tests.unit.kubelet.node_server import LOG, RUNTIME, Known
+from tests.unit.kubelet.node_server import LOG, RUNTIME, Known, anyone
 from tests.unit.transport.certificates import SERVER, issue
 
 STARTING = "is waiting to start: ContainerCreating"
@@ -35,7 +35,7 @@ def routes(directory: Path) -> Routes:
         executor=OciExecutor(str(program)),
         clock=SystemClock(),
         directory=directory,
-        refuse=lambda request: None,
+        refuse=anyone,
     )
 
 

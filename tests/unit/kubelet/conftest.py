@@ -12,7 +12,7 @@ from kybern.kubelet.server.configz import configz
 from kybern.kubelet.server.exec import OciExecutor
 from kybern.kubelet.server.routes import Routes
 from kybern.transport import Server
-from tests.unit.kubelet.node_server import LOG, RUNTIME, Known
+from tests.unit.kubelet.node_server import LOG, RUNTIME, Known, anyone
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def port(tmp_path: Path) -> AsyncIterator[int]:
         directory=tmp_path,
         configuration=configz(KubeletConfig("n1")),
         node_logs=tmp_path / "var-log",
-        refuse=lambda request: None,
+        refuse=anyone,
     )
     server = Server(routes.handle)
     await server.start([("127.0.0.1", 0)])

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from kybern.kubelet.server.caller import refusal
+from kybern.base.clock import SystemClock
 from kybern.kubelet.server.channels import V4, V5
 from kybern.kubelet.server.container_logs import NoLog, logged_container
+from kybern.kubelet.server.gate import Gate
 from kybern.kubelet.server.portforward import TUNNEL
 from kybern.kubelet.server.spdy import Data, Decoder, Encoder, SynStream
 from kybern.kubelet.server.usage import NodeUsage, Rates, read_node_usage, resource_metrics, summary
@@ -254,8 +255,9 @@ def certificate(name: str, *groups: str) -> bytes:
         ),
     ],
 )
-def test_who_may_call(shown: bytes | None, path: str, expected: tuple[int, bytes] | None) -> None:
-    refused = refusal(Request("POST", path, {}, {}, b"", "", client_certificate=shown))
+async def test_who_may_call(shown: bytes | None, path: str, expected: tuple[int, bytes] | None) -> None:
+    gate = Gate("n1", None, SystemClock())
+    refused = await gate.refuse(Request("POST", path, {}, {}, b"", "", client_certificate=shown))
     assert (None if refused is None else (refused.status, refused.body)) == expected
 
 

@@ -1,7 +1,5 @@
-"""Who may call the node's server: the API server, and masters of the cluster. Pure.
+"""Who calls the node's server and what for, as upstream names it. Pure.
 
-The transport has verified the certificate's chain to the cluster's CA; here only its subject is read. What upstream
-asks of the API server (nodes/proxy and its kin for everybody else) is not asked: nobody else gets in.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 """
 
@@ -16,11 +14,19 @@ from kybern.kubelet.server.plain import plain
 from kybern.transport.exchange import Request, Response
 
 MASTERS: Final = "system:masters"
+AUTHENTICATED: Final = "system:authenticated"
 API_SERVER: Final = "kube-apiserver-kubelet-client"
 
-VERBS: Final = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
-SUBRESOURCES: Final = {"stats": "stats", "metrics": "metrics", "logs": "log"}
+SUBRESOURCES: Final = {
+    "stats": "stats",
+    "metrics": "metrics",
+    "logs": "log",
+    "checkpoint": "checkpoint",
+    "statusz": "statusz",
+    "flagz": "configz",
+}
 """By the path's first part; everything else is `proxy` (upstream's attributes of a request to a kubelet)."""
 
 FINE_SUBRESOURCES: Final = {"healthz": "healthz", "pods": "pods", "runningpods": "pods", "configz": "configz"}
@@ -29,37 +35,53 @@ FINE_SUBRESOURCES: Final = {"healthz": "healthz", "pods": "pods", "runningpods":
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A certificate's subject."""
+    """A user of the cluster."""
 
     name: str
     groups: tuple[str, ...]
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def is_allowed(self) -> bool:
+        """Without asking: whom the API server would let do anything, and the API server itself."""
         return MASTERS in self.groups or self.name == API_SERVER
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a request is for: `verb` on a subresource of this node, any of them will do."""
+
+    verb: str
+    subresources: tuple[str, ...]
+
+    @classmethod
+    def of(cls, request: Request) -> "Attributes":
+        room = request.path.strip("/").split("/")[0]
+        fine = FINE_SUBRESOURCES.get(room)
+        rest = SUBRESOURCES.get(room, "proxy")
+        return cls(VERBS.get(request.method, ""), (fine, rest) if fine else (rest,))
+
+    def told(self, caller: Caller) -> str:
+        """As messages name it."""
+        subresources = " ".join(self.subresources)
+        return f"(user={caller.name}, verb={self.verb}, resource=nodes, subresource(s)=[{subresources}])\n"
 
 
 @lru_cache(64)
 def caller_of(certificate: bytes) -> Caller | None:
-    """From DER; None for a certificate that names nobody."""
+    """From DER, whose chain to the cluster's CA the transport has verified; None for one that names nobody."""
     subject = x509.load_der_x509_certificate(certificate).subject
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if not names:
         return None
     groups = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return Caller(str(names[0].value), tuple(str(group.value) for group in groups))
+    return Caller(str(names[0].value), (*(str(group.value) for group in groups), AUTHENTICATED))
 
 
-def refusal(request: Request) -> Response | None:
-    """None for those who may."""
-    caller = caller_of(request.client_certificate) if request.client_certificate is not None else None
-    if caller is None:
-        return plain(401, "Unauthorized")
-    if caller.is_allowed:
-        return None
-    room = request.path.strip("/").split("/")[0]
-    fine = FINE_SUBRESOURCES.get(room)
-    subresources = f"{fine} proxy" if fine else SUBRESOURCES.get(room, "proxy")
-    verb = VERBS.get(request.method, "")
-    text = f"Forbidden (user={caller.name}, verb={verb}, resource=nodes, subresource(s)=[{subresources}])\n"
-    return plain(403, text)
+def unauthorized() -> Response:
+    return plain(401, "Unauthorized")
+
+
+def forbidden(caller: Caller, attributes: Attributes) -> Response:
+    return plain(403, f"Forbidden {attributes.told(caller)}")

@@ -1,10 +1,10 @@
 """The node's HTTP API: which path leads where, with upstream's status codes and texts.
 
-Nobody gets past `refusal` who is not the API server or a master of the cluster; this holds for every path.
+Nobody gets past `refuse` without the right to this very part of the node; this holds for every path.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.pod_spec import find_container
 from kybern.kubelet.server.cadvisor import cadvisor_metrics
-from kybern.kubelet.server.caller import refusal
 from kybern.kubelet.server.command import Streams
 from kybern.kubelet.server.container_logs import container_logs
 from kybern.kubelet.server.containers import Containers
@@ -49,10 +48,11 @@ class Routes:
     clock: Clock
     directory: Path
     """On the file system that Pods' data uses."""
+    refuse: Callable[[Request], Awaitable[Response | None]]
+    """The answer to those who may not."""
     configuration: Mapping[str, Any] = field(default_factory=dict)
     """What `/configz` tells."""
     node_logs: Path = Path("/var/log")
-    refuse: Callable[[Request], Response | None] = refusal
     rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class Routes:
 
     async def handle(self, request: Request) -> Answer:
         """Answer any request. Raises nothing but defects."""
-        refused = self.refuse(request)
+        refused = await self.refuse(request)
         if refused is not None:
             return refused
         try:

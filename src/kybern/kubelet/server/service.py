@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kybern.base.clock import Clock
+from kybern.client.client import Client
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.server.configz import configz
 from kybern.kubelet.server.exec import CriExecutor, Executor, OciExecutor
+from kybern.kubelet.server.gate import Gate
 from kybern.kubelet.server.node_containers import NodeContainers, Worker
 from kybern.kubelet.server.routes import Routes
 from kybern.kubelet.server.serve import ServerConfig, serve
@@ -30,6 +32,8 @@ class Node(Protocol):
     def runtime(self) -> Runtime: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def client(self) -> Client | None: ...
     @property
     def workers(self) -> Workers | None: ...
 
@@ -59,6 +63,7 @@ class NodeServer:
                 executor=executor,
                 clock=node.clock,
                 directory=config.root_directory,
+                refuse=Gate(config.node_name, node.client, node.clock).refuse,
                 configuration=configz(config),
             )
             await serve(ServerConfig(self.addresses, self.tls), routes, node.clock)
