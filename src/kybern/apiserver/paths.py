@@ -137,7 +137,9 @@ class Paths:
             return self._document(call, path, lambda: discovery.api_resource_list(self._resources, "", "v1"))
         if parts[0] == "apis" and len(parts) in (2, 3) and parts[1] in groups:
             if len(parts) == 2:
-                return self._document(call, path, lambda: discovery.api_group(self._resources, parts[1], self._elsewhere()))
+                return self._document(
+                    call, path, lambda: discovery.api_group(self._resources, parts[1], self._elsewhere())
+                )
             return self._document(call, path, lambda: discovery.api_resource_list(self._resources, parts[1], parts[2]))
         if parts[0] == "api" and len(parts) > 1:
             raise no_such_path()
