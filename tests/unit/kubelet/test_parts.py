@@ -127,9 +127,8 @@ def test_rotation_keeps_so_many_files(tmp_path: Path) -> None:
 )
 def test_last_words(tmp_path: Path, policy: str, code: int, written: str, expected: str) -> None:
     (tmp_path / "message").write_text(written)
-    (tmp_path / "log").write_text(
-        "2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:00Z stderr P tw\n2026-01-01T00:00:00Z stderr P o\n"
-    )
+    entries = ("stdout F one", "stderr P tw", "stderr P o")
+    (tmp_path / "log").write_text("".join(f"2026-01-01T00:00:00Z {each}\n" for each in entries))
     status = exited(
         "c",
         code,
