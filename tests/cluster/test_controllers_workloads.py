@@ -51,6 +51,17 @@ async def reasons(world: Plane) -> set[str]:
     return {each.reason for each in (await world.client.list(Event, "default")).items}
 
 
+async def test_the_revision_of_a_deployment_is_no_new_generation_of_it() -> None:
+    async with plane() as world:
+        await world.client.create(deployment())
+        await world.until(lambda: rolled_out(world, "v1", 3))
+        await set_image(world, "v2")
+        await world.until(lambda: rolled_out(world, "v2", 3))
+        found = await world.client.get(Deployment, "web", "default")
+        assert found.metadata.annotations["deployment.kubernetes.io/revision"] == "2"
+        assert found.metadata.generation == found.status.observed_generation == 2
+
+
 async def test_a_deployment_rolls_out_scales_updates_and_rolls_back() -> None:
     async with plane() as world:
         await world.client.create(deployment())

@@ -103,7 +103,7 @@ def decide(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: Seq
         _create(plan, deployment, old, now)
         return plan
     if new is not None:
-        new = _bring_up_to_date(plan, deployment, new, old)
+        new = brought_up_to_date(deployment, new, old)
     sized_new, sized_old = _next_sizes(deployment, new, old, pods)
     _resize(plan, deployment, replica_sets, [*([sized_new] if sized_new else []), *sized_old])
     if not plan.updates and statuses.is_complete(deployment, deployment.status):
@@ -112,7 +112,7 @@ def decide(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: Seq
     if new is not None and statuses.has_deadline(deployment) and statuses.progressing(status) is None:
         message = f'Found new replica set "{new.metadata.name}"'
         statuses.set_condition(status, "Progressing", "True", statuses.FOUND, message, now)
-    _report(plan, deployment, status, now)
+    _report(plan, deployment, status, now, new)
     return plan
 
 
@@ -192,21 +192,21 @@ def _create(plan: Plan, deployment: Deployment, old: Sequence[ReplicaSet], now: 
     if statuses.has_deadline(deployment):
         message = f'Created new replica set "{new.metadata.name}"'
         statuses.set_condition(status, "Progressing", "True", statuses.CREATED, message, now)
-    plan.status(msgspec.structs.replace(deployment, status=status))
+    plan.status(msgspec.structs.replace(_numbered(deployment, new), status=status))
     plan.decide(
         Verdict.ACTED, statuses.CREATED, f"no ReplicaSet has the template: creating {new.metadata.name}", size=replicas
     )
 
 
-def _bring_up_to_date(plan: Plan, deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]) -> ReplicaSet:
-    """The newest ReplicaSet with its annotations right; the Deployment's revision follows it."""
-    current = brought_up_to_date(deployment, new, old)
-    revision = current.metadata.annotations[REVISION]
-    if deployment.metadata.annotations.get(REVISION) != revision:
-        annotations = {**deployment.metadata.annotations, REVISION: revision}
-        metadata = msgspec.structs.replace(deployment.metadata, annotations=annotations)
-        plan.updates.append(Update(msgspec.structs.replace(deployment, metadata=metadata)))
-    return current
+def _numbered(deployment: Deployment, new: ReplicaSet) -> Deployment:
+    """With the revision of its newest ReplicaSet. It is told with the status, which is no new generation."""
+    revision = new.metadata.annotations[REVISION]
+    if deployment.metadata.annotations.get(REVISION) == revision:
+        return deployment
+    annotations = {**deployment.metadata.annotations, REVISION: revision}
+    return msgspec.structs.replace(
+        deployment, metadata=msgspec.structs.replace(deployment.metadata, annotations=annotations)
+    )
 
 
 def _resize(plan: Plan, deployment: Deployment, before: Sequence[ReplicaSet], after: Sequence[ReplicaSet]) -> None:
@@ -224,10 +224,13 @@ def _resize(plan: Plan, deployment: Deployment, before: Sequence[ReplicaSet], af
         plan.updates.append(Update(each, done=notice))
 
 
-def _report(plan: Plan, deployment: Deployment, status: DeploymentStatus, now: float) -> None:
-    """Write the status if it changed, unless the object itself is written: its new version comes back to us anyway."""
-    if status != deployment.status and all(each.obj.KIND != Deployment.KIND for each in plan.updates):
-        plan.status(msgspec.structs.replace(deployment, status=status))
+def _report(
+    plan: Plan, deployment: Deployment, status: DeploymentStatus, now: float, new: ReplicaSet | None = None
+) -> None:
+    """Write the status if it, or the revision of the `new` ReplicaSet, changed."""
+    numbered = deployment if new is None else _numbered(deployment, new)
+    if status != deployment.status or numbered is not deployment:
+        plan.status(msgspec.structs.replace(numbered, status=status))
     pause = statuses.deadline_in(deployment, status, now)
     if pause is not None:
         plan.requeue(pause)
