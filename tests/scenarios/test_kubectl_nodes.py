@@ -126,3 +126,32 @@ def test_what_a_node_tells_of_itself(resident: User, node: str) -> None:
     resident.kubectl(f"get --raw {path}/metrics/cadvisor").mentions("container_memory_working_set_bytes{…")
     resident.kubectl(f"get --raw {path}/configz").mentions('"apiVersion":"kubelet.config.k8s.io/v1beta1"')
     resident.kubectl(f"get --raw {path}/logs/").mentions("<pre>")
+
+
+SCRAPE = """
+import ssl, sys, urllib.request
+request = urllib.request.Request(sys.argv[1], headers={"Authorization": "Bearer " + sys.argv[2]})
+try:
+    print(urllib.request.urlopen(request, context=ssl._create_unverified_context()).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
+"""
+
+
+def test_a_scraper_reads_a_node_with_its_token(resident: User, node: str) -> None:
+    here = resident.namespace
+    script = resident.file("scrape.py", SCRAPE)
+    resident.kubectl("create sa scraper").succeeds()
+    resident.kubectl(f"create clusterrole scrape-{here} --verb=get --resource=nodes/metrics").succeeds()
+    resident.kubectl(
+        f"create clusterrolebinding scrape-{here} --clusterrole=scrape-{here} --serviceaccount={here}:scraper"
+    ).succeeds()
+    token = resident.kubectl("create token scraper").out.strip()
+    address = resident.kubectl(f"get node {node} -o jsonpath={{.status.addresses[0].address}}").out
+    resident.types(f"python {script} https://{address}:10250/metrics/resource {token}").mentions(
+        "node_memory_working_set_bytes …"
+    )
+    resident.types(f"python {script} https://{address}:10250/pods {token}").mentions(
+        f"403 Forbidden (user=system:serviceaccount:{here}:scraper, verb=get, resource=nodes, subresource(s)=[pods proxy])"
+    )
+    resident.types(f"python {script} https://{address}:10250/pods nonsense").mentions("401 Unauthorized")
