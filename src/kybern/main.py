@@ -95,6 +95,7 @@ class Processes:
         importlib.import_module("kybern.storage.sqlite.backend")
 
     def run_apiserver(self, options: "Options") -> None:
+        from kybern.apiserver.aggregation.authentication_info import RequestHeader
         from kybern.apiserver.config import ApiServerConfig
         from kybern.supervisor.layout import API_PORT, HOST_ADDRESS, SERVICE_NETWORK
 
@@ -113,6 +114,9 @@ class Processes:
             kubelet_client_certificate=pki / "apiserver-kubelet-client.crt",
             kubelet_client_key=pki / "apiserver-kubelet-client.key",
             kubelet_certificate_authority=pki / "ca.crt",
+            proxy_client_cert_file=pki / "front-proxy-client.crt",
+            proxy_client_key_file=pki / "front-proxy-client.key",
+            request_header=RequestHeader(pki / "front-proxy-ca.crt", ("front-proxy-client",)),
             enable_admission_plugins=("NodeRestriction",),
             shared_store=options.store not in ("sqlite", "memory"),
         )

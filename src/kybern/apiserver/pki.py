@@ -48,12 +48,12 @@ def ensure_pki(directory: Path, hosts: Sequence[str], url: str) -> Pki:
     """Make what is missing. `hosts`: names and addresses of the server; `url`: where the admin's kubeconfig points."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     pki = Pki(directory)
-    authority = _ensure_authority(pki)
-    _ensure_leaf(pki, authority, "apiserver", "kube-apiserver", (), hosts)
-    _ensure_leaf(pki, authority, "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",))
-    _ensure_leaf(pki, authority, "admin", "kubernetes-admin", ("system:masters",))
-    front = _ensure_authority(pki, "front-proxy-ca", "kybern-front-proxy-ca")
-    _ensure_leaf(pki, front, "front-proxy-client", "front-proxy-client", ())
+    authority = ensure_authority(pki)
+    ensure_leaf(pki, authority, "apiserver", "kube-apiserver", (), hosts)
+    ensure_leaf(pki, authority, "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",))
+    ensure_leaf(pki, authority, "admin", "kubernetes-admin", ("system:masters",))
+    front = ensure_authority(pki, "front-proxy-ca", "kybern-front-proxy-ca")
+    ensure_leaf(pki, front, "front-proxy-client", "front-proxy-client", ())
     signer = _key(pki.key("sa"))
     public = signer.public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     _write_once(directory / "sa.pub", public)
@@ -77,16 +77,17 @@ def write_kubeconfig(path: Path, pki: Pki, name: str, user: str, url: str) -> No
         "contexts": [{"name": "kybern", "context": {"cluster": "kybern", "user": user}}],
         "current-context": "kybern",
     }
-    _write(path, json.dumps(config, indent=2).encode(), 0o600)
+    _write_once(path, json.dumps(config, indent=2).encode() + b"\n", 0o600)
 
 
 @dataclass(frozen=True, slots=True)
-class _Authority:
+class Authority:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
 
-def _ensure_authority(pki: Pki, file: str = "ca", called: str = "kybern-ca") -> _Authority:
+def ensure_authority(pki: Pki, file: str = "ca", called: str = "kybern-ca") -> Authority:
+    """The authority of a file; a new one where there is none that can be read, or it ends soon."""
     key, path = _key(pki.key(file)), pki.certificate(file)
     known = _read(path)
     if known is None or _is_ending(known) or known.public_key() != key.public_key():
@@ -95,18 +96,28 @@ def _ensure_authority(pki: Pki, file: str = "ca", called: str = "kybern-ca") -> 
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         known = builder.add_extension(_usage(authority=True), critical=True).sign(key, hashes.SHA256())
         _write(path, known.public_bytes(_PEM), 0o644)
-    return _Authority(known, key)
+    return Authority(known, key)
 
 
-def _ensure_leaf(
-    pki: Pki, authority: _Authority, file: str, name: str, groups: Sequence[str], hosts: Sequence[str] = ()
+def ensure_leaf(
+    pki: Pki,
+    authority: Authority,
+    file: str,
+    name: str,
+    groups: Sequence[str],
+    hosts: Sequence[str] = (),
+    *,
+    client: bool = False,
 ) -> None:
+    """A certificate with its key: a server's where it has hosts, else a client's; with `client` both."""
     path, key = pki.certificate(file), _key(pki.key(file))
     known = _read(path)
     if known is not None and not _is_ending(known) and _fits(known, authority, key, _name(name, groups), hosts):
         return
     builder = _builder(_name(name, groups), authority.certificate.subject, key.public_key(), LEAF_DAYS)
-    purposes = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [ExtendedKeyUsageOID.CLIENT_AUTH]
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []
+    if client or not hosts:
+        purposes.append(ExtendedKeyUsageOID.CLIENT_AUTH)
     builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     builder = builder.add_extension(_usage(authority=False), critical=True)
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
@@ -119,7 +130,7 @@ def _ensure_leaf(
 
 def _fits(
     known: x509.Certificate,
-    authority: _Authority,
+    authority: Authority,
     key: ec.EllipticCurvePrivateKey,
     subject: x509.Name,
     hosts: Sequence[str],
@@ -187,8 +198,12 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 def _key(path: Path) -> ec.EllipticCurvePrivateKey:
-    if path.exists():
+    """The key of a file; a new one where there is none, or only a piece of one."""
+    try:
         loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (FileNotFoundError, ValueError):
+        pass
+    else:
         if isinstance(loaded, ec.EllipticCurvePrivateKey):
             return loaded
         raise ValueError(f"{path} holds no elliptic-curve key")
@@ -199,16 +214,19 @@ def _key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _read(path: Path) -> x509.Certificate | None:
-    return x509.load_pem_x509_certificate(path.read_bytes()) if path.exists() else None
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _is_ending(certificate: x509.Certificate) -> bool:
     return certificate.not_valid_after_utc < datetime.now(UTC) + timedelta(days=RENEWAL_DAYS)
 
 
-def _write_once(path: Path, data: bytes) -> None:
+def _write_once(path: Path, data: bytes, mode: int = 0o644) -> None:
     if not path.exists() or path.read_bytes() != data:
-        _write(path, data, 0o644)
+        _write(path, data, mode)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
