@@ -3,8 +3,8 @@
 import random
 from typing import Any
 
-from tests.cluster.api_server import Api, api_server
-from tests.cluster.test_custom_resources import DEFINITIONS, WIDGETS, definition
+from tests.cluster.api_server import MERGE, Api, api_server
+from tests.cluster.test_custom_resources import DEFINITIONS, WIDGETS, definition, established, widget
 
 ROUNDS = 80
 KEYS: dict[str, list[Any]] = {
@@ -99,3 +99,18 @@ async def write(api: Api, source: random.Random, number: int, given: Any) -> Non
         assert answer.status in (201, 400, 422), (answer, given, body)
         patched = await api.patch(f"{path}/w{each}", {"spec": value(source, 3)})
         assert patched.status in (200, 400, 404, 422), (patched, given, body)
+
+
+async def test_what_is_too_deep_is_refused() -> None:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    async with api_server() as api:
+        await established(api, definition(version={"schema": schema}))
+        await api.create(WIDGETS, widget("w"))
+        for depth in (260, 900, 5000):
+            deep = b'{"spec":' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+            head = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"x"},'
+            for validation in ("Ignore", "Strict"):
+                made = await api("POST", WIDGETS, head + deep[1:], fieldValidation=validation)
+                assert (made.status, "exceeded max depth" in made.message) == (400, True)
+                patched = await api("PATCH", f"{WIDGETS}/w", deep, {"content-type": MERGE}, fieldValidation=validation)
+                assert patched.status in (400, 422)

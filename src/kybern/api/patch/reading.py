@@ -58,7 +58,11 @@ def _document(patched: Object) -> str:
 
 
 def _repeated(content: Any, body: bytes) -> list[str]:
-    return [f'duplicate field "{path}"' for path in duplicates.paths(body, orjson.dumps(content))]
+    try:
+        written = orjson.dumps(content)
+    except orjson.JSONEncodeError:
+        raise BadRequest("error decoding patch: exceeded max depth") from None
+    return [f'duplicate field "{path}"' for path in duplicates.paths(body, written)]
 
 
 def _operations_findings(content: Any, body: bytes) -> list[str]:

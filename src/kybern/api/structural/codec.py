@@ -15,6 +15,7 @@ from kybern.api.schema import syntax
 from kybern.api.schema.codec import IGNORE, Codec
 from kybern.api.schema.values import Unfit
 from kybern.api.structural import embedded, form
+from kybern.api.structural import schema as read
 from kybern.api.structural.compiler import Check, Form, compile_schema
 from kybern.api.structural.embedded import Malformed
 from kybern.api.structural.schema import Schema
@@ -31,6 +32,11 @@ class CustomCodec(Codec):
     @cached_property
     def _compiled(self) -> tuple[Form, Check]:
         return compile_schema(self.schema)
+
+    @cached_property
+    def _is_open(self) -> bool:
+        """Whether objects can be deeper than their schema, and too deep to be written."""
+        return any(read.preserves(each) for each in read.walk(self.schema))
 
     @property
     def check(self) -> Callable[[Object], bool]:
@@ -55,6 +61,10 @@ class CustomCodec(Codec):
         obj, unknown = self._formed(obj)
         return obj, self._judge(unknown, field_validation)
 
+    def complete(self, obj: Object, field_validation: str) -> tuple[Object, list[str]]:
+        """As `convert`, which puts the defaults in."""
+        return self.convert(obj, field_validation)
+
     def default(self, obj: Object) -> Object:
         """Fill in, in place, what the schema has defaults for."""
         form.default(obj, self.schema)
@@ -76,10 +86,15 @@ class CustomCodec(Codec):
             raise self._cannot(malformed.detail) from None
         obj["metadata"] = metadata
         try:
-            self._compiled[0](obj)
-        except Unfit:
-            obj = form.copy(obj)
-            unknown += self._shape_exactly(obj)
+            if self._is_open:
+                orjson.dumps(obj)
+            try:
+                self._compiled[0](obj)
+            except Unfit:
+                obj = form.copy(obj)
+                unknown += self._shape_exactly(obj)
+        except (orjson.JSONEncodeError, RecursionError):
+            raise self._cannot("exceeded max depth") from None
         return obj, [f'unknown field "{path}"' for path in unknown]
 
     def _shape_exactly(self, obj: Object) -> list[str]:

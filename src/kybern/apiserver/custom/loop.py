@@ -38,8 +38,11 @@ class DefinitionLoop:
     async def start(self) -> None:
         """Serve all that was established before; no request is answered without them."""
         for name in list(self._definitions.cache.objects):
-            await self._serve(name)
             self._waiting[name] = None
+            try:
+                await self._serve(name)
+            except Exception:
+                log.exception("customresourcedefinition %s", name)  # The others are served all the same.
         self._wake.set()
 
     async def run(self) -> None:

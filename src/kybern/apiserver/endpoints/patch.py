@@ -3,6 +3,8 @@
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
 """
 
+from collections.abc import Callable
+
 from kybern.api.openapi.schemas import definition_name
 from kybern.api.patch import reading
 from kybern.api.patch.reading import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Patch
@@ -69,7 +71,7 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
         obj, messages = codec.complete(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
     except BadRequest as error:
         fault = error.fault if isinstance(error, CannotHandle) else error.message
-        raise _refusal(shown(changed), fault) from None
+        raise _refusal(_shown(shown, changed), fault) from None
     findings = [*patch.findings, *messages]
     if findings and validation == "Strict":
         raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
@@ -77,6 +79,14 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     if (changed.get("metadata") or {}).get(FIELD) == []:
         obj["metadata"][FIELD] = []
     return obj
+
+
+def _shown(shown: Callable[[Object], str], changed: Object) -> str:
+    """What is too deep to be written is not shown."""
+    try:
+        return shown(changed)
+    except (TypeError, RecursionError):
+        return ""
 
 
 def _refusal(shown: str, fault: str) -> Exception:
