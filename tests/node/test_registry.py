@@ -134,3 +134,26 @@ async def test_a_pull_that_is_refused_backs_off(config: KubeletConfig, registry:
             while waiting(found := await client.get(Pod, "refused", "default"))[0] != "ImagePullBackOff":
                 await asyncio.sleep(0.05)
         assert waiting(found)[1].startswith(f"{backing_off}: ErrImagePull: rpc error: code = ")
+
+
+async def test_an_image_is_only_for_those_who_could_have_pulled_it(config: KubeletConfig, registry: Registry) -> None:
+    def present(name: str, *secrets: str) -> Pod:
+        made = private(name, registry, *secrets)
+        made.spec.containers[0].image_pull_policy = "IfNotPresent"
+        return made
+
+    async with api() as client, running(config, client):
+        await client.create(secret("good", registry.host, PASSWORD))
+        await client.create(private("first", registry, "good"))
+        await wait_for(client, "first", Ready="True")
+        await client.create(present("guest"))
+        assert await wait_event(client, "guest", "Failed", "Error: ") == "Error: ErrImagePull"
+    # Another kubelet knows it, too.
+    async with api() as client, running(config, client):
+        await client.create(secret("again", registry.host, PASSWORD))
+        await client.create(present("second", "again"))
+        await wait_for(client, "second", Ready="True")
+        told = await events_of(client, "second", "Pulled")
+        assert told == [f'Container image "{registry.image}" already present on machine and can be accessed by the pod']
+        await client.create(present("stranger"))
+        assert await wait_event(client, "stranger", "Failed", "Error: ") == "Error: ErrImagePull"

@@ -12,6 +12,7 @@ from kybern.kubelet.backoff import Backoff, format_duration
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.events import PodEvents
 from kybern.kubelet.ports import PullSecrets
+from kybern.kubelet.pulled_images import PulledImages
 from kybern.kubelet.runtime.views import Auth, Image
 
 ALWAYS, IF_NOT_PRESENT, NEVER = "Always", "IfNotPresent", "Never"
@@ -67,12 +68,14 @@ class Images:
         secrets: PullSecrets,
         clock: Clock,
         parallel_pulls: int,
+        pulled: PulledImages,
     ) -> None:
         self._runtime = runtime
         self._backoff = backoff
         self._secrets = secrets
         self._clock = clock
         self._pulls = asyncio.Semaphore(parallel_pulls)
+        self._pulled = pulled
 
     async def ensure(self, pod: Pod, container: Container, events: PodEvents, sandbox: Mapping[str, Any]) -> Image:
         """The image of the container, pulled if the policy says so. Raises ImageFailed."""
@@ -90,19 +93,30 @@ class Images:
             events.warning("InspectFailed", message, name)
             raise ImageFailed("ImageInspectError", message, RETRY_SECONDS) from error
         policy = pull_policy(container)
-        if present is not None and policy != ALWAYS:
+        credentials = await self._secrets.credentials(pod, reference)
+        is_open = present is not None and self._pulled.may_use(present.id, credentials)
+        if present is not None and is_open and policy != ALWAYS:
             events.normal(
                 "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod', name
             )
             return present
         if policy == NEVER:
             message = f'Container image "{image}" is not present with pull policy of Never'
+            if present is not None:
+                problem = "but does not have the proper credentials to access the image"
+                message = f'Container image "{image}" is present with pull policy of Never {problem}'
             events.warning("ErrImageNeverPull", message, name)
             raise ImageFailed("ErrImageNeverPull", message, RETRY_SECONDS)
-        return await self._pull(pod, container, reference, events, sandbox)
+        return await self._pull(pod, container, reference, credentials, events, sandbox)
 
     async def _pull(
-        self, pod: Pod, container: Container, reference: str, events: PodEvents, sandbox: Mapping[str, Any]
+        self,
+        pod: Pod,
+        container: Container,
+        reference: str,
+        credentials: list[Auth],
+        events: PodEvents,
+        sandbox: Mapping[str, Any],
     ) -> Image:
         name, image = container.name, container.image
         key = f"{pod.metadata.uid}/image/{image}"
@@ -116,7 +130,7 @@ class Images:
         async with self._pulls:
             began = self._clock.monotonic()
             try:
-                await self._pull_with_secrets(pod, reference, sandbox)
+                used = await self._pull_with(credentials, reference, sandbox)
                 pulled = await self._runtime.image(reference)
             except RuntimeFailed as error:
                 now = self._clock.now()
@@ -128,23 +142,25 @@ class Images:
             ended = self._clock.monotonic()
         if pulled is None:
             raise ImageFailed("ErrImagePull", f'image "{image}" vanished after it was pulled', ANNOUNCE_SECONDS)
+        await asyncio.to_thread(self._pulled.pulled, pulled.id, used)
         took, waited = format_duration(ended - began), format_duration(ended - asked)
         size = f"Image size: {pulled.size_bytes} bytes."
         message = f'Successfully pulled image "{image}" in {took} ({waited} including waiting). {size}'
         events.normal("Pulled", message, name)
         return pulled
 
-    async def _pull_with_secrets(self, pod: Pod, reference: str, sandbox: Mapping[str, Any]) -> None:
-        """Each of the credentials in turn; the last refusal counts."""
-        tries: list[Auth | None] = [*await self._secrets.credentials(pod, reference)]
+    async def _pull_with(self, credentials: list[Auth], reference: str, sandbox: Mapping[str, Any]) -> Auth | None:
+        """Each of the credentials in turn, the one that opened the registry; the last refusal counts."""
+        tries: list[Auth | None] = [*credentials]
         *first, last = tries or [None]
         for auth in first:
             try:
                 await self._runtime.pull_image(reference, auth, sandbox)
-                return
+                return auth
             except RuntimeFailed:
                 continue
         await self._runtime.pull_image(reference, last, sandbox)
+        return last
 
     def _last_error(self, key: str, message: str) -> str:
         error = self._backoff.noted(key)

@@ -39,6 +39,7 @@ from kybern.kubelet.pod_workers import PodWorkers
 from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
 from kybern.kubelet.probes.prober import Prober
 from kybern.kubelet.pull_secrets import ApiPullSecrets
+from kybern.kubelet.pulled_images import PulledImages
 from kybern.kubelet.references import References
 from kybern.kubelet.registration import make_agent
 from kybern.kubelet.resizing import decide_fit
@@ -94,12 +95,13 @@ class Kubelet:
         pulls = Backoff()
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
         secrets = extensions.secrets or ApiPullSecrets(client, sink)
+        records = PulledImages(config.root_directory / "image_manager" / "pulled.json")
         self.parts = Parts(
             config=config,
             runtime=self.runtime,
             clock=self.clock,
             sink=sink,
-            images=Images(self.runtime, pulls, secrets, self.clock, parallel),
+            images=Images(self.runtime, pulls, secrets, self.clock, parallel, records),
             environment=extensions.environment or PodEnvironment(config, self._references, self._told, sink),
             volumes=volumes,
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
