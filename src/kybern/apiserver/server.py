@@ -14,6 +14,7 @@ from kybern.apiserver import decisions
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.admission.configuration import read_configuration
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.admission.metrics import AdmissionMetrics
 from kybern.apiserver.admission.plugins import Parts, plugins
 from kybern.apiserver.aggregation.layer import AggregationLayer, FrontProxy
 from kybern.apiserver.audit.audit import NOTHING, Audit
@@ -83,7 +84,8 @@ class ApiServer:
         stored = {storage_resource(each).group_resource: storage_resource(each) for each in resources if each.stored}
         self.cache = Cache(backend, clock, stored.values())
         self.served = ServedResources(resources, self.cache)
-        self.life = Life(clock, ids, Committer(backend, self.cache, config.event_ttl_seconds), Chain(()))
+        self.admitted = AdmissionMetrics(clock)
+        self.life = Life(clock, ids, Committer(backend, self.cache, config.event_ttl_seconds), Chain((), self.admitted))
         self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
         seats = config.max_requests_inflight + config.max_mutating_requests_inflight
         self.flow = FlowControl(self.served, clock, seats)
@@ -102,8 +104,10 @@ class ApiServer:
             config.authorization_mode,
             read_configuration(config.admission_control_config_file),
             self.webhooks,
+            self.admitted,
         )
-        self.life.admission = Chain(plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins))
+        chosen = plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins)
+        self.life.admission = Chain(chosen, self.admitted)
         addresses = Addresses(
             self.life, self.served["networking.k8s.io", "v1", "ipaddresses"], ids, config.service_cluster_ip_range
         )
@@ -120,10 +124,14 @@ class ApiServer:
             config.service_cluster_ip_range,
         )
         definitions = self.served[definition.GROUP, "v1", definition.PLURAL]
-        self.custom = CustomResources(definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids, clock)
+        self.custom = CustomResources(
+            definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids, clock
+        )
         self.definitions = DefinitionLoop(self.life, definitions, self.custom)
         self.audit = Audit(clock, self._audit_sink(), self._audit_policy())
-        self.metrics = Metrics(State(self.cache, self.flow, self.audit).families, process.families)
+        self.metrics = Metrics(
+            State(self.cache, self.flow, self.audit).families, self.admitted.families, process.families
+        )
         self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
         self.decisions = decisions.Decisions(clock.now)
@@ -162,7 +170,12 @@ class ApiServer:
         await aggregation.settle()
         await self._allocation.repair()
         await self._kubernetes.settle()
-        loops = (aggregation.run(), self._kubernetes.run(), Dangling(self.life, self.served).run(), self.definitions.run())
+        loops = (
+            aggregation.run(),
+            self._kubernetes.run(),
+            Dangling(self.life, self.served).run(),
+            self.definitions.run(),
+        )
         self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops())]
         path = self.config.encryption_provider_config
         if self.config.encryption_provider_config_automatic_reload and isinstance(self._backend, EncryptedBackend):

@@ -62,6 +62,8 @@ class Attributes:
     warnings: list[str] = field(default_factory=list)
     annotations: dict[str, str] = field(default_factory=dict)
     """Of the audit event, under `plugin.domain/name`."""
+    tells_bodies: bool = False
+    """Whether the audit event holds what the request holds: then it may tell of patches too."""
     holds: list[Hold] = field(default_factory=list)
     view: View | None = None
     """None: the object itself, or the body of its subresource, is what plugins get."""

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.admission.metrics import ADMIT, VALIDATE, AdmissionMetrics
 
 
 class Plugin:
@@ -45,38 +46,56 @@ class _Links(NamedTuple):
 class Chain:
     """Plugins, each only where it overrides something, and only for the resources that it is about."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
+    def __init__(self, plugins: Sequence[Plugin], metrics: AdmissionMetrics) -> None:
         self.plugins = tuple(plugins)
+        self._metrics = metrics
         self._links: dict[str, _Links] = {}
 
     async def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
+        started, rejected = self._metrics.now(), True
         mutating = self._of(attributes.resource.group_resource).mutating
-        for plugin in mutating:
-            waiting = plugin.mutate(attributes, obj, old)
-            if waiting is not None:
-                await waiting
-        turn = attributes.reinvocation
-        if turn is None:
-            return
-        if turn.wanted:
-            turn.round = 1
+        try:
             for plugin in mutating:
                 waiting = plugin.mutate(attributes, obj, old)
                 if waiting is not None:
                     await waiting
-        attributes.reinvocation = None
+            turn = attributes.reinvocation
+            if turn is not None:
+                if turn.wanted:
+                    turn.round = 1
+                    for plugin in mutating:
+                        waiting = plugin.mutate(attributes, obj, old)
+                        if waiting is not None:
+                            await waiting
+                attributes.reinvocation = None
+            rejected = False
+        finally:
+            self._metrics.step(started, ADMIT, attributes.operation, rejected)
 
     async def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         links = self._of(attributes.resource.group_resource)
         if obj is None and old is not None:
-            for plugin in links.deleting:
+            await self._mutate_deletion(links.deleting, attributes, old)
+        started, rejected = self._metrics.now(), True
+        try:
+            for plugin in links.validating:
+                waiting = plugin.validate(attributes, obj, old)
+                if waiting is not None:
+                    await waiting
+            rejected = False
+        finally:
+            self._metrics.step(started, VALIDATE, attributes.operation, rejected)
+
+    async def _mutate_deletion(self, plugins: Sequence[Plugin], attributes: Attributes, old: Object) -> None:
+        started, rejected = self._metrics.now(), True
+        try:
+            for plugin in plugins:
                 waiting = plugin.mutate_deletion(attributes, old)
                 if waiting is not None:
                     await waiting
-        for plugin in links.validating:
-            waiting = plugin.validate(attributes, obj, old)
-            if waiting is not None:
-                await waiting
+            rejected = False
+        finally:
+            self._metrics.step(started, ADMIT, attributes.operation, rejected)
 
     def _of(self, group_resource: str) -> _Links:
         links = self._links.get(group_resource)

@@ -24,6 +24,7 @@ from kybern.apiserver.admission.escalation import Escalation
 from kybern.apiserver.admission.event_rate_limit import EventRateLimit
 from kybern.apiserver.admission.limit_ranger import LimitRanger
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.admission.metrics import AdmissionMetrics
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.optional import (
@@ -70,6 +71,7 @@ class Parts:
     authorization_mode: Sequence[str]
     configuration: Configuration
     client: WebhookClient
+    metrics: AdmissionMetrics
 
     @property
     def versions(self) -> Versions:
@@ -97,7 +99,7 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "NodeRestriction": lambda parts: NodeRestriction(parts.lookup, parts.authorizer),
     "TaintNodesByCondition": lambda parts: TaintNodesByCondition(),
     "AlwaysPullImages": lambda parts: AlwaysPullImages(),
-    "PodSecurity": lambda parts: PodSecurity(parts.lookup, parts.configuration.pod_security),
+    "PodSecurity": lambda parts: PodSecurity(parts.lookup, parts.configuration.pod_security, parts.metrics),
     "Priority": lambda parts: Priority(parts.lookup),
     "DefaultTolerationSeconds": lambda parts: DefaultTolerationSeconds(),
     "EventRateLimit": lambda parts: EventRateLimit(parts.life.clock, parts.configuration.event_limits),
@@ -118,13 +120,23 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "PodResizeValidator": lambda parts: PodResizeValidator(parts.lookup),
     "MutatingAdmissionPolicy": lambda parts: MutatingAdmissionPolicy(parts.lookup, parts.versions, parts.authorizer),
     "MutatingAdmissionWebhook": lambda parts: MutatingAdmissionWebhook(
-        parts.hooks("mutatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.authorizer
+        parts.hooks("mutatingwebhookconfigurations"),
+        parts.lookup,
+        parts.versions,
+        parts.caller,
+        parts.authorizer,
+        parts.metrics,
     ),
     "ValidatingAdmissionPolicy": lambda parts: ValidatingAdmissionPolicy(
-        parts.lookup, parts.versions, parts.authorizer
+        parts.lookup, parts.versions, parts.authorizer, parts.metrics
     ),
     "ValidatingAdmissionWebhook": lambda parts: ValidatingAdmissionWebhook(
-        parts.hooks("validatingwebhookconfigurations"), parts.lookup, parts.versions, parts.caller, parts.authorizer
+        parts.hooks("validatingwebhookconfigurations"),
+        parts.lookup,
+        parts.versions,
+        parts.caller,
+        parts.authorizer,
+        parts.metrics,
     ),
     "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served),
     "AlwaysDeny": lambda parts: AlwaysDeny(),

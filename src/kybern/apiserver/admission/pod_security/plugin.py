@@ -12,18 +12,21 @@ from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.admission.metrics import AdmissionMetrics
 from kybern.apiserver.admission.pod_security.finding import Finding
 from kybern.apiserver.admission.pod_security.policy import (
+    LATEST,
     MODES,
     PERMISSIVE,
     PREFIX,
     PRIVILEGED,
     Policy,
+    Standard,
     policy_of,
     strictness,
 )
 from kybern.apiserver.admission.pod_security.review import review
-from kybern.apiserver.admission.pod_security.standards import evaluate
+from kybern.apiserver.admission.pod_security.standards import NEWEST_MINOR, evaluate
 
 _ENFORCED, _PRIVILEGED = f"{PREFIX}enforce-policy", str(PERMISSIVE.enforce)
 _IGNORED = frozenset(["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"])
@@ -58,9 +61,10 @@ UNRESTRICTED = PodSecurityConfig()
 class PodSecurity(Plugin):
     about = frozenset((*_TEMPLATES, "namespaces", "pods"))
 
-    def __init__(self, lookup: Lookup, config: PodSecurityConfig) -> None:
+    def __init__(self, lookup: Lookup, config: PodSecurityConfig, metrics: AdmissionMetrics) -> None:
         self._lookup = lookup
         self._config = config
+        self._metrics = metrics
         self._namespaces = lookup.cache("namespaces").objects
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
@@ -80,8 +84,9 @@ class PodSecurity(Plugin):
         if self._is_exempt(attributes):
             return
         policy, faults = self._policy(attributes.namespace)
-        if not faults and policy.is_privileged:
+        if policy is PERMISSIVE or (not faults and policy.is_privileged):
             attributes.annotations[_ENFORCED] = _PRIVILEGED
+            self._metrics.evaluated("allow", PRIVILEGED, LATEST, "enforce", *_asked(attributes))
             return
         if old is None or _is_significant(pod, old):
             self._evaluate(attributes, policy, faults, pod["metadata"], pod["spec"], enforce=True)
@@ -111,24 +116,28 @@ class PodSecurity(Plugin):
         enforce: bool,
     ) -> None:
         if spec.get("runtimeClassName") in self._config.runtime_classes:
-            _annotate(attributes, "exempt", "runtimeClass")
+            self._exempt(attributes, "runtimeClass")
             return
         if faults:
             shown = [f"{fault.path}: {fault.message}" for fault in faults]
             text = shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
             _annotate(attributes, "error", f"Failed to parse policy: {text}")
+            self._metrics.unreadable(*_asked(attributes))
         audited = evaluate(policy.audit, metadata, spec)
         if audited:
             text = f'would violate PodSecurity "{policy.audit}": {_listed(audited)}'
             _annotate(attributes, "audit-violations", text)
+            self._count(attributes, "deny", policy.audit, "audit")
         if enforce:
             _annotate(attributes, "enforce-policy", str(policy.enforce))
-            found = evaluate(policy.enforce, metadata, spec)
+            found = audited if policy.enforce == policy.audit else evaluate(policy.enforce, metadata, spec)
+            self._count(attributes, "deny" if found else "allow", policy.enforce, "enforce")
             if found:
                 why = f'violates PodSecurity "{policy.enforce}": {_listed(found)}'
                 raise attributes.forbidden({"metadata": metadata}, why)
-        warned = evaluate(policy.warn, metadata, spec)
+        warned = [] if enforce and policy.warn == policy.enforce else evaluate(policy.warn, metadata, spec)
         if warned:
+            self._count(attributes, "deny", policy.warn, "warn")
             attributes.warn(f'would violate PodSecurity "{policy.warn}": {_listed(warned)}')
 
     def _namespace(self, attributes: Attributes, namespace: Object, old: Object | None) -> None:
@@ -177,8 +186,18 @@ class PodSecurity(Plugin):
         if not why and attributes.user.name in self._config.usernames:
             why = "user"
         if why:
-            _annotate(attributes, "exempt", why)
+            self._exempt(attributes, why)
         return bool(why)
+
+    def _exempt(self, attributes: Attributes, why: str) -> None:
+        _annotate(attributes, "exempt", why)
+        self._metrics.exempted(*_asked(attributes))
+
+    def _count(self, attributes: Attributes, decision: str, standard: Standard, mode: str) -> None:
+        version = LATEST
+        if standard.level != PRIVILEGED and standard.minor is not None:
+            version = standard.version if standard.minor <= NEWEST_MINOR else "future"
+        self._metrics.evaluated(decision, standard.level, version, mode, *_asked(attributes))
 
     def _policy(self, name: str) -> tuple[Policy, list[FieldError]]:
         """Raises NotFound."""
@@ -187,9 +206,16 @@ class PodSecurity(Plugin):
             resource = find("", "v1", "namespaces")
             assert resource is not None
             raise status.not_found(resource, name)
-        if any(key.startswith(PREFIX) for key in namespace.labels):
-            return policy_of(namespace.labels, self._config.defaults)
+        for key in namespace.labels:
+            if key.startswith(PREFIX):
+                return policy_of(namespace.labels, self._config.defaults)
         return self._config.defaults, []
+
+
+def _asked(attributes: Attributes) -> tuple[str, str, str]:
+    """Operation, resource and subresource, as metrics tell them."""
+    resource = "pod" if attributes.resource.kind == "Pod" else "controller"
+    return attributes.operation.lower(), resource, attributes.subresource
 
 
 def _annotate(attributes: Attributes, key: str, value: str) -> None:

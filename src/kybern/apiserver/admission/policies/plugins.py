@@ -10,6 +10,7 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.matching import CONFIGURATION_GROUP, is_exempt
+from kybern.apiserver.admission.metrics import AdmissionMetrics
 from kybern.apiserver.admission.versions import Versions
 from kybern.apiserver.authorization.authorizer import Authorizer
 
@@ -17,10 +18,10 @@ from kybern.apiserver.authorization.authorizer import Authorizer
 class Bound:
     """Whether any policy of a kind is bound, and who evaluates it then."""
 
-    def __init__(self, kind: str, lookup: Lookup, versions: Versions, authorizer: Authorizer) -> None:
+    def __init__(self, kind: str, lookup: Lookup, *parts: Any) -> None:
         """`kind`: `mutating` or `validating`."""
         self._bindings = lookup.cache(f"{kind}admissionpolicybindings.{CONFIGURATION_GROUP}").objects
-        self._make: Callable[[], Any] = lambda: _made(kind, lookup, versions, authorizer)
+        self._make: Callable[[], Any] = lambda: _made(kind, lookup, *parts)
         self._plugin: Any = None
 
     def plugin(self, attributes: Attributes) -> Any:
@@ -32,8 +33,8 @@ class Bound:
         return self._plugin
 
 
-def _made(kind: str, lookup: Lookup, versions: Versions, authorizer: Authorizer) -> Any:
-    return import_module(f"kybern.apiserver.admission.policies.{kind}").make(lookup, versions, authorizer)
+def _made(kind: str, *parts: Any) -> Any:
+    return import_module(f"kybern.apiserver.admission.policies.{kind}").make(*parts)
 
 
 class MutatingAdmissionPolicy(Plugin):
@@ -47,8 +48,8 @@ class MutatingAdmissionPolicy(Plugin):
 
 
 class ValidatingAdmissionPolicy(Plugin):
-    def __init__(self, lookup: Lookup, versions: Versions, authorizer: Authorizer) -> None:
-        self._bound = Bound("validating", lookup, versions, authorizer)
+    def __init__(self, lookup: Lookup, versions: Versions, authorizer: Authorizer, metrics: AdmissionMetrics) -> None:
+        self._bound = Bound("validating", lookup, versions, authorizer, metrics)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         plugin = self._bound.plugin(attributes)

@@ -4,7 +4,7 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admis
 k8s.io/apiserver pkg/admission/plugin/policy/validating.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from kybern.api.policies import Activation, Expression, Failed, OutOfBudget, val
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.admission.metrics import AdmissionMetrics
 from kybern.apiserver.admission.policies.invocations import Invocation, Invocations
 from kybern.apiserver.admission.policies.source import Policies, Policy
 from kybern.apiserver.admission.policies.values import Values
@@ -36,6 +37,17 @@ class Denial:
     reason: str = INVALID
     index: int = 0
     """Of the validation."""
+    seconds: float = 0.0
+    """That it took."""
+
+    @property
+    def error_type(self) -> str:
+        """As metrics tell it."""
+        if self.message.startswith("compilation"):
+            return "compile_error"
+        if self.message.startswith("validation failed due to running out of cost budget"):
+            return "out_of_budget"
+        return "invalid_error"
 
 
 @dataclass(slots=True)
@@ -48,18 +60,26 @@ class Verdict:
     """Annotations that failed: they deny whatever the binding's actions are."""
 
 
-def make(lookup: Lookup, versions: Versions, authorizer: Authorizer) -> "Evaluator":
+def make(lookup: Lookup, versions: Versions, authorizer: Authorizer, metrics: AdmissionMetrics) -> "Evaluator":
     """Over the policies of a server."""
     policies = Policies(lookup, "validatingadmissionpolicies", versions.others, validating_programs)
-    return Evaluator(policies, Invocations(lookup, versions), Values(authorizer), versions)
+    return Evaluator(policies, Invocations(lookup, versions), Values(authorizer), versions, metrics)
 
 
 class Evaluator:
-    def __init__(self, policies: Policies, invocations: Invocations, values: Values, versions: Versions) -> None:
+    def __init__(
+        self,
+        policies: Policies,
+        invocations: Invocations,
+        values: Values,
+        versions: Versions,
+        metrics: AdmissionMetrics,
+    ) -> None:
         self._policies = policies
         self._invocations = invocations
         self._values = values
         self._versions = versions
+        self._metrics = metrics
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> None:
         """Raises GivenStatus."""
@@ -86,7 +106,9 @@ class Evaluator:
             found = self._evaluate(invocation, attributes, obj, old)
             for denial in found.denials:
                 denied += self._act(denial, attributes)
-            denied += found.failures
+            for denial in found.failures:
+                self._count(denial, "deny")
+                denied.append(denial)
             for key, value in found.annotations:
                 values = annotated.setdefault(f"{policy.name}/{key}", [])
                 if value not in values:
@@ -103,6 +125,7 @@ class Evaluator:
         policy = denial.invocation.policy
         actions = binding.spec.get("validationActions") or ()
         for action in actions:
+            self._count(denial, action.lower())
             if action == "Deny":
                 yield denial
             elif action == "Warn":
@@ -118,6 +141,11 @@ class Evaluator:
                 }
                 attributes.annotations[FAILURE_ANNOTATION] = orjson.dumps([told]).decode()
 
+    def _count(self, denial: Denial, action: str) -> None:
+        binding = denial.invocation.binding
+        assert binding is not None
+        self._metrics.checked(denial.seconds, denial.invocation.policy.name, binding.name, denial.error_type, action)
+
     def _evaluate(
         self, invocation: Invocation, attributes: Attributes, obj: Object | None, old: Object | None
     ) -> Verdict:
@@ -125,18 +153,19 @@ class Evaluator:
         shown, before = self._versions.shown(attributes, wanted, obj), self._versions.shown(attributes, wanted, old)
         namespace = self._invocations.namespace(attributes)
         values = self._values.of(attributes, wanted, shown, before, namespace, invocation.param)
-        evaluation = Evaluation(invocation, values)
+        evaluation = Evaluation(invocation, values, self._metrics.now)
         return evaluation.run()
 
 
 class Evaluation:
     """One policy on one object with one parameter."""
 
-    def __init__(self, invocation: Invocation, values: dict[str, Any]) -> None:
+    def __init__(self, invocation: Invocation, values: dict[str, Any], now: Callable[[], float]) -> None:
         self._invocation = invocation
         self._policy = invocation.policy
         self._programs = invocation.policy.programs
         self._values = values
+        self._now = now
         self._found = Verdict()
 
     def run(self) -> Verdict:
@@ -155,6 +184,7 @@ class Evaluation:
         """Raises OutOfBudget."""
         specs = self._policy.spec.get("validations") or ()
         for index, (expression, message) in enumerate(self._programs.validations):
+            started = self._now()
             try:
                 held = activation.evaluate(expression)
             except OutOfBudget:
@@ -166,7 +196,8 @@ class Evaluation:
             if held is not True:
                 reason = specs[index].get("reason") or INVALID
                 said = self._message(activation, specs[index], message)
-                self._found.denials.append(Denial(self._invocation, said, reason, index))
+                denial = Denial(self._invocation, said, reason, index, self._now() - started)
+                self._found.denials.append(denial)
 
     def _message(self, activation: Activation, spec: Object, expression: Expression | None) -> str:
         """What the messageExpression says, if it is one line and short; else the message, else the expression."""

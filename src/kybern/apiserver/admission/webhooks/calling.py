@@ -18,6 +18,11 @@ _SAFE = ("None", "NoneOnDryRun")
 class NotCalled(Exception):
     """The webhook gave no valid answer: its failurePolicy decides."""
 
+    def __init__(self, message: str, code: int = 503) -> None:
+        super().__init__(message)
+        self.code = code
+        """That it is counted under."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -60,12 +65,12 @@ class Caller:
         try:
             version = version_of(hook.spec)
         except Unacceptable as error:
-            raise NotCalled(f"could not create admission objects: {error}") from None
+            raise NotCalled(f"could not create admission objects: {error}", 400) from None
         body = question(uid, version, attributes, wanted, obj, old)
         try:
             answer = await self.client.post(hook.spec["clientConfig"], body, hook.timeout_seconds)
         except CallFailed as error:
-            raise NotCalled(f"failed to call webhook: {error}") from None
+            raise NotCalled(f"failed to call webhook: {error}", error.status or 503) from None
         try:
             return verdict(answer, uid, version, mutating=mutating)
         except Unacceptable as error:

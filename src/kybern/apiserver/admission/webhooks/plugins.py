@@ -6,7 +6,8 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admis
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,11 +18,13 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.matching import is_exempt, selects_namespace, selects_object
+from kybern.apiserver.admission.metrics import ADMIT, CALLING, INTERNAL, NO_ERROR, VALIDATING, AdmissionMetrics
 from kybern.apiserver.admission.reinvocation import Reinvocation
 from kybern.apiserver.admission.versions import Versions, replace
 from kybern.apiserver.admission.webhooks.calling import Caller, NotCalled, failure
 from kybern.apiserver.admission.webhooks.hooks import Hook, Hooks
 from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.status import GivenStatus
 from kybern.base.errors import InternalError, StatusError
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MUTATED = "mutation.webhook.admission.k8s.io/"
+PATCHED = "patch.webhook.admission.k8s.io/"
 VALIDATED = "validating.webhook.admission.k8s.io/"
 FAILED_OPEN = "failed-open."
 
@@ -38,13 +42,20 @@ class Dynamic(Plugin):
     """What both have in common."""
 
     def __init__(
-        self, hooks: Hooks, lookup: Lookup, versions: Versions, caller: Caller, authorizer: Authorizer
+        self,
+        hooks: Hooks,
+        lookup: Lookup,
+        versions: Versions,
+        caller: Caller,
+        authorizer: Authorizer,
+        metrics: AdmissionMetrics,
     ) -> None:
         self._hooks = hooks
         self._lookup = lookup
         self._versions = versions
         self._caller = caller
         self._authorizer = authorizer
+        self._metrics = metrics
         self._conditions: Conditions | None = None
 
     def _concerned(self, attributes: Attributes) -> Sequence[tuple[Hook, Resource]]:
@@ -67,6 +78,29 @@ class Dynamic(Plugin):
 
             self._conditions = Conditions(self._authorizer, self._versions)
         return self._conditions.hold(hook, wanted, attributes, obj, old)
+
+    @contextmanager
+    def _counted(self, hook: Hook, kind: str, operation: str) -> Iterator[None]:
+        """Around one call: what came of it goes into the metrics."""
+        started, metrics = self._metrics.now(), self._metrics
+        code, error_type = 200, ""
+        try:
+            yield
+        except NotCalled as error:
+            code, error_type = error.code, "" if hook.fails_open else CALLING
+            if hook.fails_open:
+                metrics.failed_open(hook.name, kind)
+            raise
+        except GivenStatus as error:
+            code, error_type = error.code, NO_ERROR
+            raise
+        except StatusError:
+            code, error_type = 0, INTERNAL
+            raise
+        finally:
+            if error_type:
+                metrics.refused(hook.name, kind, operation, error_type, code)
+            metrics.called(started, hook.name, kind, operation, code, rejected=bool(error_type))
 
 
 class MutatingAdmissionWebhook(Dynamic):
@@ -110,9 +144,12 @@ class MutatingAdmissionWebhook(Dynamic):
         mark = f"round_{turn}_index_{hook.index}"
         changed = False
         try:
-            patch = await self._caller.ask(hook, attributes, wanted, shown, before, mutating=True)
-            if patch:
-                changed = self._apply(hook, wanted, attributes, obj, shown, patch)
+            with self._counted(hook, ADMIT, attributes.operation):
+                patch = await self._caller.ask(hook, attributes, wanted, shown, before, mutating=True)
+                if patch:
+                    changed = self._apply(hook, wanted, attributes, obj, shown, patch)
+                    if attributes.tells_bodies:
+                        attributes.annotations[PATCHED + mark] = _patched(hook, patch)
         except NotCalled as error:
             if not hook.fails_open:
                 raise failure(hook, error) from None
@@ -177,7 +214,8 @@ class ValidatingAdmissionWebhook(Dynamic):
     ) -> StatusError | None:
         shown, before = self._versions.shown(attributes, wanted, obj), self._versions.shown(attributes, wanted, old)
         try:
-            await self._caller.ask(hook, attributes, wanted, shown, before, mutating=False)
+            with self._counted(hook, VALIDATING, attributes.operation):
+                await self._caller.ask(hook, attributes, wanted, shown, before, mutating=False)
         except NotCalled as error:
             if not hook.fails_open:
                 return failure(hook, error)
@@ -186,6 +224,11 @@ class ValidatingAdmissionWebhook(Dynamic):
         except StatusError as error:
             return error
         return None
+
+
+def _patched(hook: Hook, patch: list[object]) -> str:
+    told = {"configuration": hook.configuration, "webhook": hook.name, "patch": patch, "patchType": "JSONPatch"}
+    return orjson.dumps(told).decode()
 
 
 def _internal(text: str) -> InternalError:
