@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.cluster.api_server import MERGE, STRATEGIC, api_server
 from tests.cluster.applies import applied, apply, owners
-from tests.cluster.test_custom_resources import WIDGETS, definition, established, widget
+from tests.cluster.custom_resources import WIDGETS, definition, established, widget
 
 TEXT = {"type": "string"}
 PORT = {

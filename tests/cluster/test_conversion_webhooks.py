@@ -8,7 +8,7 @@ import orjson
 
 from kybern.api.discovery import storage_version_hash
 from tests.cluster.api_server import Api, api_server
-from tests.cluster.test_custom_resources import DEFINITIONS, TABLE, definition, established
+from tests.cluster.custom_resources import DEFINITIONS, TABLE, definition, established
 from tests.cluster.webhook_server import WebhookServer, webhook_server
 
 V1 = "/apis/example.com/v1/namespaces/default/widgets"

@@ -1,86 +1,19 @@
-"""Custom resources: definitions become resources, with every verb, in every version, and go with all their objects."""
+"""Objects of custom resources: every verb, their values, their parts that are written alone."""
 
 import asyncio
-from typing import Any
 
-from kybern.storage.memory import MemoryBackend
-from tests.cluster.api_server import JSON_PATCH, MERGE, STRATEGIC, Api, api_server
-
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
-SPEC = {
-    "type": "object",
-    "required": ["size"],
-    "properties": {
-        "size": {"type": "integer", "minimum": 1, "default": 3},
-        "mode": {"type": "string", "enum": ["a", "b"]},
-        "label": {"type": "string", "maxLength": 5},
-        "replicas": {"type": "integer"},
-    },
-}
-STATUS = {
-    "type": "object",
-    "properties": {
-        "phase": {"type": "string"},
-        "replicas": {"type": "integer"},
-        "selector": {"type": "string"},
-    },
-}
-
-
-def definition(**changes: Any) -> dict[str, Any]:
-    version: dict[str, Any] = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC, "status": STATUS}}},
-        **changes.pop("version", {}),
-    }
-    names = {"kind": "Widget", "plural": "widgets", **changes.pop("names", {})}
-    spec = {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [version], **changes}
-    return {"metadata": {"name": f"{names['plural']}.example.com"}, "spec": spec}
-
-
-def widget(name: str, version: str = "v1", **spec: Any) -> dict[str, Any]:
-    return {"apiVersion": f"example.com/{version}", "kind": "Widget", "metadata": {"name": name}, "spec": spec}
-
-
-async def established(api: Api, body: dict[str, Any]) -> dict[str, Any]:
-    """The definition, once its resources are served."""
-    name = body["metadata"]["name"]
-    watch = await api.watch(DEFINITIONS, fieldSelector=f"metadata.name={name}")
-    await api.create(DEFINITIONS, body)
-    while True:
-        event = await watch.next()
-        conditions = {each["type"]: each for each in event["object"]["status"]["conditions"] or ()}
-        if conditions.get("Established", {}).get("status") == "True":
-            found: dict[str, Any] = event["object"]
-            return found
-
-
-async def test_a_definition_becomes_a_resource() -> None:
-    async with api_server() as api:
-        made = await established(api, definition(names={"shortNames": ["wd"], "categories": ["all"]}))
-        assert made["status"]["acceptedNames"] == {
-            "plural": "widgets",
-            "singular": "widget",
-            "shortNames": ["wd"],
-            "kind": "Widget",
-            "listKind": "WidgetList",
-            "categories": ["all"],
-        }
-        assert made["status"]["storedVersions"] == ["v1"]
-        told = {
-            each["type"]: (each["status"], each["reason"], each["message"]) for each in made["status"]["conditions"]
-        }
-        assert told == {
-            "NamesAccepted": ("True", "NoConflicts", "no conflicts found"),
-            "Established": ("True", "InitialNamesAccepted", "the initial names have been accepted"),
-        }
-        resources = (await api.get("/apis/example.com/v1"))["resources"]
-        assert [each["name"] for each in resources] == ["widgets"]
-        assert resources[0]["shortNames"] == ["wd"]
-        assert "example.com" in [group["name"] for group in (await api.get("/apis"))["groups"]]
+from tests.cluster.api_server import JSON_PATCH, MERGE, STRATEGIC, api_server
+from tests.cluster.custom_resources import (
+    COLUMNS,
+    DEFINITIONS,
+    SPEC,
+    SUBRESOURCES,
+    TABLE,
+    WIDGETS,
+    definition,
+    established,
+    widget,
+)
 
 
 async def test_objects_are_defaulted_pruned_and_validated() -> None:
@@ -146,102 +79,6 @@ async def test_every_verb() -> None:
         assert kinds == ["ADDED", "MODIFIED", "MODIFIED", "MODIFIED", "ADDED", "DELETED", "DELETED"]
 
 
-async def test_a_deleted_definition_takes_its_objects_along() -> None:
-    async with api_server() as api:
-        await established(api, definition())
-        held = widget("held")
-        held["metadata"]["finalizers"] = ["example.com/hold"]
-        await api.create(WIDGETS, held)
-        await api.create(WIDGETS, widget("free"))
-        gone = await api("DELETE", f"{DEFINITIONS}/widgets.example.com")
-        assert gone.status == 200
-        assert gone.body["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
-        terminating = gone.body["status"]["conditions"][-1]
-        assert (terminating["type"], terminating["reason"]) == ("Terminating", "InstanceDeletionPending")
-        while await api.names(WIDGETS) != "held":
-            await asyncio.sleep(0.01)
-        refused = await api("POST", WIDGETS, widget("late"))
-        assert (refused.status, refused.message) == (
-            403,
-            'widgets.example.com "late" is forbidden: create not allowed while custom resource definition is terminating',
-        )
-        await api.patch(f"{WIDGETS}/held", {"metadata": {"finalizers": None}})
-        while (await api("GET", f"{DEFINITIONS}/widgets.example.com")).status != 404:
-            await asyncio.sleep(0.01)
-        assert (await api("GET", WIDGETS)).status == 404
-        assert (await api("GET", "/apis/example.com")).status == 404
-
-
-TWO_VERSIONS = [
-    {
-        "name": "v1beta1",
-        "served": True,
-        "storage": True,
-        "deprecated": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-    },
-    {
-        "name": "v1",
-        "served": True,
-        "storage": False,
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC}}},
-    },
-]
-BETA = WIDGETS.replace("/v1/", "/v1beta1/")
-
-
-async def test_each_version_shows_objects_in_its_own_form() -> None:
-    async with api_server() as api:
-        await established(api, definition(versions=TWO_VERSIONS))
-        made = await api("POST", BETA, widget("w", "v1beta1", odd=1))
-        assert made.warnings == ["example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"]
-        shown = await api.get(f"{WIDGETS}/w")
-        assert (shown["apiVersion"], shown["spec"]) == ("example.com/v1", {"size": 3})
-        assert (await api.get(f"{BETA}/w"))["spec"] == {"odd": 1}
-        written = await api("PUT", f"{WIDGETS}/w", {**shown, "spec": {"size": 5}})
-        assert written.body["spec"] == {"size": 5}
-        beta = await api.get(f"{BETA}/w")
-        assert (beta["apiVersion"], beta["spec"]) == ("example.com/v1beta1", {"size": 5})
-        listed = (await api.get(BETA))["items"][0]
-        assert (listed["kind"], listed["apiVersion"]) == ("Widget", "example.com/v1beta1")
-        assert listed == beta
-        wrong = await api("POST", WIDGETS, widget("x", "v1beta1"))
-        assert wrong.message == (
-            "the API version in the data (example.com/v1beta1) does not match the expected API version (example.com/v1)"
-        )
-
-
-async def test_the_storage_version_moves_and_stored_objects_follow_the_schema() -> None:
-    async with api_server() as api:
-        await established(api, definition(versions=TWO_VERSIONS))
-        await api.create(BETA, widget("w", "v1beta1", odd=1))
-        moved = [{**TWO_VERSIONS[0], "storage": False}, {**TWO_VERSIONS[1], "storage": True}]
-        changed = await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved}})
-        assert changed.body["status"]["storedVersions"] == ["v1beta1", "v1"]
-        watch = await api.watch(f"{DEFINITIONS}", fieldSelector="metadata.name=widgets.example.com")
-        assert (await watch.next())["object"]["spec"]["versions"][1]["storage"] is True
-        while "odd" in (await api.get(f"{BETA}/w"))["spec"]:
-            await asyncio.sleep(0.01)
-        assert (await api.get(f"{WIDGETS}/w"))["spec"] == {"size": 3}
-        early = await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved[1:]}})
-        assert "v1beta1 was previously a storage version, and must remain in spec.versions" in early.message
-        done = await api.patch(f"{DEFINITIONS}/widgets.example.com/status", {"status": {"storedVersions": ["v1"]}})
-        assert done.status == 200
-        assert (await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved[1:]}})).status == 200
-
-
-SUBRESOURCES = {
-    "subresources": {
-        "status": {},
-        "scale": {
-            "specReplicasPath": ".spec.replicas",
-            "statusReplicasPath": ".status.replicas",
-            "labelSelectorPath": ".status.selector",
-        },
-    }
-}
-
-
 async def test_status_is_written_by_itself() -> None:
     async with api_server() as api:
         await established(api, definition(version=SUBRESOURCES))
@@ -283,16 +120,6 @@ async def test_scale_reads_and_writes_the_paths() -> None:
         assert stale.status == 409
 
 
-COLUMNS = {
-    "additionalPrinterColumns": [
-        {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
-        {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status', "priority": 1},
-    ],
-    "selectableFields": [{"jsonPath": ".spec.mode"}],
-}
-TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
-
-
 async def test_columns_and_selectable_fields() -> None:
     async with api_server() as api:
         await established(api, definition(version=COLUMNS))
@@ -311,32 +138,6 @@ async def test_columns_and_selectable_fields() -> None:
         assert [kind for kind, _ in await watch.take(2)] == ["ADDED", "DELETED"]
         refused = await api("GET", WIDGETS, fieldSelector="spec.size=1")
         assert (refused.status, refused.message) == (400, "field label not supported: spec.size")
-
-
-async def test_names_are_taken_by_who_came_first() -> None:
-    async with api_server() as api:
-        await established(api, definition())
-        body = definition(names={"plural": "gadgets", "kind": "Widget", "singular": "gadget"})
-        await api.create(DEFINITIONS, body)
-        while not (await api.get(f"{DEFINITIONS}/gadgets.example.com"))["status"]["conditions"]:
-            await asyncio.sleep(0.01)
-        conditions = (await api.get(f"{DEFINITIONS}/gadgets.example.com"))["status"]["conditions"]
-        assert [(each["type"], each["status"], each["reason"], each["message"]) for each in conditions] == [
-            ("NamesAccepted", "False", "ListKindConflict", '"WidgetList" is already in use'),
-            ("Established", "False", "NotAccepted", "not all names are accepted"),
-        ]
-        await api("DELETE", f"{DEFINITIONS}/widgets.example.com")
-        while (await api("GET", "/apis/example.com/v1/namespaces/default/gadgets")).status != 200:
-            await asyncio.sleep(0.01)
-
-
-async def test_a_restart_serves_what_was_stored() -> None:
-    backend = MemoryBackend()
-    async with api_server(backend) as api:
-        await established(api, definition())
-        await api.create(WIDGETS, widget("w"))
-    async with api_server(backend) as api:
-        assert await api.names(WIDGETS) == "w"
 
 
 async def test_rules_and_ratcheting() -> None:
@@ -367,82 +168,6 @@ async def test_apply() -> None:
             409,
             'Apply failed with 1 conflict: conflict with "one": .spec.size',
         )
-
-
-async def test_documents_follow_definitions() -> None:
-    async with api_server() as api:
-        before = await api.raw("GET", "/apis", None, AGGREGATED)
-        made = await established(api, definition(version={**SUBRESOURCES, **COLUMNS}))
-        after = await api.raw("GET", "/apis", None, AGGREGATED)
-        assert _tag(before) != _tag(after)
-        same = await api.raw("GET", "/apis", None, {**AGGREGATED, "if-none-match": _tag(after)})
-        assert same.status == 304
-        paths = (await api.get("/openapi/v3"))["paths"]
-        path = "/openapi/v3/apis/example.com/v1"
-        assert paths["apis/example.com/v1"]["serverRelativeURL"].startswith(path + "?hash=")
-        schema = (await api.get(path))["components"]["schemas"]["com.example.v1.Widget"]
-        assert schema["properties"]["spec"]["properties"]["size"] == SPEC["properties"]["size"]
-        assert schema["x-kubernetes-group-version-kind"] == [
-            {"group": "example.com", "kind": "Widget", "version": "v1"}
-        ]
-        old = await api.get("/openapi/v2")
-        assert "com.example.v1.WidgetList" in old["definitions"]
-        assert "/apis/example.com/v1/namespaces/{namespace}/widgets/{name}/scale" in old["paths"]
-        await api("DELETE", f"{DEFINITIONS}/{made['metadata']['name']}")
-        while "apis/example.com/v1" in (await api.get("/openapi/v3"))["paths"]:
-            await asyncio.sleep(0.01)
-
-
-AGGREGATED = {"accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
-
-
-def _tag(answer: Any) -> str:
-    return dict(answer.headers)["Etag"]
-
-
-async def test_a_write_without_change_moves_an_object_to_the_storage_version() -> None:
-    backend = MemoryBackend()
-    async with api_server(backend) as api:
-        await established(api, definition(versions=TWO_VERSIONS))
-        await api.create(BETA, widget("w", "v1beta1", size=1))
-        moved = [{**TWO_VERSIONS[0], "storage": False}, {**TWO_VERSIONS[1], "storage": True}]
-        await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved}})
-
-        async def stored() -> bytes:
-            return (await backend.range("/registry/widgets.example.com/")).entries[0].value
-
-        assert b"example.com/v1beta1" in await stored()
-        while b'"example.com/v1"' not in await stored():
-            shown = await api.get(f"{WIDGETS}/w")
-            assert (await api("PUT", f"{WIDGETS}/w", shown)).status == 200
-        again = await api("PUT", f"{WIDGETS}/w", await api.get(f"{WIDGETS}/w"))
-        assert (
-            again.body["metadata"]["resourceVersion"] == (await api.get(f"{WIDGETS}/w"))["metadata"]["resourceVersion"]
-        )
-
-
-async def test_a_definition_comes_again() -> None:
-    async with api_server() as api:
-        for _ in range(3):
-            await established(api, definition())
-            await api.create(WIDGETS, widget("w"))
-            await api("DELETE", f"{DEFINITIONS}/widgets.example.com")
-            while (await api("GET", f"{DEFINITIONS}/widgets.example.com")).status != 404:
-                await asyncio.sleep(0.01)
-        await established(api, definition())
-        assert await api.names(WIDGETS) == ""
-
-
-async def test_what_is_not_there_is_not_found() -> None:
-    async with api_server() as api:
-        assert (await api("POST", WIDGETS, widget("w"))).status == 404
-        assert (await api("GET", WIDGETS)).status == 404
-        hidden = {**TWO_VERSIONS[1], "served": False}
-        await established(api, definition(versions=[TWO_VERSIONS[0], hidden]))
-        assert (await api("POST", WIDGETS, widget("w"))).status == 404
-        assert (await api("GET", BETA)).status == 200
-        missing = await api("GET", f"{BETA}/w/status")
-        assert (missing.status, missing.message) == (404, 'widgets.example.com "w" not found')
 
 
 async def test_fields_that_cannot_be_selected_by() -> None:
@@ -476,16 +201,3 @@ async def test_unknown_metadata_is_told_at_the_root_and_in_embedded_objects() ->
             "spec.template.apiVersion",
             "spec.template.kind",
         ]
-
-
-async def test_conditions_of_a_definition_may_be_written() -> None:
-    async with api_server() as api:
-        made = await established(api, definition())
-        made["status"]["conditions"].append({"type": "Mine", "status": "True", "message": "updated"})
-        path = f"{DEFINITIONS}/widgets.example.com/status"
-        written = await api("PUT", path, made)
-        assert written.body["status"]["conditions"][-1]["message"] == "updated"
-        emptied = await api.patch(path, {"status": {"conditions": None}})
-        assert emptied.body["status"]["conditions"] is None
-        while (await api("GET", WIDGETS)).status != 200:
-            await asyncio.sleep(0.01)

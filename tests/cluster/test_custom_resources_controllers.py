@@ -9,9 +9,9 @@ from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.apiserver.user import authenticated
 from kybern.base.errors import NotFound
 from tests.cluster.api_server import Api, api_server
+from tests.cluster.custom_resources import DEFINITIONS, WIDGETS, definition, established, widget
 from tests.cluster.machine import Plane, plane
 from tests.cluster.test_controllers_cluster import gone
-from tests.cluster.test_custom_resources import DEFINITIONS, WIDGETS, definition, established, widget
 
 
 async def post(world: Plane, path: str, body: dict[str, Any]) -> dict[str, Any]:

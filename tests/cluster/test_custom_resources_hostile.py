@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from tests.cluster.api_server import MERGE, Api, api_server
-from tests.cluster.test_custom_resources import DEFINITIONS, WIDGETS, definition, established, widget
+from tests.cluster.custom_resources import DEFINITIONS, WIDGETS, definition, established, widget
 
 ROUNDS = 80
 KEYS: dict[str, list[Any]] = {
