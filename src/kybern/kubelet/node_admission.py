@@ -31,6 +31,7 @@ SAFE_SYSCTLS = frozenset(
 )
 """What a Pod may set without harm to others (https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/)."""
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
+EVERYWHERE = "0.0.0.0"
 OS_LABEL = "kubernetes.io/os"
 THIS_OS = "linux"
 
@@ -64,7 +65,7 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
         return _predicate("NodeName", "node(s) didn't match the requested node name")
     if not is_required_node(pod, node):
         return _predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
-    if not ports_of(pod).isdisjoint({port for other in others for port in ports_of(other)}):
+    if _meet(ports_of(pod), {port for other in others for port in ports_of(other)}):
         return _predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")
     if not is_static(pod) and _untolerated(pod.spec.tolerations, node.spec.taints):
         return _predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
@@ -129,10 +130,19 @@ def _insufficient(reason: str, name: str, requested: int, used: int, capacity: i
     return Refusal(reason, f"Node didn't have enough resource: {name}, {numbers}")
 
 
+def _meet(wanted: set[tuple[str, str, int]], taken: set[tuple[str, str, int]]) -> bool:
+    """Whether two want the same: a port on all addresses is also that on each."""
+    return any(
+        own[1:] == other[1:] and (own[0] == other[0] or EVERYWHERE in (own[0], other[0]))
+        for own in wanted
+        for other in taken
+    )
+
+
 def ports_of(pod: Pod) -> set[tuple[str, str, int]]:
     """Address, protocol and number of each port of the node that the Pod takes."""
     return {
-        (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+        (port.host_ip or EVERYWHERE, port.protocol or "TCP", port.host_port)
         for container in pod.spec.containers
         for port in container.ports
         if port.host_port

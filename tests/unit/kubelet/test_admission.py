@@ -190,3 +190,22 @@ def test_cgroup_paths(root: str, subject: Pod, expected: str) -> None:
 def test_whether_containers_die_as_a_whole(tmp_path: Path, is_v2: bool, controllers: str, expected: bool) -> None:
     (tmp_path / "cgroup.controllers").write_text(f"{controllers}\n")
     assert has_unified_memory([Hierarchy(tmp_path, is_v2)]) is expected
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "meet"),
+    [
+        ({}, {}, True),
+        ({"hostIP": "10.0.0.1"}, {}, True),
+        ({"hostIP": "10.0.0.1"}, {"hostIP": "10.0.0.2"}, False),
+        ({"protocol": "UDP"}, {}, False),
+        ({"hostPort": 81}, {}, False),
+    ],
+)
+def test_ports_of_the_node(own: dict[str, Any], other: dict[str, Any], meet: bool) -> None:
+    first, second = (
+        tolerant(container("c", ports=[{"containerPort": 1, "hostPort": 80, "protocol": "TCP", **each}]))
+        for each in (own, other)
+    )
+    refusal = decide_admission(first, [second], NODE)
+    assert (refusal.reason if refusal else "") == ("NodePorts" if meet else "")
