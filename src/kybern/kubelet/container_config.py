@@ -15,7 +15,7 @@ from kybern.kubelet.config.downward import Node
 from kybern.kubelet.config.env_file import BadEnvFile, read_env_file
 from kybern.kubelet.config.environment import ConfigError, Sources, container_environment, env_files
 from kybern.kubelet.config.expansion import expand
-from kybern.kubelet.container_mounts import container_mounts
+from kybern.kubelet.container_mounts import container_devices, container_mounts
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import container_annotations, container_labels, format_pod
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, EventSink
@@ -74,6 +74,7 @@ class PodEnvironment:
             "working_dir": container.working_dir,
             "envs": [{"key": name, "value": text} for name, text in variables.items()],
             "mounts": mounts,
+            "devices": container_devices(container, place),
             "labels": container_labels(pod, container),
             "annotations": container_annotations(pod, container, place.restart_count),
             "log_path": f"{container.name}/{place.restart_count}.log",

@@ -25,6 +25,8 @@ def container_mounts(
         volume = place.volumes.get(mount.name)
         if volume is None:
             raise ConfigNotReady(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
+        if volume.is_block:
+            raise ConfigNotReady(f"volume {mount.name} has volumeMode Block, but is specified in volumeMounts")
         mounts.append(
             {
                 "container_path": absolute(mount.mount_path),
@@ -40,6 +42,20 @@ def container_mounts(
         path = hosts_file.write_hosts_file(config, pod, ips)
         mounts.append({"container_path": hosts_file.PATH, "host_path": str(path)})
     return [*mounts, *_termination_log(config, pod, container)]
+
+
+def container_devices(container: Container, place: ContainerPlace) -> list[dict[str, str]]:
+    """CRI's `Device`s: the block volumes. Raises ConfigNotReady."""
+    devices = []
+    for device in container.volume_devices:
+        volume = place.volumes.get(device.name)
+        if volume is None:
+            raise ConfigNotReady(f'cannot find volume "{device.name}" to pass into container "{container.name}"')
+        if not volume.is_block:
+            raise ConfigNotReady(f"volume {device.name} has volumeMode Filesystem, but is specified in volumeDevices")
+        path, permissions = device.device_path, "mr" if volume.read_only else "mrw"
+        devices.append({"container_path": path, "host_path": volume.path, "permissions": permissions})
+    return devices
 
 
 def absolute(path: str) -> str:

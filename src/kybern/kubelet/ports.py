@@ -42,6 +42,8 @@ class MountedVolume:
     path: str
     read_only: bool = False
     """Whatever a mount of it says."""
+    is_block: bool = False
+    """A device and no file system."""
 
 
 class VolumeManager(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kybern.kubelet.container_mounts import container_mounts
+from kybern.kubelet.container_mounts import container_devices, container_mounts
 from kybern.kubelet.hosts_file import hosts_text
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.pod_spec import find_container
@@ -101,3 +101,17 @@ def test_a_volume_is_given_to_a_group(tmp_path: Path) -> None:
     assert (tmp_path / "d" / "f").stat().st_mode & 0o7777 == 0o600
     give_to_group(subject, tmp_path, read_only=False)
     assert (tmp_path / "d" / "f").stat().st_mode & 0o7777 == 0o660
+
+
+def test_block_volumes_are_devices(tmp_path: Path) -> None:
+    own = {"volumeDevices": [{"name": "disk", "devicePath": "/dev/xvda"}]}
+    found = find_container(pod(container("c", **own)), "c")
+    assert found is not None
+
+    def devices(volume: MountedVolume) -> list[dict[str, str]]:
+        return container_devices(found[1], ContainerPlace(sandbox(), NONE, {"disk": volume}, 0, ""))
+
+    block = MountedVolume("/dev/vdb", is_block=True)
+    assert devices(block) == [{"container_path": "/dev/xvda", "host_path": "/dev/vdb", "permissions": "mrw"}]
+    with pytest.raises(ConfigNotReady, match="has volumeMode Filesystem, but is specified in volumeDevices"):
+        devices(MountedVolume("/data"))

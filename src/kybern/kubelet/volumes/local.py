@@ -96,6 +96,8 @@ class LocalVolumes:
             raise _set_up_failed(source.name, error) from error
 
     async def _source(self, pod: Pod, volume: Volume, source: Source) -> MountedVolume:
+        if source.is_block:
+            return await asyncio.to_thread(_device, source)
         if source.host_path is not None:
             return MountedVolume(check_host_path(source.host_path), source.read_only)
         if source.local_path:
@@ -159,6 +161,13 @@ def _local(pod: Pod, source: Source) -> MountedVolume:
     if not source.read_only and path.is_dir():
         give_to_group(pod, path, read_only=False, always=False)
     return MountedVolume(str(path), source.read_only)
+
+
+def _device(source: Source) -> MountedVolume:
+    path = source.local_path or (source.host_path.path if source.host_path else "")
+    if not path or not Path(path).is_block_device():
+        raise VolumesNotReady(f'MapVolume.SetUp failed for volume "{source.name}" : {path} is not a block device')
+    return MountedVolume(path, source.read_only, is_block=True)
 
 
 def _set_up_failed(name: str, error: Exception) -> VolumesNotReady:
