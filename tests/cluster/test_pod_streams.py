@@ -14,7 +14,7 @@ from kybern.kubelet.server.channels import V4, V5
 from kybern.kubelet.server.exec import OciExecutor
 from kybern.kubelet.server.routes import Routes
 from kybern.transport import Server, Tls, TlsFiles
-from kybern.transport.exchange import Answer, Handler, Request
+from kybern.transport.exchange import Answer, Handler, Request, Response
 from kybern.transport.websocket_client import UpgradeRefused, connect
 from tests.cluster.api_server import ADMIN, CORE, Api, api_server, config_map, pod
 from tests.unit.kubelet.node_server import LOG, RUNTIME, Known, anyone
@@ -212,3 +212,24 @@ async def test_others_are_refused_as_the_node_refuses(cluster: Cluster) -> None:
     assert (plain.status, plain.message) == (400, "Upgrade request required")
     nowhere = await cluster.api("GET", f"{CORE}/pods/new/exec", command="x", stdout="1")
     assert (nowhere.status, nowhere.message) == (400, "pod new does not have a host assigned")
+
+
+async def test_pages_behind_the_proxy_lead_back_through_it(cluster: Cluster) -> None:
+    def page(request: Request) -> Answer:
+        if request.path == "/old":
+            return Response(302, b"", "text/plain", headers=(("Location", "/new"),))
+        return Response(200, b'<a href="/rewriteme">test</a>', "text/html; charset=utf-8")
+
+    backend = Server(page)
+    await backend.start([("127.0.0.1", 0)])
+    port = backend.addresses[0][1]
+    try:
+        own = f"/api/v1/nodes/n1:{port}/proxy"
+        answer = await cluster.api.raw("GET", f"{own}/")
+        assert await text_of(answer) == f'<a href="{own}/rewriteme">test</a>'
+        moved = await cluster.api.raw("GET", f"{own}/old")
+        assert (moved.status, dict(moved.headers)["Location"]) == (302, f"{own}/new")
+        bare = await cluster.api.raw("GET", own)
+        assert (bare.status, dict(bare.headers)["Location"]) == (301, f"{own}/")
+    finally:
+        await backend.stop(1.0)

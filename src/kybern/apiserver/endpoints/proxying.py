@@ -16,6 +16,7 @@ from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.proxy.backend import Place
 from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.proxy.passing import pass_on
+from kybern.apiserver.proxy.rewrite import Rewriter
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, ServiceUnavailable
 from kybern.transport.exchange import Answer, Response
@@ -57,8 +58,10 @@ class Proxying:
             # Relative links of what answers only lead back here with a slash at the end.
             query = f"?{request.raw_query}" if request.raw_query else ""
             return Response(301, b"", "text/html", headers=(("Location", f"{request.raw_path}/{query}"),))
-        target = "/" + "/".join(parts[place_of_rest:])
-        return await pass_on(call, place, target + (f"?{request.raw_query}" if request.raw_query else ""))
+        target, prefix = "/" + "/".join(parts[place_of_rest:]), "/".join(parts[:place_of_rest])
+        query = f"?{request.raw_query}" if request.raw_query else ""
+        answer = await pass_on(call, place, target + query, (("x-forwarded-uri", prefix + target),))
+        return Rewriter(prefix, place.netloc, request.headers.get("host", "")).led_back(answer)
 
     def _pod(self, call: Call, served: Served) -> Place:
         scheme, name, port = _split(call)
