@@ -18,7 +18,7 @@ from kybern.storage.backend import Backend
 from kybern.storage.memory import MemoryBackend
 from kybern.transport.exchange import Request, Stream
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 ADMIN = authenticated("admin", ("system:masters",))
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"

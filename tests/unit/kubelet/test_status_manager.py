@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from kybern.api.types import convert
 from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.base.clock import SystemClock
 from kybern.base.errors import Unreachable
@@ -16,7 +17,7 @@ from kybern.kubelet.status_manager import StatusManager
 
 from .worlds import pod
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 60.0
 
 
 class Server:
@@ -109,3 +110,44 @@ async def test_a_static_pod_speaks_through_its_mirror() -> None:
         statuses.set(static, PodStatus(phase="Running"))
         await server.wait(1)
     assert server.asked[0][1]["metadata"] == {"uid": "m"}
+
+
+class Remembering(Server):
+    """Keeps the status, and gives it a revision with each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status: dict[str, Any] = {}
+
+    async def request(self, method: str, path: str, *args: Any, **kwargs: Any) -> HttpAnswer:
+        await super().request(method, path, *args, **kwargs)
+        self.status |= self.asked[-1][1]["status"]
+        return HttpAnswer(200, {}, orjson.dumps(self.version(len(self.asked), self.status)))
+
+    @staticmethod
+    def version(revision: int, status: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "metadata": {"name": "p", "namespace": "d", "uid": "u", "resourceVersion": str(revision)},
+            "status": status,
+        }
+
+
+async def test_an_event_that_comes_late_hides_nothing() -> None:
+    def seen(revision: int, **status: Any) -> None:
+        statuses.seen(convert(Remembering.version(revision, status), Pod))
+
+    server = Remembering()
+    async with manager(server) as statuses:
+        statuses.set(pod(), PodStatus(phase="Pending", reason="Waiting"))
+        await server.wait(1)
+        statuses.set(pod(), PodStatus(phase="Running"))
+        await server.wait(2)
+        seen(1, phase="Pending", reason="Waiting")  # Of before our second write.
+        seen(2, phase="Running")
+        seen(3, phase="Pending")  # Another has written something else: it is put right.
+        await server.wait(3)
+    assert [asked["status"] for _, asked in server.asked] == [
+        {"phase": "Pending", "reason": "Waiting"},
+        {"phase": "Running", "reason": None},
+        {"phase": "Running"},
+    ]

@@ -21,7 +21,7 @@ from .etcd_server import etcd_server, needs_etcd
 
 EVERYTHING = Rule(("*.*",), (Provider("aesgcm", (Key("first", b"k" * 32),)),))
 """Encrypts all."""
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class HandClock:

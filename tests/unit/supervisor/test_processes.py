@@ -13,7 +13,7 @@ import pytest
 from kybern.supervisor.identity import Identity, identify, read_record, stop, write_record
 from kybern.supervisor.processes import Program, Supervisor
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def until(holds: Callable[[], bool]) -> None:

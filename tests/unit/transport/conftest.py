@@ -13,7 +13,7 @@ import uvloop
 from kybern.transport import Limits, Server
 from kybern.transport.exchange import Handler, Request, Response, Stream
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
