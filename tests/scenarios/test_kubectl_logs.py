@@ -16,7 +16,8 @@ LINES = """
 def talker(cluster: Cluster) -> User:
     """A user whose Pod `talker` has said its lines and ended."""
     user = cluster.newcomer()
-    script = "for i in 1 2 3; do echo line $i; done; echo err >&2; exit 3"
+    # Its two outputs are two pipes: what is said at once on both has no order.
+    script = "for i in 1 2 3; do echo line $i; done; sleep 1; echo err >&2; exit 3"
     user.kubectl(f"run talker --image={WEB} --restart=Never -- sh -c '{script}'").prints("pod/talker created")
     user.kubectl("wait --for=jsonpath={.status.phase}=Failed pod/talker --timeout=20s").prints(
         "pod/talker condition met"
