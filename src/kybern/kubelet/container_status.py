@@ -18,13 +18,15 @@ from kybern.api.types.core_v1 import (
 from kybern.base.clock import format_time
 from kybern.kubelet.allocation import Resources
 from kybern.kubelet.observed import NANOSECONDS, PodRuntime, restarts_of
-from kybern.kubelet.pod_spec import Kind, find_status, may_restart_all, should_restart
+from kybern.kubelet.pod_spec import Kind, containers_of, find_status, may_restart_all, should_restart
 from kybern.kubelet.ports import ProbeKind, ProbeResults
 from kybern.kubelet.runtime import views
 
 RUNTIME_NAME = "containerd"
 KILLED_EXIT_CODE = 137
 UNKNOWN = "ContainerStatusUnknown"
+MESSAGES_LIMIT = 12 * 1024
+"""Of the last words of all containers of a Pod together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +147,18 @@ def _copy(container: Container, old: ContainerStatus) -> ContainerStatus:
 def _from_runtime(
     inputs: StatusInputs, container: Container, history: list[views.ContainerStatus], old: ContainerStatus | None
 ) -> ContainerStatus:
-    newest = history[0]
+    newest, limit = history[0], MESSAGES_LIMIT // max(1, sum(1 for _ in containers_of(inputs.pod)))
     status = ContainerStatus(
         name=container.name,
         image=newest.image or container.image,
         image_id=newest.image_id,
         container_id=container_id(newest),
         restart_count=restarts_of(newest),
-        state=_state(newest),
+        state=_state(newest, limit),
     )
     ended = next((each for each in history[1:] if each.state is views.ContainerState.EXITED), None)
     if ended is not None:
-        status.last_state = ContainerState(terminated=_terminated(ended))
+        status.last_state = ContainerState(terminated=_terminated(ended, limit))
     elif old is not None and old.restart_count == status.restart_count:
         status.last_state = old.last_state
     elif old is not None and old.state is not None and old.state.terminated:
@@ -166,19 +168,19 @@ def _from_runtime(
     return status
 
 
-def _state(status: views.ContainerStatus) -> ContainerState:
+def _state(status: views.ContainerStatus, limit: int) -> ContainerState:
     if status.state is views.ContainerState.RUNNING:
         return ContainerState(running=ContainerStateRunning(started_at=_time(status.started_at_ns)))
     if status.state is views.ContainerState.EXITED:
-        return ContainerState(terminated=_terminated(status))
+        return ContainerState(terminated=_terminated(status, limit))
     return ContainerState(waiting=ContainerStateWaiting(reason="ContainerCreating"))
 
 
-def _terminated(status: views.ContainerStatus) -> ContainerStateTerminated:
+def _terminated(status: views.ContainerStatus, limit: int) -> ContainerStateTerminated:
     return ContainerStateTerminated(
         exit_code=status.exit_code,
         reason=status.reason or ("Error" if status.exit_code else "Completed"),
-        message=status.message,
+        message=status.message[:limit],
         started_at=_time(status.started_at_ns),
         finished_at=_time(status.finished_at_ns),
         container_id=container_id(status),

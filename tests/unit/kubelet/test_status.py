@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from kybern.api.types import to_dict
-from kybern.api.types.core_v1 import Pod
+from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.observed import PodRuntime
-from kybern.kubelet.status import Verdict, make_status
+from kybern.kubelet.status import Verdict, make_status, not_yet_over
 from kybern.kubelet.status_manager import status_patch
 
 from .worlds import IP, NOW, Probed, container, exited, pod, runs, world
@@ -214,3 +214,27 @@ def test_a_reason_that_no_longer_holds_is_taken_away() -> None:
     before = {"conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m"}]}
     patch = status_patch(before, {"conditions": [{"type": "Ready", "status": "True"}]})
     assert patch == {"conditions": [{"type": "Ready", "status": "True", "reason": None, "message": None}]}
+
+
+def test_many_last_words_share_their_room() -> None:
+    many = [container(f"c{place}") for place in range(12)]
+    ended = [exited(each["name"], 1, message="x" * 4096) for each in many]
+    found = report(pod(*many, restartPolicy="Never"), world(*ended))
+    assert {len(state(found, place)["terminated"]["message"]) for place in range(12)} == {1024}
+
+
+def test_a_pod_is_not_over_while_a_sidecar_runs() -> None:
+    made = make_status(
+        pod(restartPolicy="Never"), world(exited("c", 0)), Probed(), waits={}, ended=False, verdict=None,
+        host_ips=[], now=NOW,
+    )  # fmt: skip
+    assert made.phase == "Succeeded"
+    assert not_yet_over(made, PodStatus(phase="Running")).phase == "Running"
+    assert not_yet_over(made, PodStatus(phase="Failed")).phase == "Succeeded"
+
+
+def test_a_container_whose_turn_never_came_has_no_end() -> None:
+    subject = pod(restartPolicy="Never", initContainers=INIT)
+    found = report(subject, world(exited("i1", 1)), ended=True)
+    assert state(found) == {"waiting": {"reason": "PodInitializing"}}
+    assert found["phase"] == "Failed"
