@@ -4,6 +4,7 @@ Nothing acknowledged is lost, containers run on, and everything converges again.
 """
 
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -20,6 +21,7 @@ PROGRAMS = ("apiserver", "controllers", "node", "containerd-node")
 CONVERGE_SECONDS = 10.0
 DATA = "/var/lib/kybern"
 WRITER = Path(__file__).with_name("writer.py")
+_runs = itertools.count(1)
 MANIFEST = """
 apiVersion: apps/v1
 kind: Deployment
@@ -75,10 +77,11 @@ def containers(user: User) -> dict[str, Any]:
 @contextlib.contextmanager
 def writing(user: User, ends: int = 0) -> Iterator[list[str]]:
     """Writers all through the block; then the list holds what was acknowledged. `ends`: their exit code."""
-    command = user.machine.command(sys.executable, "-u", str(WRITER), f"{DATA}/pki/admin.kubeconfig")
+    run = str(next(_runs))
+    command = user.machine.command(sys.executable, "-u", str(WRITER), f"{DATA}/pki/admin.kubeconfig", run)
     acknowledged: list[str] = []
     with Program.started("writer", command) as program:
-        program.shows("written-7-9\n")
+        program.shows(f"written-{run}-7-9\n")
         yield acknowledged
         if not ends:
             program.types("\n")

@@ -1,6 +1,6 @@
 """Writes objects one after the other through any outage, and tells which were acknowledged, a line for each.
 
-Run inside a cluster's machine with the project's Python: `python writer.py KUBECONFIG`; a line on its standard input
+RUN sets its objects apart from those of other runs. Run inside a cluster's machine with the project's Python: `python writer.py KUBECONFIG RUN`; a line on its standard input
 ends it.
 """
 
@@ -17,14 +17,14 @@ PAUSE_SECONDS = 0.05
 WRITERS = 8
 
 
-async def main(kubeconfig: str) -> None:
+async def main(kubeconfig: str, run: str) -> None:
     client = client_from_kubeconfig(kubeconfig, user_agent="writer")
     stop = asyncio.Event()
 
     async def write(writer: int) -> None:
         number = 0
         while not stop.is_set():
-            name = f"written-{writer}-{number}"
+            name = f"written-{run}-{writer}-{number}"
             try:
                 await client.create(ConfigMap(metadata=ObjectMeta(name=name, namespace="default")))
                 print(name, flush=True)
@@ -44,4 +44,4 @@ async def main(kubeconfig: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

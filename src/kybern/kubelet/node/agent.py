@@ -28,6 +28,8 @@ LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS = 40
 RENEW_SECONDS = 10.0
 """A quarter of the lease, as upstream's `nodeLeaseDurationSeconds`."""
+UNREADY_SECONDS = 1.0
+"""How often the status is looked at while the node is not Ready: that its runtime is back is told soon."""
 STATUS_SECONDS = 10.0
 """How often the status is looked at (`nodeStatusUpdateFrequency`)."""
 REPORT_SECONDS = 300.0
@@ -146,7 +148,8 @@ class NodeAgent:
 
     async def _pause(self) -> None:
         waiting = asyncio.ensure_future(self._hurry.wait())
-        sleeping = asyncio.ensure_future(self._clock.sleep(STATUS_SECONDS))
+        well = _known(self._written, "Ready") == "True"
+        sleeping = asyncio.ensure_future(self._clock.sleep(STATUS_SECONDS if well else UNREADY_SECONDS))
         try:
             await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
         finally:
