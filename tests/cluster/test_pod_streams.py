@@ -233,3 +233,25 @@ async def test_pages_behind_the_proxy_lead_back_through_it(cluster: Cluster) -> 
         assert (bare.status, dict(bare.headers)["Location"]) == (301, f"{own}/")
     finally:
         await backend.stop(1.0)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_every_method_goes_through_the_proxy(cluster: Cluster, method: str) -> None:
+    def echo(request: Request) -> Answer:
+        return Response(200, f"{request.method} {request.path} {request.body.decode()}".encode(), "text/plain")
+
+    backend = Server(echo)
+    await backend.start([("127.0.0.1", 0)])
+    own = f"/api/v1/nodes/n1:{backend.addresses[0][1]}/proxy"
+    sent = b"body" if method in ("POST", "PUT", "PATCH") else b""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", cluster.port)
+        length = f"Content-Length: {len(sent)}\r\n" if sent else ""
+        writer.write(f"{method} {own}/a/b HTTP/1.1\r\nHost: x\r\n{length}Connection: close\r\n\r\n".encode() + sent)
+        async with asyncio.timeout(20):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 200")
+        assert (f"{method} /a/b {sent.decode()}".encode() in body) == (method != "HEAD")
+    finally:
+        await backend.stop(1.0)

@@ -21,7 +21,8 @@ from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, ServiceUnavailable
 from kybern.transport.exchange import Answer, Response
 
-_VERBS = ("get", "create", "update", "patch", "delete", "options")
+_VERBS = ("get", "create", "update", "patch", "delete", "")
+"""The last one is that of OPTIONS, which has none."""
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _PARTS_BEFORE_REST = {"pods": 8, "services": 8, "nodes": 6}
 """Segments of the path up to `proxy`, the empty first one with them: /api/v1/namespaces/NS/pods/NAME/proxy."""
