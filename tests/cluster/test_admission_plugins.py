@@ -1,5 +1,6 @@
 """Plugins that flags and files choose, and those that hold what others may do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,34 @@ async def test_accounts_may_be_held_to_their_secrets() -> None:
         )
         volumes[0]["secret"] = {"secretName": "mine"}
         await api.create(f"{CORE}/pods", pod("p", serviceAccountName="held", volumes=volumes))
+
+
+async def test_limited_resources_need_a_quota(tmp_path: Path) -> None:
+    path = tmp_path / "admission.yaml"
+    path.write_text("""
+apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- {name: ResourceQuota, path: quota.yaml}
+""")
+    (tmp_path / "quota.yaml").write_text("""
+apiVersion: apiserver.config.k8s.io/v1
+kind: ResourceQuotaConfiguration
+limitedResources:
+- resource: configmaps
+  matchContains: [configmaps]
+- resource: pods
+  matchScopes: [{scopeName: PriorityClass, operator: In, values: [system-cluster-critical]}]
+""")
+    async with api_server(admission_control_config_file=path) as api:
+        refused = await api("POST", f"{CORE}/configmaps", config_map("c"))
+        assert refused.status == 403
+        assert refused.body["message"] == (
+            'configmaps "c" is forbidden: insufficient quota to consume: configmaps,count/configmaps'
+        )
+        assert (await api("POST", f"{CORE}/pods", pod("plain"))).status == 201
+        critical = await api("POST", f"{CORE}/pods", pod("p", priorityClassName="system-cluster-critical"))
+        assert critical.status == 500
+        assert critical.body["message"] == (
+            "insufficient quota to match these scopes: [{PriorityClass In [system-cluster-critical]}]"
+        )

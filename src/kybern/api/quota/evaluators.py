@@ -151,7 +151,7 @@ _OWN = {
         "services",
         frozenset(("count/services", "services", "services.loadbalancers", "services.nodeports")).__contains__,
         _service_usage,
-        handles=lambda subresource, new, old: True,
+        handles=lambda subresource, new, old: not subresource,
     ),
     "persistentvolumeclaims": Evaluator(
         "persistentvolumeclaims", _claim_counts, _claim_usage, claim_in_scope, handles=_claim_handles

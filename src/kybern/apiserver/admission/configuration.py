@@ -12,7 +12,12 @@ from kybern.apiserver import yaml
 from kybern.apiserver.admission.event_rate_limit import BUCKETS_LIMIT, Limit
 from kybern.apiserver.admission.pod_security.plugin import UNRESTRICTED, PodSecurityConfig
 from kybern.apiserver.admission.pod_security.policy import LEVELS, MODES, PERMISSIVE, PREFIX, policy_of
+from kybern.apiserver.admission.quota.limited import LimitedResource, limited_resources
 
+_KINDS = {
+    "PodSecurity": ("PodSecurityConfiguration",),
+    "ResourceQuota": ("ResourceQuotaConfiguration", "Configuration"),
+}
 _LIMIT_TYPES = ("Server", "Namespace", "User", "SourceAndObject")
 
 
@@ -22,6 +27,7 @@ class Configuration:
 
     pod_security: PodSecurityConfig = UNRESTRICTED
     event_limits: tuple[Limit, ...] = ()
+    limited: tuple[LimitedResource, ...] = ()
 
 
 def read_configuration(path: Path | None) -> Configuration:
@@ -30,13 +36,17 @@ def read_configuration(path: Path | None) -> Configuration:
         return Configuration()
     document = _load(path, "AdmissionConfiguration")
     found = {row.get("name") or "": _settings(path, row) for row in document.get("plugins") or ()}
-    return Configuration(_pod_security(found.get("PodSecurity") or {}), _limits(found.get("EventRateLimit") or {}))
+    return Configuration(
+        _pod_security(found.get("PodSecurity") or {}),
+        _limits(found.get("EventRateLimit") or {}),
+        limited_resources(found.get("ResourceQuota") or {}),
+    )
 
 
-def _load(path: Path, kind: str) -> dict[str, Any]:
+def _load(path: Path, *kinds: str) -> dict[str, Any]:
     loaded = yaml.load(path.read_bytes())
-    if not isinstance(loaded, dict) or loaded.get("kind") not in (kind, None):
-        raise ValueError(f"{path}: not an {kind}")
+    if not isinstance(loaded, dict) or loaded.get("kind") not in (*kinds, None):
+        raise ValueError(f"{path}: not of kind {kinds[0]}")
     return loaded
 
 
@@ -46,8 +56,7 @@ def _settings(path: Path, row: Mapping[str, Any]) -> Mapping[str, Any]:
         settings: Mapping[str, Any] = row["configuration"]
         return settings
     if row.get("path"):
-        kind = "PodSecurityConfiguration" if row["name"] == "PodSecurity" else "Configuration"
-        return _load(path.parent / row["path"], kind)
+        return _load(path.parent / row["path"], *_KINDS.get(row["name"], ("Configuration",)))
     return {}
 
 

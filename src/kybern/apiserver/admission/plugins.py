@@ -138,7 +138,7 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
         parts.authorizer,
         parts.metrics,
     ),
-    "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served),
+    "ResourceQuota": lambda parts: ResourceQuota(parts.lookup, parts.life, parts.served, parts.configuration.limited),
     "AlwaysDeny": lambda parts: AlwaysDeny(),
 }
 """In the order in which they run."""

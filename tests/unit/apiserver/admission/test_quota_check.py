@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from kybern.api.quota import evaluator_of
-from kybern.apiserver.admission.quota.check import Demand, Refusal, charge
+from kybern.apiserver.admission.quota.check import Demand, Refusal, Uncovered, charge
+from kybern.apiserver.admission.quota.limited import limited_resources
 
 
 def quota(name: str, hard: dict[str, str], **spec: Any) -> dict[str, Any]:
@@ -63,3 +64,53 @@ def test_other_resources_and_other_scopes_are_not_touched() -> None:
     demand = Demand(evaluator_of("persistentvolumeclaims"), claim("1Gi"), None, 0.0)
     others = [quota("a", {"pods": "0"}), quota("b", {"persistentvolumeclaims": "0"}, scopes=["Terminating"])]
     assert charge(demand, others, {"a": {"pods": "0"}, "b": {"persistentvolumeclaims": "0"}}) == {}
+
+
+LIMITED = limited_resources(
+    {
+        "limitedResources": [
+            {"resource": "pods", "matchContains": ["requests.cpu", "pods"]},
+            {
+                "resource": "pods",
+                "matchScopes": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high", "top"]}],
+            },
+        ]
+    }
+)
+
+
+def pod_demand(priority_class: str = "", old: dict[str, Any] | None = None) -> Demand:
+    resources = {"requests": {"cpu": "1"}}
+    new = {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "resources": resources}], "priorityClassName": priority_class},
+    }
+    return Demand(evaluator_of("pods"), new, old, 0.0, LIMITED)
+
+
+def test_what_is_limited_needs_a_quota_that_covers_it() -> None:
+    with pytest.raises(Refusal, match=r"^insufficient quota to consume: count/pods,pods,requests\.cpu$"):
+        charge(pod_demand(), [], {})
+    with pytest.raises(Refusal, match=r"^insufficient quota to consume: count/pods,requests\.cpu$"):
+        charge(pod_demand(), [quota("q", {"pods": "5"})], {"q": {"pods": "0"}})
+    hard = {"count/pods": "5", "pods": "5", "requests.cpu": "5"}
+    used = {"q": dict.fromkeys(hard, "0")}
+    assert charge(pod_demand(), [quota("q", hard)], used)["q"].after == dict.fromkeys(hard, "1")
+    with pytest.raises(
+        Uncovered, match=r"^insufficient quota to match these scopes: \[\{PriorityClass In \[high top\]\}\]$"
+    ):
+        charge(pod_demand("high"), [quota("q", hard)], used)
+    selector = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]}
+    assert charge(pod_demand("high"), [quota("q", hard, scopeSelector=selector)], used)
+    assert not charge(pod_demand(old=pod_demand().new), [], {})
+
+
+def test_limited_resources_are_named() -> None:
+    with pytest.raises(ValueError, match=r"^limitedResources\[0\]\.resource: Required value$"):
+        limited_resources({"limitedResources": [{"matchContains": ["cpu"]}]})
+
+
+def test_a_status_is_counted_however_much_it_is() -> None:
+    demand = Demand(evaluator_of("persistentvolumeclaims"), claim("20Gi"), None, 0.0, is_status=True)
+    found = charge(demand, [quota("q", HARD)], {"q": {"requests.storage": "0", "persistentvolumeclaims": "0"}})
+    assert found["q"].after["requests.storage"] == "20Gi"

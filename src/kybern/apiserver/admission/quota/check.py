@@ -8,6 +8,8 @@ from kybern.api import quantity
 from kybern.api.quota import Evaluator, matches_quota
 from kybern.api.quota.amounts import Amounts, add, masked, nonzero, rise, shown
 from kybern.api.resource import Object
+from kybern.apiserver.admission.quota.limited import LimitedResource, uncovered_names, uncovered_scopes
+from kybern.apiserver.admission.quota.limited import shown as selectors_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,18 @@ class Demand:
     new: Object
     old: Object | None
     now: float
+    limited: Sequence[LimitedResource] = ()
+    """What needs a quota that covers it."""
+    is_status: bool = False
+    """A status tells what is so: it is counted, however much it is."""
 
 
 class Refusal(Exception):
     """Why it does not fit, in upstream's words."""
+
+
+class Uncovered(Exception):
+    """No quota has the scope that the object needs, in upstream's words; upstream makes no Forbidden of it."""
 
 
 class Charge(NamedTuple):
@@ -32,22 +42,41 @@ class Charge(NamedTuple):
 
 
 def charge(demand: Demand, quotas: Sequence[Object], used: Mapping[str, Amounts]) -> dict[str, Charge]:
-    """What each quota, by its name, would be charged; those that it does not touch are left out. Raises Refusal.
+    """What each quota, by its name, would be charged; those that it does not touch are left out. Raises Refusal, Uncovered.
 
     `used` stands for status.used, by the quota's name: it runs ahead of what is stored.
     """
     touched = [quota for quota in quotas if _is_touched(demand, quota, used)]
-    if not touched:
+    if not touched and not demand.limited:
         return {}
     usage = demand.evaluator.usage(demand.new, demand.now)
     negative = [name for name, amount in usage.items() if quantity.parse(amount) < 0]
     if negative:
         raise Refusal(f"quota usage is negative for resource(s): {','.join(sorted(negative))}")
+    if demand.limited:
+        _must_be_covered(demand, quotas, touched, usage)
     return {
         quota["metadata"]["name"]: found
         for quota in touched
-        if (found := _into(quota, _growth(demand, quota, usage), used[quota["metadata"]["name"]]))
+        if (found := _into(demand, quota, _growth(demand, quota, usage), used[quota["metadata"]["name"]]))
     }
+
+
+def _must_be_covered(demand: Demand, quotas: Sequence[Object], touched: Sequence[Object], usage: Amounts) -> None:
+    """Raises Refusal, Uncovered."""
+    evaluator, old = demand.evaluator, demand.old
+    growths = [_growth(demand, quota, usage) for quota in touched]
+    if not touched:
+        growths = [usage if old is None else rise(usage, evaluator.usage(old, demand.now))]
+    if not any(map(nonzero, growths)):
+        return
+    covered = {name for quota in touched for name in evaluator.names(hard_of(quota))}
+    names = uncovered_names(demand.limited, evaluator, usage, covered)
+    if names:
+        raise Refusal(f"insufficient quota to consume: {','.join(names)}")
+    scopes = uncovered_scopes(demand.limited, evaluator, demand.new, quotas)
+    if scopes:
+        raise Uncovered(f"insufficient quota to match these scopes: {selectors_shown(scopes)}")
 
 
 def _is_touched(demand: Demand, quota: Object, used: Mapping[str, Amounts]) -> bool:
@@ -73,7 +102,7 @@ def _growth(demand: Demand, quota: Object, usage: Amounts) -> Amounts:
     return rise(usage, demand.evaluator.usage(old, demand.now))
 
 
-def _into(quota: Object, growth: Amounts, used: Amounts) -> Charge | None:
+def _into(demand: Demand, quota: Object, growth: Amounts, used: Amounts) -> Charge | None:
     """None: nothing of it is limited. Raises Refusal when it does not fit."""
     hard = hard_of(quota)
     asked = masked(nonzero(growth), hard)
@@ -81,7 +110,7 @@ def _into(quota: Object, growth: Amounts, used: Amounts) -> Charge | None:
         return None
     after = add(used, asked)
     exceeded = [name for name in asked if quantity.compare(after[name], hard[name]) > 0]
-    if exceeded:
+    if exceeded and not demand.is_status:
         raise Refusal(
             f"exceeded quota: {quota['metadata']['name']}, requested: {shown(masked(asked, exceeded))}, "
             f"used: {shown(masked(used, exceeded))}, limited: {shown(masked(hard, exceeded))}"

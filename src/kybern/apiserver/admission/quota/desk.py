@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from kybern.api.quota.amounts import Amounts, equal, subtract
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
-from kybern.apiserver.admission.quota.check import Demand, Refusal, charge, used_of
+from kybern.apiserver.admission.quota.check import Demand, Refusal, Uncovered, charge, used_of
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
@@ -115,6 +115,9 @@ class Desk:
             charged = charge(waiter.demand, quotas, used)
         except Refusal as refusal:
             waiter.settle(waiter.attributes.forbidden(waiter.demand.new, str(refusal)))
+            return
+        except Uncovered as refusal:
+            waiter.settle(InternalError(str(refusal)))
             return
         if waiter.attributes.dry_run:
             waiter.settle()

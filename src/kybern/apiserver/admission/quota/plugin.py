@@ -3,7 +3,7 @@
 Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
 from kybern.api import quantity
 from kybern.api.quota import evaluator_of, matches_quota
@@ -14,6 +14,7 @@ from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.quota.check import Demand, used_of
 from kybern.apiserver.admission.quota.desk import Charged, Desk, Waiter
+from kybern.apiserver.admission.quota.limited import LimitedResource
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.served import ServedResources
 
@@ -26,10 +27,11 @@ _IGNORED = frozenset(("events", "events.events.k8s.io"))
 
 
 class ResourceQuota(Plugin):
-    def __init__(self, lookup: Lookup, life: Life, served: ServedResources) -> None:
+    def __init__(self, lookup: Lookup, life: Life, served: ServedResources, limited: Sequence[LimitedResource]) -> None:
         self._lookup = lookup
         self._life = life
         self._served = served
+        self._limited = limited
         self._quotas = served["", "v1", QUOTAS]
         self._stored = self._quotas.cache.objects
         self._desks: dict[str, Desk] = {}
@@ -48,15 +50,19 @@ class ResourceQuota(Plugin):
             self._raise_used(obj, old)
 
     def validate(self, attributes: Attributes, obj: Object | None, old: Object | None) -> Awaitable[None] | None:
-        if not self._stored or obj is None or attributes.operation not in ("CREATE", "UPDATE"):
+        if not (self._stored or self._limited) or obj is None or attributes.operation not in ("CREATE", "UPDATE"):
             return None
         namespace, resource = attributes.namespace, attributes.group_resource
-        if not namespace or resource in _IGNORED or not self._quotas.cache.keys_in(namespace):
+        if not namespace or resource in _IGNORED or resource == "namespaces":
+            return None
+        if not self._limited and not self._quotas.cache.keys_in(namespace):
             return None
         evaluator = evaluator_of(resource)
         if not evaluator.handles(attributes.subresource, obj, old):
             return None
-        return self._admit(Waiter(attributes, Demand(evaluator, obj, old, self._life.clock.now())))
+        is_status = attributes.subresource == "status"
+        demand = Demand(evaluator, obj, old, self._life.clock.now(), self._limited, is_status)
+        return self._admit(Waiter(attributes, demand))
 
     async def _admit(self, waiter: Waiter) -> None:
         namespace = waiter.attributes.namespace
