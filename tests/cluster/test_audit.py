@@ -1,5 +1,6 @@
 """What the audit log holds after requests."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,10 @@ import orjson
 import pytest
 
 from kybern.apiserver.audit.policy import PolicyError
+from kybern.apiserver.pki import ensure_pki, write_kubeconfig
 from kybern.apiserver.user import authenticated
+from kybern.transport import Server, Tls, TlsFiles
+from kybern.transport.exchange import Request, Response
 from tests.cluster.api_server import CORE, MERGE, api_server, config_map
 
 POLICY = """
@@ -102,3 +106,46 @@ async def test_a_bad_policy_ends_the_start(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="loading audit policy file: loaded illegal policy with 0 rules"):
         async with api_server(**_policy(tmp_path, "apiVersion: audit.k8s.io/v1\nkind: Policy\n")):
             pass
+
+
+async def test_events_are_sent_to_a_webhook_in_batches(tmp_path: Path) -> None:
+    received: list[Any] = []
+
+    def take(request: Request) -> Response:
+        received.append(orjson.loads(request.body))
+        return Response(200 if len(received) > 1 else 503, b"")
+
+    pki = ensure_pki(tmp_path / "pki", ["127.0.0.1"], "")
+    server = Server(take, tls=Tls(TlsFiles(pki.certificate("apiserver"), pki.key("apiserver"))))
+    await server.start([("127.0.0.1", 0)])
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(kubeconfig, pki, "admin", "audit", f"https://127.0.0.1:{server.addresses[0][1]}/audit")
+    options = {**_policy(tmp_path), "audit_webhook_config_file": kubeconfig}
+    options["audit_webhook_batch_max_wait_seconds"] = 0.05
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kybern.apiserver.audit.webhook.BACKOFF_SECONDS", 0.01)
+        try:
+            async with api_server(**options) as api:
+                await api.create(f"{CORE}/configmaps", config_map("sent"))
+                async with asyncio.timeout(60):
+                    while not any('"sent"' in orjson.dumps(body).decode() for body in received[1:]):
+                        await asyncio.sleep(0.01)
+        finally:
+            await server.stop(1.0)
+    assert {body["kind"] for body in received} == {"EventList"}
+    assert received[0] == received[1]  # What was refused is sent again.
+    assert _events(tmp_path, verb="create")
+
+
+async def test_a_webhook_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
+    pki = ensure_pki(tmp_path / "pki", ["127.0.0.1"], "")
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(kubeconfig, pki, "admin", "audit", "https://127.0.0.1:1/audit")
+    options = {**_policy(tmp_path), "audit_webhook_config_file": kubeconfig}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kybern.apiserver.audit.webhook.BUFFER_LIMIT", 5)
+        async with api_server(**options) as api:
+            for number in range(10):
+                await api.create(f"{CORE}/configmaps", config_map(f"c{number}"))
+            assert api.server.audit.errors
+    assert len(_events(tmp_path, verb="create", stage="ResponseComplete")) >= 10

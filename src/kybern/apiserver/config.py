@@ -60,6 +60,9 @@ class ApiServerConfig:
     """None: nothing is told."""
     audit_log_path: Path | None = None
     """`-`: standard output."""
+    audit_webhook_config_file: Path | None = None
+    """A kubeconfig: where audit events are sent in batches."""
+    audit_webhook_batch_max_wait_seconds: float = 30.0
     audit_log_maxsize: int = 100
     """Megabytes after which the file is set aside."""
     audit_log_maxbackup: int = 0

@@ -17,9 +17,7 @@ from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.metrics import AdmissionMetrics
 from kybern.apiserver.admission.plugins import Parts, plugins
 from kybern.apiserver.aggregation.layer import AggregationLayer, FrontProxy
-from kybern.apiserver.audit.audit import NOTHING, Audit
-from kybern.apiserver.audit.log_file import DAY_SECONDS, MEGABYTE, LogFile
-from kybern.apiserver.audit.policy import Policy, PolicyError, parse_policy
+from kybern.apiserver.audit.assembly import make_audit
 from kybern.apiserver.authentication.assembly import make_authenticator
 from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey, read_key
 from kybern.apiserver.authentication.service_account_token import TokenIssuer
@@ -128,7 +126,7 @@ class ApiServer:
             definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids, clock
         )
         self.definitions = DefinitionLoop(self.life, definitions, self.custom)
-        self.audit = Audit(clock, self._audit_sink(), self._audit_policy())
+        self.audit = make_audit(config, clock)
         self.metrics = Metrics(
             State(self.cache, self.flow, self.audit).families, self.admitted.families, process.families
         )
@@ -176,7 +174,7 @@ class ApiServer:
             Dangling(self.life, self.served).run(),
             self.definitions.run(),
         )
-        self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops())]
+        self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops(), *self.audit.loops())]
         path = self.config.encryption_provider_config
         if self.config.encryption_provider_config_automatic_reload and isinstance(self._backend, EncryptedBackend):
             assert path is not None
@@ -221,28 +219,6 @@ class ApiServer:
 
     def _elsewhere(self) -> Sequence[Elsewhere]:
         return [Elsewhere(row.group, row.version, entries) for row, entries in self.aggregation.remote().items()]
-
-    def _audit_sink(self) -> LogFile | None:
-        config = self.config
-        if config.audit_log_path is None:
-            return None
-        return LogFile(
-            config.audit_log_path,
-            max_bytes=(config.audit_log_maxsize or 100) * MEGABYTE,
-            max_files=config.audit_log_maxbackup,
-            max_age_seconds=config.audit_log_maxage * DAY_SECONDS,
-        )
-
-    def _audit_policy(self) -> Policy:
-        path = self.config.audit_policy_file
-        if path is None:
-            if self.config.audit_log_path is not None:
-                log.warning("no audit policy file provided, no events will be recorded")
-            return NOTHING
-        try:
-            return parse_policy(path.read_bytes())
-        except (OSError, PolicyError) as error:
-            raise PolicyError(f"loading audit policy file: {error}: from file {path}") from None
 
     def _read_keys(self) -> list[NamedKey]:
         """The signing key first, then those that only verify."""

@@ -70,6 +70,10 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--audit-log-path", type=Path, metavar="FILE", help="where it tells it; '-': standard output; default: nowhere"
     )
+    group.add_argument("--audit-webhook-config-file", type=Path, metavar="FILE", help="kubeconfig: send it there, too")
+    group.add_argument(
+        "--audit-webhook-batch-max-wait", type=_seconds, default=30, metavar="DURATION", help="default: 30s"
+    )
     group.add_argument("--audit-log-maxsize", type=int, default=100, metavar="MB", help="of one file; default: 100")
     group.add_argument("--audit-log-maxbackup", type=int, default=0, metavar="N", help="older files kept; default: all")
     group.add_argument("--audit-log-maxage", type=int, default=0, metavar="DAYS", help="for which; default: for ever")
@@ -173,7 +177,8 @@ def execute(args: argparse.Namespace) -> int:
     keeps_nothing = args.store == "memory" or bool(args.etcd_servers)
     if args.data_dir is None and not (keeps_nothing and args.tls_cert_file is not None):
         print(
-            "kybern apiserver: give --data-dir (or --tls-cert-file with --store=memory or --etcd-servers)", file=sys.stderr
+            "kybern apiserver: give --data-dir (or --tls-cert-file with --store=memory or --etcd-servers)",
+            file=sys.stderr,
         )
         return 2
     from kybern.base.errors import KybernError
@@ -248,6 +253,8 @@ def _config(args: argparse.Namespace) -> "ApiServerConfig":
         admission_control_config_file=args.admission_control_config_file,
         audit_policy_file=args.audit_policy_file,
         audit_log_path=args.audit_log_path,
+        audit_webhook_config_file=args.audit_webhook_config_file,
+        audit_webhook_batch_max_wait_seconds=float(args.audit_webhook_batch_max_wait),
         audit_log_maxsize=args.audit_log_maxsize,
         audit_log_maxbackup=args.audit_log_maxbackup,
         audit_log_maxage=args.audit_log_maxage,

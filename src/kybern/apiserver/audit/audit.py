@@ -1,10 +1,11 @@
 """The audit stage: asks the policy what to tell of a request, and tells it at each of its stages.
 
-Without a sink it costs one comparison. Invariant: what fails here is logged and counted, and fails no request.
+Without sinks it costs one comparison. Invariant: what fails here is logged and counted, and fails no request.
 """
 
 import logging
-from typing import Protocol
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from kybern.apiserver.audit.event import line
 from kybern.apiserver.audit.policy import (
@@ -33,12 +34,21 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Background(Protocol):
+    """A sink that sends what it was given while the server runs."""
+
+    async def run(self) -> None:
+        """For ever."""
+        ...
+
+
 class Audit:
     """Hooks of the stages."""
 
-    def __init__(self, clock: Clock, sink: Sink | None = None, policy: Policy = NOTHING) -> None:
+    def __init__(self, clock: Clock, sinks: Sequence[Sink] = (), policy: Policy = NOTHING) -> None:
         self._clock = clock
-        self._sink = sink
+        self._sinks = tuple(sinks)
         self._policy = policy
         self.events = 0
         """Told so far."""
@@ -47,7 +57,7 @@ class Audit:
 
     def received(self, call: Call) -> None:
         """The user is known, nothing else has happened."""
-        if self._sink is None:
+        if not self._sinks:
             return
         verdict = self._policy.verdict(call.user, call.info)
         if verdict.level != NONE:
@@ -56,7 +66,7 @@ class Audit:
 
     def answered(self, call: Call, answer: Answer) -> None:
         """The answer is made; a stream and an upgraded connection are told of again when they end."""
-        if self._sink is None or call.audit_verdict is None:
+        if call.audit_verdict is None:
             return
         if isinstance(answer, Stream):
             self._tell(call, RESPONSE_STARTED, answer)
@@ -67,9 +77,13 @@ class Audit:
         else:
             self._tell(call, RESPONSE_COMPLETE, answer)
 
+    def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """To be run for as long as the server runs."""
+        return [sink.run() for sink in self._sinks if isinstance(sink, Background)]
+
     def close(self) -> None:
-        if self._sink is not None:
-            self._sink.close()
+        for sink in self._sinks:
+            sink.close()
 
     def _follow(self, call: Call, answer: Upgrade) -> None:
         run = answer.run
@@ -84,13 +98,21 @@ class Audit:
 
     def _tell(self, call: Call, stage: str, answer: Answer | None) -> None:
         verdict = call.audit_verdict
-        if self._sink is None or verdict is None or stage in verdict.omit_stages:
+        if verdict is None or stage in verdict.omit_stages:
             return
         try:
             seconds = self._clock.monotonic() - call.started
-            self._sink.write(line(call, verdict, stage, self._clock.now(), seconds, answer))
-            self.events += 1
+            told = line(call, verdict, stage, self._clock.now(), seconds, answer)
         except Exception:
-            # A full disk or a fault in here must not fail requests: upstream's backends drop events too.
+            # A fault in here must fail no request.
             self.errors += 1
             log.exception("an audit event is lost")
+            return
+        self.events += 1
+        for sink in self._sinks:
+            try:
+                sink.write(told)
+            except OSError as error:
+                # A full disk, a webhook that does not keep up: upstream's backends drop events too.
+                self.errors += 1
+                log.error("an audit event is lost: %s", error)

@@ -40,12 +40,17 @@ class Remote:
         """The JSON that is answered. Raises RemoteError."""
         return await asyncio.to_thread(self._ask, self.url, orjson.dumps(body))
 
-    def _ask(self, url: str, body: bytes | None) -> Any:
+    async def send(self, body: Any) -> None:
+        """Whatever is answered. Raises RemoteError."""
+        await asyncio.to_thread(self._ask, self.url, orjson.dumps(body), is_read=False)
+
+    def _ask(self, url: str, body: bytes | None, *, is_read: bool = True) -> Any:
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         try:
             request = Request(url, body, headers)
             with urlopen(request, timeout=TIMEOUT_SECONDS, context=self._context) as answer:
-                return orjson.loads(answer.read(BODY_LIMIT))
+                text = answer.read(BODY_LIMIT)
+                return orjson.loads(text) if is_read else None
         except HTTPError as error:
             raise RemoteError(f"{url}: status {error.code}") from error
         except (URLError, OSError, ValueError) as error:
