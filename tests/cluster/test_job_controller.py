@@ -204,3 +204,16 @@ async def test_the_job_of_another_manager_is_left_alone() -> None:
         await running(world, 1)
         assert await world.count(Pod) == 1
         assert (await world.client.get(Job, "foreign", "default")).status.start_time == ""
+
+
+async def test_a_start_told_while_suspended_is_no_obstacle_to_resuming() -> None:
+    async with plane(CONTROLLER) as world:
+        await world.client.create(job(suspend=True))
+        await told(world, "Suspended", "Job suspended")
+        start = {"status": {"startTime": "2020-01-01T00:00:00Z"}}
+        await world.client.patch(Job, "work", "default", start, subresource="status")
+        await world.client.patch(Job, "work", "default", {"spec": {"suspend": False}})
+        await running(world, 1)
+        await told(world, "Resumed", "Job resumed")
+        found = await world.client.get(Job, "work", "default")
+        assert found.status.start_time > "2020-01-01T00:00:00Z"

@@ -1,8 +1,13 @@
 """Who may do what, asked by real requests: RBAC, escalation, the Node authoriser, reviews, and upstream's words for no."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from kybern.apiserver.user import authenticated
 from kybern.storage.memory import MemoryBackend
@@ -235,3 +240,30 @@ async def test_access_reviews() -> None:
             'cannot create resource "subjectaccessreviews" in API group "authorization.k8s.io" at the cluster scope'
             in refused
         )
+
+
+async def test_a_certificate_request_tells_who_asked_with_groups_and_extra() -> None:
+    async with api_server() as api:
+        await api.create(ROLES, role("askers", rule("create", "certificates.k8s.io", "certificatesigningrequests")))
+        await api.create(BINDINGS, binding("askers", "askers"))
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jane")])
+        pem = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+        request = b64encode(pem.public_bytes(serialization.Encoding.PEM)).decode()
+        spec = {
+            "request": request,
+            "signerName": "example.com/x",
+            "usages": ["client auth"],
+            "groups": ["system:masters"],
+        }
+        user = authenticated("jane", ("dev",), "u-1", {"example.com/why": ("test",)})
+        found = await api.as_user(user).create(
+            "/apis/certificates.k8s.io/v1/certificatesigningrequests", {"metadata": {"name": "jane"}, "spec": spec}
+        )
+        told = {key: found["spec"].get(key) for key in ("username", "uid", "groups", "extra")}
+        assert told == {
+            "username": "jane",
+            "uid": "u-1",
+            "groups": ["dev", "system:authenticated"],
+            "extra": {"example.com/why": ["test"]},
+        }

@@ -34,7 +34,8 @@ _REQUESTER = ("username", "uid", "groups", "extra")
 def prepare_create(obj: Object, change: Change) -> None:
     """Who asks is the server's to say."""
     spec = {key: value for key, value in (obj.get("spec") or {}).items() if key not in _REQUESTER}
-    told = {"username": change.user, "uid": change.uid, "groups": list(change.groups), "extra": dict(change.extra)}
+    extra = {key: list(values) for key, values in change.extra.items()}
+    told = {"username": change.user, "uid": change.uid, "groups": list(change.groups), "extra": extra}
     obj["spec"] = spec | {key: value for key, value in told.items() if value}
 
 

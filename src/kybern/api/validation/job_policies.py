@@ -1,6 +1,7 @@
 """When a Job counts as failed or done: pod failure policy (KEP-3329), success policy (KEP-3998), replacement policy."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
@@ -133,6 +134,29 @@ def count_indexes(text: str, completions: int) -> int:
         total += end - first + 1
         last = end
     return total
+
+
+def overlap(left: str, right: str, completions: int) -> int | None:
+    """The first index that both hold; intervals that are none are passed over."""
+    lefts, rights = _sound(left, completions), _sound(right, completions)
+    at, other = 0, 0
+    while at < len(lefts) and other < len(rights):
+        (first, end), (begin, last) = lefts[at], rights[other]
+        if first <= last and begin <= end:
+            return max(first, begin)
+        if first <= begin:
+            at += 1
+        else:
+            other += 1
+    return None
+
+
+def _sound(text: str, completions: int) -> list[tuple[int, int]]:
+    found = []
+    for interval in text.split(","):
+        with suppress(ValueError):
+            found.append(_interval(interval, completions))
+    return found
 
 
 def _interval(text: str, completions: int) -> tuple[int, int]:

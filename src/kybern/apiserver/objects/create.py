@@ -95,7 +95,8 @@ def _complete(life: Life, served: Served, obj: Object, attributes: Attributes) -
     metadata = obj["metadata"]
     metadata["uid"] = life.ids.uid()
     metadata["creationTimestamp"] = life.timestamp()
-    served.resource.prepare_create(obj, Change(life.clock.now(), "", attributes.user.name))
+    user = attributes.user
+    served.resource.prepare_create(obj, Change(life.clock.now(), "", user.name, user.uid, user.groups, dict(user.extra)))
 
 
 async def _store(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
