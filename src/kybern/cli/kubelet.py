@@ -35,6 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--oci-runtime", metavar="PROGRAM", default="", help="runs exec in containers; without it the CRI does")
     add("--oci-runtime-root", metavar="DIR", default="/run/containerd/runc/k8s.io", help="where that keeps its state")
     add("--node-labels", metavar="LABELS", default="", help="labels for a new node: a=b,c=d")
+    add(
+        "--eviction-hard",
+        metavar="THRESHOLDS",
+        help="when Pods are evicted: memory.available<100Mi,nodefs.available<10%%",
+    )
+    add("--image-gc-high-threshold", metavar="PERCENT", type=int, default=85, help="of the disk; 100: never")
+    add("--image-gc-low-threshold", metavar="PERCENT", type=int, default=80, help="down to which images are removed")
     add("--register-node", action=argparse.BooleanOptionalAction, default=True, help="make the Node object")
 
 
@@ -89,6 +96,7 @@ def server_of(args: argparse.Namespace) -> "NodeServer | None":
 def config_of(args: argparse.Namespace) -> "KubeletConfig":
     import socket
 
+    from kybern.kubelet.eviction.thresholds import Thresholds, parse_thresholds
     from kybern.kubelet.kubelet_config import KubeletConfig
 
     labels = [each.partition("=") for each in filter(None, args.node_labels.split(","))]
@@ -107,4 +115,7 @@ def config_of(args: argparse.Namespace) -> "KubeletConfig":
         port=args.port,
         node_labels=tuple((name, value) for name, _, value in labels),
         register_node=args.register_node,
+        eviction_hard=Thresholds() if args.eviction_hard is None else parse_thresholds(args.eviction_hard),
+        image_gc_high=args.image_gc_high_threshold,
+        image_gc_low=args.image_gc_low_threshold,
     )

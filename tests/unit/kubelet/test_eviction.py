@@ -8,7 +8,16 @@ import pytest
 from kybern.api.types.core_v1 import Pod
 from kybern.kubelet.eviction.local_storage import exceeded
 from kybern.kubelet.eviction.ranking import Usage, choose, verdict_of
-from kybern.kubelet.eviction.thresholds import MEMORY, PIDS, STORAGE, Shortage, Thresholds, shortages, size
+from kybern.kubelet.eviction.thresholds import (
+    MEMORY,
+    PIDS,
+    STORAGE,
+    Shortage,
+    Thresholds,
+    parse_thresholds,
+    shortages,
+    size,
+)
 from kybern.kubelet.node.machine import Machine, Pressure
 
 from .worlds import container, pod
@@ -99,3 +108,11 @@ def limited() -> Pod:
 )
 def test_a_pods_own_limits(volumes: dict[str, int], containers: dict[str, int], message: str) -> None:
     assert exceeded(limited(), volumes, containers) == message
+
+
+def test_thresholds_of_the_command_line() -> None:
+    assert parse_thresholds("memory.available<200Mi,nodefs.available<5%") == Thresholds(200 << 20, 0.05, 0.0, 0.0)
+    assert parse_thresholds("") == Thresholds(0, 0.0, 0.0, 0.0)
+    for text in ("memory.available", "nodefs.available<10Gi", "other<1%", "memory.available<much"):
+        with pytest.raises(ValueError):
+            parse_thresholds(text)

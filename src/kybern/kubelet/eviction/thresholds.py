@@ -1,7 +1,9 @@
 """When a node is short of something. Pure; upstream's `evictionHard`."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from kybern.api.quantity import value
 from kybern.kubelet.node.machine import Machine, Pressure
 
 MEMORY, STORAGE, INODES, PIDS = "memory", "ephemeral-storage", "inodes", "pids"
@@ -26,6 +28,30 @@ class Shortage:
     resource: str
     threshold: str
     available: str
+
+
+_FRACTIONS = {
+    "nodefs.available": "disk_fraction",
+    "nodefs.inodesFree": "inodes_fraction",
+    "pid.available": "pids_fraction",
+}
+
+
+def parse_thresholds(text: str) -> Thresholds:
+    """Upstream's `--eviction-hard`: `memory.available<100Mi,nodefs.available<10%`; what is not named is off.
+
+    Raises ValueError for another signal, and for an amount that is no quantity or, but for memory, no percentage.
+    """
+    found: dict[str, Any] = {"memory_bytes": 0, **dict.fromkeys(_FRACTIONS.values(), 0.0)}
+    for part in filter(None, text.split(",")):
+        signal, separator, amount = part.partition("<")
+        if signal == "memory.available" and separator:
+            found["memory_bytes"] = value(amount)
+        elif signal in _FRACTIONS and amount.endswith("%"):
+            found[_FRACTIONS[signal]] = float(amount[:-1]) / 100
+        else:
+            raise ValueError(f"invalid eviction threshold {part!r}")
+    return Thresholds(**found)
 
 
 def shortages(thresholds: Thresholds, machine: Machine, pressure: Pressure) -> list[Shortage]:
