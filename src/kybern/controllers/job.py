@@ -252,9 +252,8 @@ def _suspend_or_resume(plan: Plan, job: Job, status: JobStatus, now: float) -> N
 
 def _set(status: JobStatus, type: str, reason: str, message: str, now: float, state: str = "True") -> None:
     stamp = format_time(now)
-    status.conditions = [
-        *(each for each in status.conditions if each.type != type),
-        JobCondition(
-            type=type, status=state, reason=reason, message=message, last_probe_time=stamp, last_transition_time=stamp
-        ),
-    ]
+    told = JobCondition(
+        type=type, status=state, reason=reason, message=message, last_probe_time=stamp, last_transition_time=stamp
+    )
+    changed = [told if each.type == type else each for each in status.conditions]
+    status.conditions = changed if told in changed else [*changed, told]
