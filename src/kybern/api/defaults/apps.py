@@ -4,6 +4,9 @@ from typing import Any
 
 Object = dict[str, Any]
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""The annotation in which apps/v1 carries what extensions/v1beta1 had as spec.templateGeneration."""
+
 V1: dict[str, Object] = {
     "DeploymentSpec": {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600},
     "DeploymentStrategy": {"type": "RollingUpdate"},
@@ -32,6 +35,14 @@ def daemon_set_strategy(obj: Object) -> None:
         obj.setdefault("rollingUpdate", dict(V1["RollingUpdateDaemonSet"]))
 
 
+def daemon_set(obj: Object) -> None:
+    """apps/v1 has the template's generation in an annotation; what is none yet is 0."""
+    metadata = obj.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    if TEMPLATE_GENERATION not in annotations:
+        obj["metadata"] = {**metadata, "annotations": {**annotations, TEMPLATE_GENERATION: "0"}}
+
+
 def stateful_set_strategy(obj: Object) -> None:
     """The parameters appear where the type was left out, and are completed where they were given."""
     if not obj.get("type"):
@@ -50,6 +61,7 @@ def stateful_set_spec(obj: Object) -> None:
 
 V1_CODE = {
     "DeploymentStrategy": deployment_strategy,
+    "DaemonSet": daemon_set,
     "DaemonSetUpdateStrategy": daemon_set_strategy,
     "StatefulSetUpdateStrategy": stateful_set_strategy,
     "StatefulSetSpec": stateful_set_spec,

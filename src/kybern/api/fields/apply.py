@@ -84,12 +84,10 @@ def apply(
 
 def _own(own: Entry, last: Entry | None, tracked: Fields, *, changed: bool) -> Entry:
     """The applier's entry. Its time is that of the last apply which changed the object."""
-    if changed:
-        return managers.with_fields(own, tracked)
-    if last is not None and last["fieldsV1"] == tracked and last["apiVersion"] == own["apiVersion"]:
+    if not changed and last is not None and last["fieldsV1"] == tracked and last["apiVersion"] == own["apiVersion"]:
         return last
-    time = last.get("time") if last is not None else None
-    return managers.entry(managers.identity(own), own["apiVersion"], time, tracked)
+    time = own["time"] if changed else last.get("time") if last is not None else None
+    return managers.entry(managers.identity(own), own["apiVersion"], time, sets.ordered(tracked))
 
 
 def _by_manager(lost: list[tuple[Entry, Fields]]) -> list[tuple[Entry, Fields]]:

@@ -61,7 +61,7 @@ class MapShape:
             if len(self._outlines) >= OUTLINES_LIMIT:
                 self._outlines.clear()
             branches = [(key, f"f:{key}", atom) for key in keys if (atom := self.of(key)).is_branch]
-            known = self._outlines[keys] = {".": {}, **{f"f:{key}": {} for key in keys}}, branches
+            known = self._outlines[keys] = {".": {}, **{f"f:{key}": {} for key in sorted(keys)}}, branches
         return known
 
     def of(self, key: str) -> "Atom":

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kybern.api.fields.atom import DEDUCED, Atom, ListShape, MapShape
-from kybern.api.fields.sets import LEAF, Fields
+from kybern.api.fields.sets import LEAF, Fields, in_order
 
 _COMPOUND = frozenset((dict, list))
 _OPAQUE_MAP = MapShape(atomic=True)
@@ -52,7 +52,7 @@ def present(atom: Atom, value: Any) -> Fields:
         for item in value:
             own = name(item)
             node[own] = LEAF if own in node else present(element, item)
-        return node
+        return {own: node[own] for own in in_order(node)} if len(node) > 2 else node
     return LEAF
 
 
@@ -86,7 +86,7 @@ def created(atom: Atom, zero: Mapping[str, Any], new: dict[str, Any]) -> Fields:
             if empty is None and inner:
                 inner = {name: each for name, each in inner.items() if name != "."}
             node["f:" + key] = inner
-    return node
+    return dict(sorted(node.items()))
 
 
 def _maps(shape: MapShape, old: dict[str, Any], new: dict[str, Any], to: Comparison) -> None:

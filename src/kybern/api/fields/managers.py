@@ -89,8 +89,11 @@ def _is_tree(tree: Any) -> bool:
 
 
 def decoded(entries: Iterable[Entry] | None) -> list[Entry]:
-    """The entries of an object; an entry without a set has the empty one."""
-    return [each if "fieldsV1" in each else {**each, "fieldsV1": sets.EMPTY} for each in entries or ()]
+    """The entries that a client sent: without a set it is the empty one; of several with one identity the last counts."""
+    by_identity: dict[Identity, Entry] = {}
+    for each in entries or ():
+        by_identity[identity(each)] = {**each, "fieldsV1": sets.ordered(each.get("fieldsV1") or sets.EMPTY)}
+    return ordered(list(by_identity.values()))
 
 
 def is_reset(entries: Any) -> bool:
@@ -133,7 +136,7 @@ def capped(entries: list[Entry]) -> list[Entry]:
             continue
         bucket = (ANCIENT, UPDATE, version, "")
         held = kept.get(bucket) or kept.pop(identity(first[version]))
-        fields = sets.union(each["fieldsV1"], held["fieldsV1"])
+        fields = sets.ordered(sets.union(each["fieldsV1"], held["fieldsV1"]))
         kept.pop(identity(each))
         kept[bucket] = entry(bucket, version, each.get("time"), fields)
         count -= 1

@@ -7,7 +7,8 @@ empty root is the empty set. Trees are never changed once made: what operations 
 Source: sigs.k8s.io/structured-merge-diff fieldpath.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -166,13 +167,24 @@ def has(tree: Fields, path: Path) -> bool:
 
 def paths(tree: Fields, prefix: Path = ()) -> Iterator[Path]:
     """Every member, as upstream goes through a set: those of a level before those below it."""
-    elements = sorted((element for element in tree if element != "."), key=_order)
+    elements = in_order(element for element in tree if element != ".")
     for element in elements:
         if is_member(tree[element]):
             yield (*prefix, element)
     for element in elements:
         if tree[element]:
             yield from paths(tree[element], (*prefix, element))
+
+
+def ordered(tree: Fields) -> Fields:
+    """The set as upstream writes it: clients compare the text."""
+    elements = sorted(tree, key=_order) if len(tree) > 1 else tree
+    return {element: ordered(node) if (node := tree[element]) else node for element in elements}
+
+
+def in_order(elements: Iterable[str]) -> list[str]:
+    """Path elements of one level, as upstream writes them."""
+    return sorted(elements, key=_order)
 
 
 def text(path: Path) -> str:
@@ -199,8 +211,11 @@ def _value_text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+@lru_cache(maxsize=8192)
 def _order(element: str) -> tuple[int, Any]:
-    """Names, then keys, then values, then indices."""
+    """The node's own membership, then names, keys, values, indices."""
+    if element == ".":
+        return -1, ""
     kind, rest = element[:2], element[2:]
     if kind == "f:":
         return 0, rest

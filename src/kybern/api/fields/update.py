@@ -38,7 +38,7 @@ def updated(version: Version, old: Object, new: Object, entries: list[Entry], wr
                 own = sets.union(own, each["fieldsV1"])
                 del kept[index]
                 break
-        kept.append(managers.entry(who, version.api_version, writer.time, own))
+        kept.append(managers.entry(who, version.api_version, writer.time, sets.ordered(own)))
     return managers.ordered(managers.capped(kept))
 
 

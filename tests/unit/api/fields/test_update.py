@@ -1,10 +1,11 @@
 """Who owns what after creates, updates and patches."""
 
+import json
 from typing import Any
 
 import pytest
 
-from kybern.api.fields import managers, open_api
+from kybern.api.fields import managers, open_api, sets
 from kybern.api.fields.managers import Entry, Writer
 from kybern.api.fields.update import created, updated
 from kybern.api.fields.versions import Version
@@ -130,3 +131,27 @@ def test_parts_of_what_became_atomic_are_owned_as_a_whole() -> None:
     entries = created(VERSION, thing({"labels": {"a": "1"}}), writer("first"))
     obj = thing({"labels": {"a": "1"}})
     assert owners(updated(version, obj, obj, entries, writer("second"))) == {"first": [".spec", ".spec.labels"]}
+
+
+def test_sets_are_written_in_upstreams_order() -> None:
+    old = thing({"ports": [{"port": 443, "protocol": "TCP"}, {"port": 80, "protocol": "TCP"}], "name": "n"})
+    (entry,) = created(VERSION, old, writer("first"))
+    assert told(entry["fieldsV1"]) == told(sets.ordered(entry["fieldsV1"]))
+    assert json.dumps(entry["fieldsV1"]) == json.dumps(sets.ordered(entry["fieldsV1"]))
+    assert list(entry["fieldsV1"]["f:spec"]["f:ports"]) == [
+        ".",
+        'k:{"port":80,"protocol":"TCP"}',
+        'k:{"port":443,"protocol":"TCP"}',
+    ]
+    new = thing({**old["spec"], "replicas": 1, "labels": {"b": "", "a": ""}, "args": []})
+    changed = updated(VERSION, old, new, [entry], writer("second"))
+    for each in changed:
+        assert json.dumps(each["fieldsV1"]) == json.dumps(sets.ordered(each["fieldsV1"]))
+    assert list(changed[1]["fieldsV1"]["f:spec"]) == ["f:args", "f:labels", "f:replicas"]
+
+
+def test_of_entries_with_one_identity_the_last_counts() -> None:
+    first, second = ({"f:spec": {f"f:{name}": {}}} for name in ("name", "replicas"))
+    who = writer("m").identity("Update")
+    entries = [managers.entry(who, "example.com/v1", None, fields) for fields in (first, second)]
+    assert managers.decoded(entries) == [entries[1]]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from kybern.api.defaults.apps import TEMPLATE_GENERATION
 from kybern.api.groups.behaviour import Behaviour, spec_changed
 from kybern.api.groups.columns import (
     AGE,
@@ -48,8 +49,6 @@ COLUMNS = (
         ),
     ),
 )
-TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
-"""The annotation in which apps/v1 carries what extensions/v1beta1 had as spec.templateGeneration."""
 COUNTS = (
     "desiredNumberScheduled",
     "currentNumberScheduled",
