@@ -9,6 +9,7 @@ from typing import Any
 
 from kybern.api.openapi.schemas import descriptions
 from kybern.api.resource import Column, Object, Resource
+from kybern.api.validation.field import quote
 from kybern.base.errors import BadRequest
 
 FIELD_OF = "@"
@@ -52,7 +53,9 @@ def check_include(include: str) -> None:
     """Raises BadRequest for an unknown ?includeObject."""
     if include not in ("", "None", "Metadata", "Object"):
         detail = "must be 'Metadata', 'Object', 'None', or empty"
-        raise BadRequest(f'TableOptions.meta.k8s.io "" is invalid: includeObject: Invalid value: "{include}": {detail}')
+        raise BadRequest(
+            f"Unable to convert to Table as requested: includeObject: Invalid value: {quote(include)}: {detail}"
+        )
 
 
 def row(resource: Resource, obj: Object, now: float, include: str = "") -> Object:

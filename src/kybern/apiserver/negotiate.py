@@ -18,6 +18,8 @@ PROTOBUF = protobuf.MEDIA_TYPE
 _WRITABLE = {JSON: JSON, YAML: YAML, "application/x-yaml": YAML, PROTOBUF: PROTOBUF, "": JSON}
 _READABLE = {JSON: JSON, YAML: YAML, "*/*": JSON, "application/*": JSON}
 _META = "meta.k8s.io"
+_CONVERSION = frozenset(("as", "g", "v"))
+_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
 
 ShapeKind = Literal["Object", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"]
@@ -39,23 +41,51 @@ PLAIN = Shape()
 @lru_cache(maxsize=1024)
 def shape_of(accept: str) -> Shape:
     """The first shape in the order of preference that can be had. Raises NotAcceptable."""
+    shape = _first(accept)
+    if shape is None:
+        raise NotAcceptable(f"only the following media types are accepted: {_accepted(accept, '')}")
+    return shape
+
+
+@lru_cache(maxsize=1024)
+def watch_shape_of(accept: str) -> Shape:
+    """The same for a watch, whose events are never YAML. Raises NotAcceptable."""
+    shape = _first(accept)
+    if shape is None or shape.media != JSON:
+        listed = _accepted(accept, ";stream=watch").replace(f"{YAML};stream=watch, ", "")
+        raise NotAcceptable(f"only the following media types are accepted: {listed}")
+    return shape
+
+
+def _accepted(accept: str, suffix: str) -> str:
+    """Upstream's list, which ends with protobuf: left out where a client would learn that it may ask what it asked."""
+    media = (JSON, YAML) if PROTOBUF in accept else (JSON, YAML, PROTOBUF)
+    return ", ".join(each + suffix for each in media)
+
+
+def _first(accept: str) -> Shape | None:
     clauses = [clause for clause in accept.split(",") if clause.strip()] or ["*/*"]
-    parsed = [_parse(clause) for clause in clauses]
-    for media, parameters in sorted(parsed, key=lambda each: -_quality(each[1])):
+    for media, parameters in sorted(map(_parse, clauses), key=_preference):
         shape = _shape(media, parameters)
         if shape is not None:
             return shape
-    raise NotAcceptable(f"only the following media types are accepted: {ACCEPTED}")
+    return None
+
+
+def _preference(clause: tuple[str, dict[str, str]]) -> tuple[float, bool, bool]:
+    """By quality, and what is named before what is only covered."""
+    media, parameters = clause
+    return -_quality(parameters), media.startswith("*/"), media.endswith("/*")
 
 
 def _shape(media: str, parameters: dict[str, str]) -> Shape | None:
     encoding = _READABLE.get(media)
-    if encoding is None:
+    stream, server_version = parameters.get("stream", ""), parameters.get("sv", "")
+    if encoding is None or server_version not in ("", "v1") or (stream and (stream != "watch" or encoding != JSON)):
         return None
-    kind = parameters.get("as", "")
-    if not kind:
+    if _CONVERSION.isdisjoint(parameters):
         return PLAIN if encoding == JSON else Shape(media=encoding)
-    version = parameters.get("v", "")
+    kind, version = parameters.get("as", ""), parameters.get("v", "")
     if parameters.get("g") != _META or version not in ("v1", "v1beta1"):
         return None
     if kind == "Table":
@@ -99,6 +129,7 @@ def unsupported(accepted: str = ACCEPTED) -> UnsupportedMediaType:
 def wants_pretty(request: Request) -> bool:
     """Indented JSON: asked for, or the client is a person with curl."""
     asked = request.query.get("pretty")
-    if asked:
-        return asked[0].lower() not in ("false", "0", "")
-    return asked is not None or request.headers.get("user-agent", "").startswith(_BROWSERS)
+    if asked and asked[0]:
+        return asked[0] in _TRUE
+    headers = request.headers
+    return headers.get("user-agent", "").startswith(_BROWSERS) or "pretty=1" in headers.get("accept", "")

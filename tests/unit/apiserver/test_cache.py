@@ -7,8 +7,7 @@ import orjson
 import pytest
 
 from kybern.api.registry import find
-from kybern.apiserver.cache.cache import bookmark
-from kybern.apiserver.cache.change import event_line
+from kybern.apiserver.cache.change import bookmarks, event_line
 from kybern.apiserver.cache.resource_cache import WINDOW_LIMIT, ResourceCache
 from kybern.apiserver.cache.selection import Selection, selection_of
 from kybern.apiserver.cache.version import Version, encode
@@ -39,7 +38,7 @@ def plain(version: Version) -> bytes:
 
 
 def watch(cache: ResourceCache, selection: Selection | None = None) -> Watcher:
-    watcher = Watcher(selection or Selection(), plain, deadline=0, bookmark_head=b"")
+    watcher = Watcher(selection or Selection(), plain, deadline=0)
     cache.fanout.add(watcher)
     return watcher
 
@@ -164,7 +163,7 @@ async def test_an_event_wakes_who_waits() -> None:
 
 
 async def test_initial_events_come_first_and_none_is_lost() -> None:
-    watcher = Watcher(Selection(), plain, deadline=0, bookmark_head=b"")
+    watcher = Watcher(Selection(), plain, deadline=0)
     watcher.begin(event_line(b"ADDED", b'{"n":%d}' % number) for number in range(200))
     watcher.push(event_line(b"ADDED", b'{"n":200}'))
     watcher.end()
@@ -173,7 +172,7 @@ async def test_initial_events_come_first_and_none_is_lost() -> None:
 
 
 def test_bookmarks() -> None:
-    assert orjson.loads(bookmark(HEAD, 5, initial_end=True)) == {
+    assert orjson.loads(bookmarks(HEAD)(5, True)) == {
         "type": "BOOKMARK",
         "object": {
             "kind": "Pod",

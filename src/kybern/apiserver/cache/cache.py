@@ -110,9 +110,9 @@ class Cache:
             for cache in self:
                 for watcher in cache.fanout if len(cache.fanout) else ():
                     over = now >= watcher.deadline
-                    if watcher.bookmark_head and (over or now >= watcher.next_bookmark):
+                    if watcher.bookmark is not None and (over or now >= watcher.next_bookmark):
                         watcher.next_bookmark = now + BOOKMARK_SECONDS
-                        watcher.push(bookmark(watcher.bookmark_head, self.revision))
+                        watcher.push(watcher.bookmark(self.revision, False))
                     if over:
                         watcher.end()
 
@@ -140,9 +140,3 @@ class Cache:
             future = heapq.heappop(waiting)[2]
             if not future.done():
                 future.set_result(None)
-
-
-def bookmark(head: bytes, revision: int, *, initial_end: bool = False) -> bytes:
-    """The event that tells how far a watch has come."""
-    annotations = b',"annotations":{"k8s.io/initial-events-end":"true"}' if initial_end else b""
-    return b'{"type":"BOOKMARK","object":%b"metadata":{"resourceVersion":"%d"%b}}}\n' % (head, revision, annotations)

@@ -1,14 +1,20 @@
 """One write as watchers see it, and the bytes of its event, made once for all who share a form."""
 
 from collections.abc import Callable
+from typing import Any
+
+import orjson
 
 from kybern.apiserver.cache.selection import Selection
 from kybern.apiserver.cache.version import Version
 
-ADDED, MODIFIED, DELETED = b"ADDED", b"MODIFIED", b"DELETED"
+ADDED, MODIFIED, DELETED, BOOKMARK = b"ADDED", b"MODIFIED", b"DELETED", b"BOOKMARK"
 
 Form = Callable[[Version], bytes]
 """A version in the shape that a client asked for: the object itself, another API version, a Table, metadata only."""
+
+Bookmark = Callable[[int, bool], bytes]
+"""The event that tells how far a watch has come: of a revision, and whether the initial events end here."""
 
 
 class Change:
@@ -54,3 +60,22 @@ class Change:
 
 def event_line(kind: bytes, encoded: bytes) -> bytes:
     return b'{"type":"%b","object":%b}\n' % (kind, encoded)
+
+
+def bookmark_metadata(revision: int, initial_end: bool) -> dict[str, Any]:
+    """All that a bookmark's object has."""
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    if initial_end:
+        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+    return metadata
+
+
+def bookmarks(head: bytes) -> Bookmark:
+    """Of objects that begin with `head`."""
+
+    def bookmark(revision: int, initial_end: bool) -> bytes:
+        return event_line(
+            BOOKMARK, b'%b"metadata":%b}' % (head, orjson.dumps(bookmark_metadata(revision, initial_end)))
+        )
+
+    return bookmark

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from itertools import islice
 
-from kybern.apiserver.cache.change import Form
+from kybern.apiserver.cache.change import Bookmark, Form
 from kybern.apiserver.cache.selection import Selection
 
 LINES_LIMIT = 10_000
@@ -36,13 +36,13 @@ class Watcher:
     No generator stands between the two, and while the client keeps up no task either: what is pushed goes out at once.
     """
 
-    def __init__(self, selection: Selection, form: Form, *, deadline: float, bookmark_head: bytes) -> None:
+    def __init__(self, selection: Selection, form: Form, *, deadline: float, bookmark: Bookmark | None = None) -> None:
         self.selection = selection
         self.form = form
         self.deadline = deadline
         """Monotonic seconds at which the watch ends by itself."""
-        self.bookmark_head = bookmark_head
-        """How a bookmark's object begins; b"": the client asked for no bookmarks."""
+        self.bookmark = bookmark
+        """Makes bookmarks in the watch's form; None: the client asked for none."""
         self.next_bookmark = 0.0
         self.ended = False
         self.on_close: Callable[[Watcher], None] | None = None

@@ -85,7 +85,7 @@ async def _list_selected(
 
 async def watch_converted(at: Surroundings, call: Call, served: CustomServed) -> Answer:
     """A watch of stored objects, each converted on its way out."""
-    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""))
     stored, own = _fields(call, served)
     made = watch_objects(at, _asking(call, stored, negotiate.JSON), Raw(served))
     stream = await made if inspect.isawaitable(made) else made
@@ -141,8 +141,8 @@ class _Events:
                 obj = self._served.shape(next(made))
                 event["type"] = self._type(event["type"], obj)
                 event["object"] = self._shown(obj)
-            elif event["type"] == "BOOKMARK" and self._shape.kind != "Object":
-                event["object"] |= {"kind": self._shape.kind, "apiVersion": f"meta.k8s.io/{self._shape.version}"}
+            elif event["type"] == "BOOKMARK":
+                event["object"] = self._shown(event["object"])
             if event["type"]:
                 lines.append(orjson.dumps(event) + b"\n")
         return b"".join(lines)

@@ -3,16 +3,14 @@
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
 from kybern.apiserver import answer
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.continue_token import INCONSISTENT, read_token, token
 from kybern.apiserver.endpoints.list_options import EXACT, ListOptions, list_options
 from kybern.apiserver.endpoints.revisions import revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
@@ -24,8 +22,6 @@ from kybern.transport.exchange import Answer
 
 PAST_PAGE = 500
 """Entries of the past that are read from the store at once."""
-INCONSISTENT = -1
-"""The revision in a token that goes on from wherever the store is now."""
 
 
 class _Page(NamedTuple):
@@ -40,10 +36,11 @@ def list_objects(at: Surroundings, call: Call, served: Served) -> Answer | Await
     """200 and a list. Without an answer from the past no task is needed."""
     options = list_options(call, served)
     if options.continue_:
+        start, revision = read_token(options.continue_)
         if options.resource_version and options.resource_version != "0":
             raise BadRequest("specifying resource version is not allowed when using continue")
-        return _continue(at, call, served, options)
-    revision = revision_of(options.resource_version)
+        return _continue(at, call, served, options, start, revision)
+    revision = _revision(options)
     exact = options.match == EXACT or (options.limit and revision and not options.match)
     if exact:
         return _at_revision(at, call, served, options, revision)
@@ -51,6 +48,13 @@ def list_objects(at: Surroundings, call: Call, served: Served) -> Answer | Await
     if waiting is not None:
         return _list_later(at, call, served, options, waiting)
     return _now(at, call, served, options)
+
+
+def _revision(options: ListOptions) -> int:
+    try:
+        return revision_of(options.resource_version)
+    except BadRequest as error:
+        raise BadRequest(f"invalid resource version: {error.message}") from None
 
 
 async def _list_later(
@@ -83,6 +87,8 @@ async def _at_revision(at: Surroundings, call: Call, served: Served, options: Li
     waiting = wait_for(at, options.resource_version)
     if waiting is not None:
         await waiting
+    if served.cache.changed <= revision:
+        return _now(at, call, served, options, "", revision)
     try:
         page = await _past(at, served, options, "", revision)
     except Compacted:
@@ -90,11 +96,12 @@ async def _at_revision(at: Surroundings, call: Call, served: Served, options: Li
     return _answer(at, call, served, page)
 
 
-async def _continue(at: Surroundings, call: Call, served: Served, options: ListOptions) -> Answer:
-    start, revision = read_token(options.continue_)
+async def _continue(
+    at: Surroundings, call: Call, served: Served, options: ListOptions, start: str, revision: int
+) -> Answer:
     if revision > at.cache.revision:
         raise too_large_revision(revision, at.cache.revision)
-    if revision == INCONSISTENT or served.cache.changed <= revision:
+    if revision < 0 or served.cache.changed <= revision:
         return _now(at, call, served, options, start, revision if revision > 0 else 0)
     try:
         page = await _past(at, served, options, start, revision)
@@ -134,20 +141,3 @@ def _answer(at: Surroundings, call: Call, served: Served, page: _Page) -> Answer
         if page.remaining is not None:
             metadata["remainingItemCount"] = page.remaining
     return answer.listed(call, served, page.versions, metadata, at.now())
-
-
-def token(start: str, revision: int) -> str:
-    """What a client hands back to go on."""
-    return urlsafe_b64encode(orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start})).decode().rstrip("=")
-
-
-def read_token(text: str) -> tuple[str, int]:
-    """(start, revision). Raises BadRequest."""
-    try:
-        read = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        start, revision = read["start"], read["rv"]
-    except (ValueError, KeyError, TypeError):
-        raise BadRequest("continue key is not valid: the token cannot be read") from None
-    if read.get("v") != "meta.k8s.io/v1" or not isinstance(start, str) or not isinstance(revision, int):
-        raise BadRequest("continue key is not valid: the server does not recognize this encoded version")
-    return start, revision

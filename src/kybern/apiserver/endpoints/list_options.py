@@ -1,11 +1,12 @@
 """meta/v1 ListOptions of LIST, WATCH and deletecollection, checked as upstream checks them.
 
-Source: k8s.io/apimachinery pkg/apis/meta/internalversion/validation.
+Source: k8s.io/apimachinery pkg/apis/meta/internalversion (validation, and the defaults of the feature WatchList).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kybern.api.resource import FieldError, Resource
+from kybern.api.selectors import FieldRequirement, FieldSelector
 from kybern.api.validation.field import forbidden, not_supported
 from kybern.apiserver.cache.selection import Selection, selection_of
 from kybern.apiserver.call import Call
@@ -13,8 +14,11 @@ from kybern.apiserver.endpoints.revisions import integer
 from kybern.apiserver.request_info import truthy
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import invalid
+from kybern.base.errors import BadRequest
+from kybern.transport.exchange import Request
 
 EXACT, NOT_OLDER_THAN = "Exact", "NotOlderThan"
+_MATCH = "resourceVersionMatch"
 _OPTIONS = Resource("meta.k8s.io", "v1", "ListOptions", "", False)
 
 
@@ -34,53 +38,78 @@ class ListOptions:
 
 def list_options(call: Call, served: Served) -> ListOptions:
     """Raises BadRequest, Invalid."""
-    request, info = call.request, call.info
-    namespace = info.namespace if served.resource.namespaced else ""
-    fields = request.parameter("fieldSelector")
+    request = call.request
+    namespace = call.info.namespace if served.resource.namespaced else ""
     initial = request.query.get("sendInitialEvents")
     selected = served.resource if served.resource.is_custom else served.cache.resource
     options = ListOptions(
-        selection_of(selected, namespace, request.parameter("labelSelector"), fields),
+        selection_of(selected, namespace, request.parameter("labelSelector"), request.parameter("fieldSelector")),
         request.parameter("resourceVersion"),
         request.parameter("resourceVersionMatch"),
-        integer(request.parameter("limit"), "limit"),
+        max(0, _number(request, "limit")),
         request.parameter("continue"),
-        integer(request.parameter("timeoutSeconds"), "timeoutSeconds"),
+        _number(request, "timeoutSeconds"),
         truthy(request.parameter("allowWatchBookmarks", "false")),
         truthy(initial[0]) if initial else None,
     )
-    faults = _watch_faults(options) if info.verb == "watch" else _list_faults(options)
+    # The old paths with /watch/ watch without saying so in the query: upstream checks them as it checks lists.
+    watching = truthy(request.parameter("watch", "false"))
+    if watching and _is_legacy(options):
+        options = replace(options, send_initial_events=True, match=NOT_OLDER_THAN)
+    faults = _watch_faults(options) if watching else _list_faults(options)
     if faults:
         raise invalid(_OPTIONS, "", faults)
-    return options
+    return _of_one(options, call.info.name) if call.info.name else options
+
+
+def _number(request: Request, name: str) -> int:
+    values = request.query.get(name)
+    return integer(values[0]) if values else 0
+
+
+def _is_legacy(options: ListOptions) -> bool:
+    """A watch from "now or any state", as it was asked for before there was sendInitialEvents: it has them."""
+    return options.send_initial_events is None and not options.match and options.resource_version in ("", "0")
+
+
+def _of_one(options: ListOptions, name: str) -> ListOptions:
+    """The path names an object: as if a field selector did. Raises BadRequest when that names another."""
+    selection = options.selection
+    if selection.exact("metadata.name") == name:
+        return options
+    if selection.fields.requirements:
+        raise BadRequest("fieldSelector metadata.name doesn't match requested name")
+    fields = FieldSelector((FieldRequirement("metadata.name", name),))
+    return replace(options, selection=replace(selection, fields=fields))
 
 
 def _list_faults(options: ListOptions) -> list[FieldError]:
     faults: list[FieldError] = []
+    match = options.match
+    if match and not options.resource_version:
+        faults.append(forbidden(_MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+    if match and options.continue_:
+        faults.append(forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
+    if match not in ("", EXACT, NOT_OLDER_THAN):
+        faults.append(not_supported(_MATCH, match, (EXACT, NOT_OLDER_THAN, "")))
+    if match == EXACT and options.resource_version == "0":
+        faults.append(forbidden(_MATCH, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
     if options.send_initial_events is not None:
         faults.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
-    if not options.match:
-        return faults
-    if not options.resource_version:
-        detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        faults.append(forbidden("resourceVersionMatch", detail))
-    if options.continue_:
-        faults.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
-    if options.match not in (EXACT, NOT_OLDER_THAN):
-        faults.append(not_supported("resourceVersionMatch", options.match, (EXACT, NOT_OLDER_THAN)))
-    if options.match == EXACT and options.resource_version == "0":
-        detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        faults.append(forbidden("resourceVersionMatch", detail))
     return faults
 
 
 def _watch_faults(options: ListOptions) -> list[FieldError]:
-    if options.send_initial_events is None:
-        if options.match:
-            detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-            return [forbidden("resourceVersionMatch", detail)]
-        return []
-    if options.match != NOT_OLDER_THAN:
+    faults: list[FieldError] = []
+    match, initial = options.match, options.send_initial_events
+    if initial is not None and match != NOT_OLDER_THAN:
         detail = f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER_THAN}"
-        return [forbidden("resourceVersionMatch", detail)]
-    return []
+        faults.append(forbidden(_MATCH, detail))
+    if match and initial is None:
+        detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        faults.append(forbidden(_MATCH, detail))
+    if match not in ("", NOT_OLDER_THAN):
+        faults.append(not_supported(_MATCH, match, (NOT_OLDER_THAN,)))
+    if match and options.continue_:
+        faults.append(forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
+    return faults

@@ -6,9 +6,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-ve
 import asyncio
 from collections.abc import Awaitable
 
-from kybern.api.resource import Resource
-from kybern.api.validation.field import invalid
-from kybern.apiserver import status
+from kybern.api.validation.field import quote
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.status import too_large_revision, unavailable
 from kybern.base.errors import BadRequest
@@ -16,16 +14,27 @@ from kybern.storage.backend import StoreUnavailable
 
 FRESH_SECONDS = 3.0
 """How long a read waits for a revision that is not there yet."""
+_DIGITS = 20
+"""A number of more digits has no place in 64 bits, and is not read: that costs more with each digit."""
+_REVISION_LIMIT = 2**64 - 1
+_INTEGER_LIMIT = 2**63
 
 
 def revision_of(text: str) -> int:
-    """A resourceVersion as a number; "" is 0. Raises Invalid."""
+    """A resourceVersion as a number; "" is 0. Raises BadRequest, in the words of upstream's versioner."""
     if not text:
         return 0
-    if not text.isdecimal():
-        options = Resource("", "v1", "ListOptions", "", False)
-        raise status.invalid(options, "", [invalid("resourceVersion", text, "must be a valid resource version")])
-    return int(text)
+    if not (text.isascii() and text.isdigit()):
+        raise _not_a_revision(text, "invalid syntax")
+    revision = int(text) if len(text) <= _DIGITS else _REVISION_LIMIT + 1
+    if revision > _REVISION_LIMIT:
+        raise _not_a_revision(text, "value out of range")
+    return revision
+
+
+def _not_a_revision(text: str, why: str) -> BadRequest:
+    shown = quote(text)
+    return BadRequest(f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: {why}")
 
 
 def wait_for(at: Surroundings, resource_version: str) -> Awaitable[None] | None:
@@ -57,11 +66,12 @@ async def _wait_revision(at: Surroundings, revision: int) -> None:
         raise too_large_revision(revision, at.cache.revision) from None
 
 
-def integer(text: str, name: str) -> int:
-    """A number in the query. Raises BadRequest."""
-    if not text:
-        return 0
-    try:
-        return int(text)
-    except ValueError:
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+def integer(text: str) -> int:
+    """A number in the query, as Go's strconv.ParseInt reads it. Raises BadRequest."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
+    number = int(text) if len(digits) <= _DIGITS else _INTEGER_LIMIT
+    if not -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
+    return number

@@ -5,13 +5,26 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 """
 
 import random
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import chain, islice
 
 import orjson
 
+from kybern.api.resource import Object
+from kybern.api.table import check_include
 from kybern.apiserver import answer, negotiate
-from kybern.apiserver.cache.cache import BOOKMARK_SECONDS, bookmark
-from kybern.apiserver.cache.change import ADDED, Change, Form, event_line
+from kybern.apiserver.cache.cache import BOOKMARK_SECONDS
+from kybern.apiserver.cache.change import (
+    ADDED,
+    BOOKMARK,
+    Bookmark,
+    Change,
+    Form,
+    bookmark_metadata,
+    bookmarks,
+    event_line,
+)
+from kybern.apiserver.cache.selection import Selection
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.cache.watcher import Watcher
 from kybern.apiserver.call import Call
@@ -22,7 +35,7 @@ from kybern.apiserver.negotiate import Shape
 from kybern.apiserver.proxy.websocket_stream import asks_for_websocket, watch_messages
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import status_of
-from kybern.base.errors import Expired, NotAcceptable
+from kybern.base.errors import Expired, StatusError, Timeout
 from kybern.transport.exchange import Answer, Stream
 
 _jitter = random.Random()
@@ -31,66 +44,74 @@ _jitter = random.Random()
 
 def watch_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
     """200 and a stream of events."""
+    shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""))
     options = list_options(call, served)
-    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
-    if shape.media != negotiate.JSON:
-        raise NotAcceptable(f"only the following media types are accepted: {negotiate.JSON};stream=watch")
     revision = revision_of(options.resource_version)
+    if shape.kind == "Table":
+        check_include(call.request.parameter("includeObject"))
     waiting = wait_for(at, options.resource_version if revision else "")
     if waiting is not None:
-        return _watch_later(at, call, served, options, shape, revision, waiting)
-    return _carried(call, _begin(at, call, served, options, shape, revision))
+        return _watch_later(at, call, served, options, shape, waiting)
+    return _carried(call, _begin(at, call, served, options, shape))
 
 
 async def _watch_later(
-    at: Surroundings,
-    call: Call,
-    served: Served,
-    options: ListOptions,
-    shape: Shape,
-    revision: int,
-    waiting: Awaitable[None],
+    at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape, waiting: Awaitable[None]
 ) -> Answer:
-    await waiting
-    return _carried(call, _begin(at, call, served, options, shape, revision))
+    try:
+        await waiting
+    except Timeout as error:
+        return _carried(call, _refused(error))
+    return _carried(call, _begin(at, call, served, options, shape))
 
 
 def _carried(call: Call, stream: Stream) -> Answer:
     return watch_messages(call.request, stream) if asks_for_websocket(call.request) else stream
 
 
-def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape, revision: int) -> Stream:
+def _refused(error: StatusError) -> Stream:
+    """Past the checks of what was asked, a watch fails within its stream, as upstream's do."""
+    watcher = Watcher(Selection(), _no_form, deadline=0.0)
+    watcher.begin((event_line(b"ERROR", orjson.dumps(status_of(error))),))
+    watcher.end()
+    return Stream(watcher)
+
+
+def _no_form(version: Version) -> bytes:
+    raise AssertionError("a refused watch sees no object")
+
+
+def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, shape: Shape) -> Stream:
     cache = served.cache
-    form = form_of(call, served, shape, at)
-    seconds = options.timeout_seconds or _jitter.uniform(*at.watch_seconds)
-    now = at.clock.monotonic()
-    head = _bookmark_head(served, shape) if options.bookmarks else b""
-    watcher = Watcher(options.selection, form, deadline=now + seconds, bookmark_head=head)
-    watcher.next_bookmark = now + BOOKMARK_SECONDS
+    revision = revision_of(options.resource_version)
+    # Without a word about initial events, those who begin nowhere have them too (the old paths with /watch/).
     fresh = options.send_initial_events if options.send_initial_events is not None else revision == 0
     try:
         changes = () if fresh or not revision else list(cache.since(revision))
     except Expired as expired:
-        line = event_line(b"ERROR", orjson.dumps(status_of(expired)))
-        watcher.begin((line,))
-        watcher.end()
-        return Stream(watcher)
+        return _refused(expired)
+    form, bookmark = forms_of(call, served, shape, at)
+    now = at.clock.monotonic()
+    seconds = options.timeout_seconds or _jitter.uniform(*at.watch_seconds)
+    watcher = Watcher(options.selection, form, deadline=now + seconds, bookmark=bookmark if options.bookmarks else None)
+    watcher.next_bookmark = now + BOOKMARK_SECONDS
     if fresh:
-        versions = cache.select(options.selection)
-        end = head if options.send_initial_events else b""
-        watcher.begin(_initial(versions, form, end, at.cache.revision))
+        end = watcher.bookmark if options.send_initial_events else None
+        lines = _initial(cache.select(options.selection), form, end, at.cache.revision)
     else:
-        watcher.begin(_missed(changes, watcher))
+        lines = _missed(changes, watcher)
+    # The first is made now: of a Table's events it has the columns, and no change may come before it.
+    watcher.begin(chain(list(islice(lines, 1)), lines))
     cache.fanout.add(watcher)
     watcher.on_close = cache.fanout.remove
     return Stream(watcher)
 
 
-def _initial(versions: Iterable[Version], form: Form, bookmark_head: bytes, revision: int) -> Iterator[bytes]:
+def _initial(versions: Iterable[Version], form: Form, end: Bookmark | None, revision: int) -> Iterator[bytes]:
     for version in versions:
         yield event_line(ADDED, form(version))
-    if bookmark_head:
-        yield bookmark(bookmark_head, revision, initial_end=True)
+    if end is not None:
+        yield end(revision, True)
 
 
 def _missed(changes: Iterable[Change], watcher: Watcher) -> Iterator[bytes]:
@@ -101,32 +122,42 @@ def _missed(changes: Iterable[Change], watcher: Watcher) -> Iterator[bytes]:
             change.forget_lines()
 
 
-def _bookmark_head(served: Served, shape: Shape) -> bytes:
-    if shape.kind == "Object":
-        return served.head
-    kind = "Table" if shape.kind == "Table" else "PartialObjectMetadata"
-    return b'{"kind":"%b","apiVersion":"meta.k8s.io/%b",' % (kind.encode(), shape.version.encode())
-
-
-def form_of(call: Call, served: Served, shape: Shape, at: Surroundings) -> Form:
-    """How versions are encoded for this watch; watches of the same form share the encoded events."""
+def forms_of(call: Call, served: Served, shape: Shape, at: Surroundings) -> tuple[Form, Bookmark]:
+    """How objects and bookmarks are encoded for this watch; watches of the same form share the encoded events."""
     match shape.kind:
         case "Object":
-            return served.plain_form
+            return served.plain_form, bookmarks(served.head)
         case "Table":
-            return _table_form(served, call.request.parameter("includeObject"), shape.version, at)
+            tables = TableForm(served, call.request.parameter("includeObject"), shape.version, at.now)
+            return tables.encode, tables.bookmark
         case _:
-            return served.partial_form(shape.version)
+            head = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b",' % shape.version.encode()
+            return served.partial_form(shape.version), bookmarks(head)
 
 
-def _table_form(served: Served, include: str, version: str, at: Surroundings) -> Form:
-    """Only the first event of a watch carries the column definitions."""
-    first = True
+class TableForm:
+    """The Tables of one watch: only the first that is sent carries the column definitions."""
 
-    def form(each: Version) -> bytes:
-        nonlocal first
-        made = answer.make_table(served, [served.parse(each)], at.now(), include, version, headers=first)
-        first = False
+    def __init__(self, served: Served, include: str, version: str, now: Callable[[], float]) -> None:
+        self._served = served
+        self._include = include
+        self._version = version
+        self._now = now
+        self._headers = True
+
+    def encode(self, version: Version) -> bytes:
+        """The Table of one object."""
+        return self._table(self._served.parse(version), self._include)
+
+    def bookmark(self, revision: int, initial_end: bool) -> bytes:
+        """A row without values; that initial events end here stands in its metadata, whatever was asked to be shown."""
+        resource = self._served.resource
+        metadata = bookmark_metadata(revision, initial_end)
+        empty = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+        include = "" if initial_end and self._include != "Object" else self._include
+        return event_line(BOOKMARK, self._table(empty, include))
+
+    def _table(self, obj: Object, include: str) -> bytes:
+        made = answer.make_table(self._served, [obj], self._now(), include, self._version, headers=self._headers)
+        self._headers = False
         return orjson.dumps(made)
-
-    return form
