@@ -9,6 +9,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 DEPTH: Final = 5
@@ -26,6 +27,9 @@ _UNDERSTOOD: Final = frozenset(
     }
 )
 """Critical extensions that are looked at here (or say nothing on who a client is); any other one forbids the use."""
+
+_BROKEN: Final = (hashes.MD5, hashes.SHA1)
+"""Hashes under which a signature can be forged; Go's verification refuses them as well."""
 
 _CLIENT_USAGES: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 
@@ -74,6 +78,8 @@ class _Path:
     def _signed(self, certificate: x509.Certificate, issuer: x509.Certificate, below: int) -> bool:
         if certificate.issuer != issuer.subject or not _may_sign(issuer, below) or self._signatures <= 0:
             return False
+        if isinstance(certificate.signature_hash_algorithm, _BROKEN):
+            return False
         self._signatures -= 1
         try:
             certificate.verify_directly_issued_by(issuer)
@@ -93,6 +99,8 @@ def _may_sign(issuer: x509.Certificate, below: int) -> bool:
             usage = value
         elif isinstance(value, x509.ExtendedKeyUsage):
             extended = value
+        elif isinstance(value, x509.NameConstraints):
+            return False  # Critical or not, they would have to be checked, and nobody gives them to clients' CAs.
     if constraints is None or not constraints.ca or not _understood(issuer):
         return False
     if constraints.path_length is not None and constraints.path_length < below:

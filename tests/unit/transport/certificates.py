@@ -51,6 +51,7 @@ def issue(
     days: tuple[float, float] = (-1, 1),
     critical: bool = False,
     key_cert_sign: bool = True,
+    constrained: bool = False,
 ) -> Issued:
     """A certificate that is valid from and to `days` from now; `critical` adds an extension that nobody knows."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -70,6 +71,9 @@ def issue(
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     if SERVER in usages:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+    if constrained:
+        names = x509.NameConstraints([x509.DNSName("example.com")], None)
+        builder = builder.add_extension(names, critical=False)
     if critical:
         unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
         builder = builder.add_extension(unknown, critical=True)

@@ -111,6 +111,7 @@ CHAINS: dict[str, tuple[Any, bool]] = {
     "one that may not sign": (lambda ca: _under(issue("i", ca, ca=True, key_cert_sign=False)), False),
     "one for servers": (lambda ca: _under(issue("i", ca, ca=True, usages=(SERVER,))), False),
     "an expired one": (lambda ca: _under(issue("i", ca, ca=True, days=(-2, -1))), False),
+    "one with name constraints": (lambda ca: _under(issue("i", ca, ca=True, constrained=True)), False),
     "one of an unknown CA": (lambda ca: _under(issue("i", issue("x", ca=True), ca=True)), False),
     "its own root sent along": (lambda ca: _under(issue("x", ca=True)), False),
 }
