@@ -1,7 +1,7 @@
 """Writes objects one after the other through any outage, and tells which were acknowledged, a line for each.
 
-RUN sets its objects apart from those of other runs. Run inside a cluster's machine with the project's Python: `python writer.py KUBECONFIG RUN`; a line on its standard input
-ends it.
+RUN sets its objects apart from those of other runs. It is run inside a cluster's machine with the project's Python:
+`python writer.py KUBECONFIG RUN`; a line on its standard input ends it.
 """
 
 import asyncio

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
+INIT = "kybern-init"
+"""Where the processes of a container go that were in its root."""
 KILL_SECONDS = 5.0
 """How long killed processes may take to vanish."""
 
@@ -36,6 +38,44 @@ def hybrid_mounts(mountinfo: str | None = None) -> list[Path]:
     """Mount points of version 2 beside version 1: crun refuses to run where it sees one."""
     found = hierarchies(mountinfo)
     return [path for path, kind in found if kind == "cgroup2"] if len({kind for _, kind in found}) > 1 else []
+
+
+def container_root(mountinfo: str | None = None) -> Path | None:
+    """The root of version 2 where it is alone and not the machine's own, but that of a container we live in.
+
+    There a group hands controllers down only if it holds no process itself (the machine's root is exempt).
+    """
+    if not is_unified(mountinfo):
+        return None
+    root = hierarchies(mountinfo)[0][0]
+    return root if (root / "cgroup.type").exists() else None
+
+
+def evacuate(root: Path) -> None:
+    """Move the processes of `root` into a leaf of its own, so that it can hand its controllers down."""
+    leaf = root / INIT
+    leaf.mkdir(exist_ok=True)
+    _move_all(root, leaf)
+
+
+def resettle(root: Path) -> None:
+    """Undo `evacuate`: the processes go back to `root`, which hands nothing down any more."""
+    leaf = root / INIT
+    if leaf.exists():
+        for controller in (root / "cgroup.subtree_control").read_text().split():
+            (root / "cgroup.subtree_control").write_text(f"-{controller}")
+        _move_all(leaf, root)
+        leaf.rmdir()
+
+
+def _move_all(source: Path, target: Path) -> None:
+    """Move every process, also those that are born meanwhile."""
+    while pids := (source / "cgroup.procs").read_text().split():
+        for pid in pids:
+            try:
+                (target / "cgroup.procs").write_text(pid)
+            except ProcessLookupError:
+                continue
 
 
 def join(cgroup: str) -> None:

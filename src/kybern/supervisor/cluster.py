@@ -63,6 +63,9 @@ def supervise(options: Options, composition: Composition) -> None:
     from kybern.supervisor.pki import ensure_pki
 
     layout = options.layout
+    root = cgroups.container_root()
+    if root is not None:
+        cgroups.evacuate(root)
     cgroups.join(CONTROL_CGROUP)
     layout.data_directory.mkdir(parents=True, exist_ok=True)
     ensure_pki(layout)

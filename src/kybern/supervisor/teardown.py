@@ -81,6 +81,9 @@ def tear_down(data_directory: Path, purge: bool, say: Callable[[str], None]) -> 
     for directory in (data_directory, RUN_DIRECTORY):
         left += [f"mount {path}" for path in namespaces.unmount_below(directory)]
     left += [f"cgroup {path}" for path in cgroups.remove(CGROUP)]
+    root = cgroups.container_root()
+    if root is not None and not left:
+        cgroups.resettle(root)
     _forget_cni_results()
     _forget_shims()
     if not left:
