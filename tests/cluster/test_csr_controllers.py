@@ -1,6 +1,10 @@
 """Certificate requests on a real API server: approved, signed, refused and cleaned away."""
 
+import asyncio
+import random
 from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kybern.api.types import convert
 from kybern.api.types.certificates_v1 import CertificateSigningRequest
+from kybern.apiserver.user import User, authenticated
 from kybern.base.clock import SystemClock, format_time
+from kybern.base.errors import Forbidden
+from kybern.base.ids import RandomIds
+from kybern.client.client import Client
+from kybern.client.inprocess import InProcessTransport
 from kybern.controllers import csr_cleaner
+from kybern.controllers.run import Config, run_all
+from kybern.transport.exchange import Request
 
+from .api_server import ADMIN, Api, api_server
 from .machine import Plane, plane
 
 CONTROLLERS = (
@@ -189,3 +201,42 @@ def test_cleans(condition: str, hours: float, gone: bool) -> None:
         status = {"conditions": [{"type": condition, "status": "True", "lastUpdateTime": stamp}]}
         subject.status = convert({"status": status}, CertificateSigningRequest).status
     assert bool(csr_cleaner.decide(subject, now).deletes) is gone
+
+
+async def test_who_has_a_bootstrap_token_becomes_a_node_as_rbac_lets_its_group(authority: dict[str, str]) -> None:
+    group = "system:bootstrappers:kubeadm:default-node-token"
+    joining = authenticated("system:bootstrap:abcdef", ("system:bootstrappers", group))
+    async with api_server(authorization_mode=("Node", "RBAC")) as api, running(api, authority):
+        for role in ("node-bootstrapper", "certificates.k8s.io:certificatesigningrequests:nodeclient"):
+            api_group = "rbac.authorization.k8s.io"
+            binding = {
+                "metadata": {"name": role.replace(":", "-")},
+                "roleRef": {"apiGroup": api_group, "kind": "ClusterRole", "name": f"system:{role}"},
+                "subjects": [{"apiGroup": api_group, "kind": "Group", "name": group}],
+            }
+            await api.create(f"/apis/{api_group}/v1/clusterrolebindings", binding)
+        names = {"common_name": "system:node:n1", "organisation": "system:nodes"}
+        asked = request("n1", "kubernetes.io/kube-apiserver-client-kubelet", CLIENT, **names)
+        await as_user(api, joining).create(asked)
+        certificate = await signed(Plane(as_user(api, ADMIN)), "n1")
+        assert certificate.subject.rfc4514_string() == "CN=system:node:n1,O=system:nodes"
+        stranger = as_user(api, authenticated("system:bootstrap:ghijkl", ("system:bootstrappers",)))
+        with pytest.raises(Forbidden):
+            await stranger.create(request("n2", "kubernetes.io/kube-apiserver-client-kubelet", CLIENT, **names))
+
+
+def as_user(api: Api, user: User) -> Client:
+    return Client(InProcessTransport(api.server, Request, context={"user": user}))
+
+
+@asynccontextmanager
+async def running(api: Api, authority: dict[str, str]) -> AsyncIterator[None]:
+    """The controllers, until the block ends."""
+    clock, source = SystemClock(), random.Random(1)
+    chosen = Config(controllers=CONTROLLERS, **authority)
+    task = asyncio.create_task(run_all(chosen, as_user(api, ADMIN), clock, RandomIds(source), source))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
