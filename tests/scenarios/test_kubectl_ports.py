@@ -38,7 +38,7 @@ def test_proxies(resident: User) -> None:
             resident.types(f"busybox wget -qO- http://127.0.0.1:18001{here}/{path}").prints(ANSWER)
     resident.kubectl(f"get --raw {here}/services/http:web:/proxy/{PAGE}").prints(ANSWER)
     resident.kubectl(f"get --raw {here}/services/web:81/proxy/").fails(
-        'Error from server (ServiceUnavailable): no service port "81" found for service "web"'
+        'Error from server (ServiceUnavailable): no service port 81 found for service "web"'
     )
     resident.kubectl("create service clusterip empty --tcp=80").succeeds()
     resident.kubectl(f"get --raw {here}/services/empty/proxy/").fails(

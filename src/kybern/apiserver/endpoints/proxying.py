@@ -3,6 +3,7 @@
 Source: https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/#manually-constructing-apiserver-proxy-urls
 """
 
+import random
 import ssl
 from collections.abc import Callable, Mapping
 
@@ -24,6 +25,8 @@ from kybern.transport.exchange import Answer, Response
 _VERBS = ("get", "create", "update", "patch", "delete", "")
 """The last one is that of OPTIONS, which has none."""
 _SERVICE_LABEL = "kubernetes.io/service-name"
+_choice = random.Random()
+"""Only spreads requests over Pods; nothing depends on its values."""
 _PARTS_BEFORE_REST = {"pods": 8, "services": 8, "nodes": 6}
 """Segments of the path up to `proxy`, the empty first one with them: /api/v1/namespaces/NS/pods/NAME/proxy."""
 
@@ -46,9 +49,9 @@ class Proxying:
             return dict.fromkeys(_VERBS, endpoint)
 
         return {
-            ("pods", "proxy"): all_verbs(self._pod),
-            ("services", "proxy"): all_verbs(self._service),
-            ("nodes", "proxy"): all_verbs(self._node),
+            ("pods", "proxy"): all_verbs(self.pod_place),
+            ("services", "proxy"): all_verbs(self.service_place),
+            ("nodes", "proxy"): all_verbs(self.node_place),
         }
 
     async def _pass(self, call: Call, place: Place) -> Answer:
@@ -64,7 +67,8 @@ class Proxying:
         answer = await pass_on(call, place, target + query, (("x-forwarded-uri", prefix + target),))
         return Rewriter(prefix, place.netloc, request.headers.get("host", "")).led_back(answer)
 
-    def _pod(self, call: Call, served: Served) -> Place:
+    def pod_place(self, call: Call, served: Served) -> Place:
+        """Raises BadRequest, NotFound."""
         scheme, name, port = _split(call)
         pod = self._lookup.get("pods", name, call.info.namespace)
         if pod is None:
@@ -74,23 +78,49 @@ class Proxying:
             raise BadRequest("address not allowed")
         return Place(address, _pod_port(pod, port), self._tls(scheme))
 
-    def _service(self, call: Call, served: Served) -> Place:
+    def service_place(self, call: Call, served: Served) -> Place:
+        """A ready Pod of the Service. Raises BadRequest, NotFound, ServiceUnavailable."""
         scheme, name, port = _split(call)
         namespace = call.info.namespace
         service = self._lookup.get("services", name, namespace)
         if service is None:
             raise status.not_found(served.resource, name)
-        wanted = _service_port(service, name, port)
-        for each in self._lookup.list("endpointslices.discovery.k8s.io", namespace):
-            if (each["metadata"].get("labels") or {}).get(_SERVICE_LABEL) != name:
-                continue
-            for number in (p.get("port") for p in each.get("ports") or () if (p.get("name") or "") == wanted):
-                for endpoint in each.get("endpoints") or ():
-                    if (endpoint.get("conditions") or {}).get("ready", True) and number:
-                        return Place(endpoint["addresses"][0], number, self._tls(scheme))
-        raise ServiceUnavailable(f'no endpoints available for service "{name}"')
+        wanted = _port_name(service, name, port)
+        slices = [
+            each
+            for each in self._lookup.list("endpointslices.discovery.k8s.io", namespace)
+            if (each["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == name and each.get("endpoints")
+        ]
+        places = [
+            (address, number)
+            for each in slices
+            for number in (one.get("port") for one in each.get("ports") or () if (one.get("name") or "") == wanted)
+            if number
+            for address in map(self._address_of_pod(namespace), each["endpoints"])
+            if address
+        ]
+        if not places:
+            what = call.info.name if slices else name
+            raise ServiceUnavailable(f'no endpoints available for service "{what}"')
+        address, number = _choice.choice(places)
+        return Place(address, number, self._tls(scheme))
 
-    def _node(self, call: Call, served: Served) -> Place:
+    def _address_of_pod(self, namespace: str) -> Callable[[Object], str]:
+        """The address of a ready endpoint; "" for one that is no Pod of the namespace: nothing else is proxied to."""
+
+        def address_of(endpoint: Object) -> str:
+            target = endpoint.get("targetRef") or {}
+            address = str(endpoint["addresses"][0])
+            if not (endpoint.get("conditions") or {}).get("ready", True) or target.get("namespace") != namespace:
+                return ""
+            pod = self._lookup.get("pods", target.get("name", ""), namespace)
+            known = ((pod or {}).get("status") or {}).get("podIPs") or ()
+            return address if any(each.get("ip") == address for each in known) else ""
+
+        return address_of
+
+    def node_place(self, call: Call, served: Served) -> Place:
+        """Raises BadRequest, NotFound."""
         _, name, port = _split(call)
         if self._lookup.get("nodes", name) is None:
             raise status.not_found(served.resource, name)
@@ -132,12 +162,11 @@ def _pod_port(pod: Object, port: str) -> int:
     raise BadRequest(f'invalid port "{port}"')
 
 
-def _service_port(service: Object, name: str, port: str) -> str:
-    """The name of the Service's port that is meant."""
-    ports: list[Object] = service["spec"].get("ports") or []
-    if not port and len(ports) == 1:
-        return str(ports[0].get("name") or "")
-    for each in ports:
-        if port and port in {each.get("name"), str(each["port"])}:
+def _port_name(service: Object, name: str, port: str) -> str:
+    """The name of the Service's port that a number means; a name is taken at its word. Raises ServiceUnavailable."""
+    if not port.isdecimal():
+        return port
+    for each in service["spec"].get("ports") or ():
+        if each["port"] == int(port):
             return str(each.get("name") or "")
-    raise ServiceUnavailable(f'no service port "{port}" found for service "{name}"')
+    raise ServiceUnavailable(f'no service port {port} found for service "{name}"')
