@@ -157,13 +157,17 @@ async def test_updates_deletions_and_subresources(tmp_path: Path) -> None:
             {"a": "1"},
             None,
         )
-        assert update["options"] == {"kind": "PatchOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "me"}
+        assert update["options"] == {"kind": "UpdateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "me"}
         assert (deletion["operation"], deletion["object"], deletion["oldObject"]["data"]) == (
             "DELETE",
             None,
             {"a": "1"},
         )
-        assert deletion["options"]["propagationPolicy"] == "Background"
+        assert deletion["options"] == {
+            "kind": "DeleteOptions",
+            "apiVersion": "meta.k8s.io/v1",
+            "propagationPolicy": "Background",
+        }
         template = {"metadata": {"labels": {"a": "b"}}, "spec": pod("x")["spec"]}
         spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
         path = "/apis/apps/v1/namespaces/default/deployments"
@@ -334,7 +338,11 @@ async def test_connections_are_admitted(tmp_path: Path) -> None:
         refused = await api("POST", f"{CORE}/pods/p/exec", None, None, stdout="true", command="ls", container="c")
         assert refused.message == 'admission webhook "a.example.com" denied the request without explanation'
         request = server.requests[0]
-        assert (request["operation"], request["kind"]["kind"]) == ("CONNECT", "PodExecOptions")
+        assert (request["operation"], request["kind"]["kind"], request["options"]) == (
+            "CONNECT",
+            "PodExecOptions",
+            None,
+        )
         assert request["object"] == {
             "kind": "PodExecOptions",
             "apiVersion": "v1",

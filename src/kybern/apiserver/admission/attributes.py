@@ -58,7 +58,7 @@ class Attributes:
     manager: str = "kube-apiserver"
     """Who comes to own the fields that the write changes."""
     options: Callable[[], Mapping[str, Any]] = _no_options
-    """Makes CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; few plugins ask."""
+    """Makes what the client asked of the operation, without kind and version; few plugins ask."""
     warnings: list[str] = field(default_factory=list)
     annotations: dict[str, str] = field(default_factory=dict)
     """Of the audit event, under `plugin.domain/name`."""

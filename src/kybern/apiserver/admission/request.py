@@ -26,8 +26,16 @@ def admission_request(attributes: Attributes, wanted: Resource, obj: Object | No
         "operation": attributes.operation,
         "userInfo": attributes.user.info(),
         "dryRun": attributes.dry_run,
-        "options": attributes.options() or None,
+        "options": _options(attributes),
     }
+
+
+def _options(attributes: Attributes) -> Object | None:
+    """A patch shows what it comes to: CreateOptions or UpdateOptions; connections have none."""
+    if attributes.operation == "CONNECT":
+        return None
+    kind = f"{attributes.operation.capitalize()}Options"
+    return {**attributes.options(), "kind": kind, "apiVersion": "meta.k8s.io/v1"}
 
 
 def _kind(obj: Object | None, resource: Resource) -> Object:

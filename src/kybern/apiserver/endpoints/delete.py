@@ -28,15 +28,13 @@ ANSWERED_WITH_OBJECT = frozenset(
 )
 """Deleting these answers with the object, the others with a Status (upstream's ReturnDeletedObject)."""
 
-DELETE_OPTIONS = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
-
 
 async def delete_object(at: Surroundings, call: Call, served: Served) -> Response:
     """200 and a Status, or the object where it lives on or its kind is answered so."""
     options = decode.delete_options(call)
     attributes = attributes_of(call, served, "DELETE")
     attributes.dry_run = attributes.dry_run or bool(options.raw.get("dryRun"))
-    attributes.options = lambda: {**DELETE_OPTIONS, **options.raw}
+    attributes.options = lambda: options.raw
     outcome = await delete(at.life, served, options, attributes)
     return _deleted(at, call, served, outcome)
 
@@ -58,7 +56,7 @@ async def delete_collection(at: Surroundings, call: Call, served: Served) -> Res
         attributes = attributes_of(call, served, "DELETE")
         attributes.namespace, attributes.name = version.namespace, version.name
         attributes.dry_run = attributes.dry_run or bool(options.raw.get("dryRun"))
-        attributes.options = lambda: {**DELETE_OPTIONS, **options.raw}
+        attributes.options = lambda: options.raw
         try:
             await delete(at.life, served, options, attributes)
         except NotFound:

@@ -55,20 +55,12 @@ def attributes_of(call: Call, served: Served, operation: Operation, subresource:
     )
 
 
-_OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
-
-
 def _options(call: Call) -> dict[str, Any]:
     """What the query asks of a write, as an object."""
-    options: dict[str, Any] = {
-        "kind": _OPTIONS.get(call.info.verb, "CreateOptions"),
-        "apiVersion": "meta.k8s.io/v1",
-    }
+    options: dict[str, Any] = {}
     request = call.request
     if request.query.get("dryRun"):
         options["dryRun"] = list(request.query["dryRun"])
-    if request.parameter("force"):
-        options["force"] = request.parameter("force").lower() in ("true", "1")
     for name in ("fieldManager", "fieldValidation"):
         if request.parameter(name):
             options[name] = request.parameter(name)

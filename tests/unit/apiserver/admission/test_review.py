@@ -1,4 +1,4 @@
-"""What of a webhook's answer is accepted."""
+"""What a webhook is asked, and what of its answer is accepted."""
 
 from base64 import b64encode
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
+from kybern.api.registry import find
+from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.admission.request import admission_request
 from kybern.apiserver.admission.webhooks.calling import refusal
 from kybern.apiserver.admission.webhooks.review import Unacceptable, verdict, version_of
 from kybern.apiserver.status import code_of
@@ -66,3 +69,13 @@ def test_versions_of_reviews() -> None:
 def test_refusals(result: dict[str, Any] | None, code: int, message: str) -> None:
     error = refusal("h", result)
     assert (code_of(error), error.message, error.status["status"]) == (code, message, "Failure")
+
+
+def test_options_are_those_of_what_a_request_comes_to() -> None:
+    resource = find("", "v1", "configmaps")
+    assert resource is not None
+    attributes = Attributes("CREATE", resource, "default", "m", options=lambda: {"fieldManager": "me"})
+    shown = admission_request(attributes, resource, {}, None)
+    assert shown["options"] == {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "me"}
+    attributes.operation = "UPDATE"
+    assert admission_request(attributes, resource, {}, {})["options"]["kind"] == "UpdateOptions"
