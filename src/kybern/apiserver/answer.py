@@ -12,8 +12,9 @@ from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.negotiate import JSON, Shape
 from kybern.apiserver.served import Served, partial
-from kybern.base.errors import NotAcceptable
-from kybern.transport.exchange import Response
+from kybern.apiserver.status import failure, status_of
+from kybern.base.errors import NotAcceptable, StatusError
+from kybern.transport.exchange import Request, Response
 
 
 def document(call: Call, body: Any, code: int = 200) -> Response:
@@ -28,6 +29,20 @@ def encoded(call: Call, body: Any, media: str, code: int = 200) -> Response:
     if negotiate.wants_pretty(call.request):
         return Response(code, orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n")
     return Response(code, orjson.dumps(body))
+
+
+def failed(request: Request, error: StatusError) -> Response:
+    """A Status, encoded as the client takes answers; whoever takes nothing that can be had is told in JSON."""
+    response = failure(error)
+    try:
+        media = negotiate.shape_of(request.headers.get("accept", "")).media
+    except NotAcceptable:
+        return response
+    if media != JSON:
+        response.body, response.content_type = yaml.dump(status_of(error)), media
+    elif negotiate.wants_pretty(request):
+        response.body = orjson.dumps(status_of(error), option=orjson.OPT_INDENT_2) + b"\n"
+    return response
 
 
 def stored(call: Call, served: Served, version: Version, now: float, code: int = 200) -> Response:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 
+from kybern.apiserver.answer import failed
 from kybern.apiserver.audit.audit import Audit
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
@@ -18,7 +19,6 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.request_info import request_info
-from kybern.apiserver.status import failure
 from kybern.apiserver.user import User
 from kybern.base.clock import Clock
 from kybern.base.errors import Forbidden, InternalError, StatusError
@@ -159,6 +159,6 @@ def _quoted(text: str) -> str:
 
 def _failed(call: Call, error: Exception) -> Response:
     if isinstance(error, StatusError):
-        return failure(error)
+        return failed(call.request, error)
     log.error("%s %s failed", call.request.method, call.request.path, exc_info=error)
-    return failure(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
+    return failed(call.request, InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))

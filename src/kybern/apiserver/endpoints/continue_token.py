@@ -4,7 +4,6 @@ Source: apiserver's pkg/storage/continue.go, whose words the refusals have.
 """
 
 import binascii
-
 import posixpath
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -57,6 +57,8 @@ class Router:
             endpoint = special.get(info.verb)
             if endpoint is not None:
                 return endpoint
+        if call.request.method == "HEAD":
+            raise status.method_not_allowed()  # Upstream routes it for proxies alone, though its verb is that of GET.
         verbs = served.subresources[info.subresource].verbs if info.subresource else served.resource.verbs
         if info.verb not in verbs:
             raise status.method_not_allowed()

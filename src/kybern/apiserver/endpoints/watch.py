@@ -147,17 +147,18 @@ class TableForm:
 
     def encode(self, version: Version) -> bytes:
         """The Table of one object."""
-        return self._table(self._served.parse(version), self._include)
+        return orjson.dumps(self._table(self._served.parse(version), self._include))
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """A row without values; that initial events end here stands in its metadata, whatever was asked to be shown."""
         resource = self._served.resource
-        metadata = bookmark_metadata(revision, initial_end)
+        metadata = {"name": "", **bookmark_metadata(revision, initial_end)}
         empty = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
-        include = "" if initial_end and self._include != "Object" else self._include
-        return event_line(BOOKMARK, self._table(empty, include))
+        made = self._table(empty, "" if initial_end and self._include != "Object" else self._include)
+        del metadata["name"]  # It is there for the cells; the row shows the same metadata.
+        return event_line(BOOKMARK, orjson.dumps(made))
 
-    def _table(self, obj: Object, include: str) -> bytes:
+    def _table(self, obj: Object, include: str) -> Object:
         made = answer.make_table(self._served, [obj], self._now(), include, self._version, headers=self._headers)
         self._headers = False
-        return orjson.dumps(made)
+        return made
