@@ -96,7 +96,9 @@ def _complete(life: Life, served: Served, obj: Object, attributes: Attributes) -
     metadata["uid"] = life.ids.uid()
     metadata["creationTimestamp"] = life.timestamp()
     user = attributes.user
-    served.resource.prepare_create(obj, Change(life.clock.now(), "", user.name, user.uid, user.groups, dict(user.extra)))
+    served.resource.prepare_create(
+        obj, Change(life.clock.now(), "", user.name, user.uid, user.groups, dict(user.extra))
+    )
 
 
 async def _store(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
