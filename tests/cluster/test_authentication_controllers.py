@@ -4,14 +4,24 @@ from base64 import b64decode
 from pathlib import Path
 
 import orjson
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jws
 from joserfc.jwk import ECKey
 
 from kybern.api.types import convert
-from kybern.api.types.core_v1 import Secret, ServiceAccount
+from kybern.api.types.core_v1 import Pod, Secret, ServiceAccount
+from kybern.base.clock import parse_time
 from kybern.base.errors import NotFound
+from kybern.controllers.legacy_token_cleaner import (
+    CLEAN_UP_SECONDS,
+    DAY_SECONDS,
+    INVALID_SINCE,
+    LAST_USED,
+    NAME,
+    Cleaner,
+)
 
 from .machine import plane
 
@@ -62,3 +72,55 @@ async def test_a_secret_is_filled_and_goes_with_its_account(tmp_path: Path) -> N
             return False
 
         await world.until(gone)
+
+
+async def test_a_token_that_came_unasked_and_is_not_used_is_invalidated_then_deleted() -> None:
+    ago = -2 * DAY_SECONDS  # What was made today counts as long unused.
+    async with plane((NAME,), legacy_token_clean_up_seconds=ago) as world:
+        metadata = {"name": "builder", "namespace": "default"}
+        account = {"metadata": metadata, "secrets": [{"name": "generated"}, {"name": "mounted"}]}
+        await world.client.create(convert(account, ServiceAccount))
+        spec = {
+            "containers": [{"name": "c", "image": "app"}],
+            "volumes": [{"name": "v", "secret": {"secretName": "mounted"}}],
+            "automountServiceAccountToken": False,
+        }
+        metadata = {"name": "p", "namespace": "default"}
+        await world.client.create(
+            convert({"metadata": metadata, "spec": {**spec, "serviceAccountName": "builder"}}, Pod)
+        )
+        await world.until(lambda: world.count(Pod))
+        for name in ("mounted", "asked", "generated"):
+            annotations = {"kubernetes.io/service-account.name": "builder"}
+            metadata = {"name": name, "namespace": "default", "annotations": annotations}
+            await world.client.create(
+                convert({"metadata": metadata, "type": "kubernetes.io/service-account-token"}, Secret)
+            )
+
+        async def gone() -> bool:
+            left = {each.metadata.name for each in (await world.client.list(Secret, "default")).items}
+            return left == {"mounted", "asked"}
+
+        await world.until(gone)
+        left = (await world.client.list(Secret, "default")).items
+        assert all(not each.metadata.labels for each in left)
+
+
+@pytest.mark.parametrize(
+    ("used", "invalid", "label", "deleted"),
+    [
+        (None, None, "2027-01-15", False),
+        ("2026-01-14", None, "2027-01-15", False),
+        ("2026-01-15", None, None, False),
+        ("soon", None, None, False),
+        (None, "never", "2027-01-15", False),
+        (None, "2026-01-15", None, False),
+        (None, "2026-01-14", None, True),
+    ],
+)
+def test_a_year_passes_twice(used: str | None, invalid: str | None, label: str | None, deleted: bool) -> None:
+    labels = {key: day for key, day in ((LAST_USED, used), (INVALID_SINCE, invalid)) if day is not None}
+    secret = convert({"metadata": {"name": "s", "creationTimestamp": "2020-01-01T00:00:00Z", "labels": labels}}, Secret)
+    plan = Cleaner(CLEAN_UP_SECONDS).decide(secret, parse_time("2027-01-15T12:00:00Z"))
+    written = [each.patch["metadata"]["labels"] for each in plan.patches]
+    assert (written, bool(plan.deletes)) == ([{INVALID_SINCE: label}] if label else [], deleted)

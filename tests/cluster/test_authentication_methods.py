@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ async def test_a_token_for_others_is_none_here(signing_key: Path) -> None:
         assert (state["authenticated"], state["audiences"]) == (True, ["vault"])
 
 
+async def labels_of(api: Api, secret: str) -> dict[str, str]:
+    found: dict[str, str] = (await api.get(f"{CORE}/secrets/{secret}"))["metadata"].get("labels") or {}
+    return found
+
+
 async def test_legacy_tokens_hold_while_their_secret_has_them(signing_key: Path) -> None:
     async with api_server(service_account_signing_key_file=signing_key) as api:
         annotations = {"kubernetes.io/service-account.name": "default"}
@@ -129,6 +135,17 @@ async def test_legacy_tokens_hold_while_their_secret_has_them(signing_key: Path)
         assert state["error"] == "[invalid bearer token, Token does not match server's copy]"
         await api.patch(f"{CORE}/secrets/old", {"data": {"token": b64encode(token.encode()).decode()}})
         assert (await who(api, token))["username"] == "system:serviceaccount:default:default"
+        today = datetime.now(UTC).strftime("%Y-%m-%d")
+        async with asyncio.timeout(10):
+            while (await labels_of(api, "old")).get("kubernetes.io/legacy-token-last-used") != today:
+                await asyncio.sleep(0.01)
+        invalid = "kubernetes.io/legacy-token-invalid-since"
+        await api.patch(f"{CORE}/secrets/old", {"metadata": {"labels": {invalid: today}}})
+        assert (await reviewed(api, token))["error"] == (
+            "[invalid bearer token, the token in secret default/old for service account default/default has been "
+            "marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove "
+            f"the '{invalid}' label from the secret to temporarily allow use of this token]"
+        )
         await api("DELETE", f"{CORE}/secrets/old")
         assert (await reviewed(api, token))["error"] == "[invalid bearer token, Token has been invalidated]"
 

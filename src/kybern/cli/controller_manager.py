@@ -18,6 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--service-cluster-ip-range", metavar="CIDR", default="", help="a range that no node gets")
     add("--root-ca-file", metavar="FILE", default="", help="published in each namespace as kube-root-ca.crt")
     add("--service-account-private-key-file", metavar="FILE", default="", help="signs tokens kept in Secrets")
+    add(
+        "--legacy-service-account-token-clean-up-period",
+        metavar="DURATION",
+        type=seconds,
+        default=365 * 24 * 3600.0,
+        help="how long a token that came without asking stays unused (8760h0m0s)",
+    )
     add("--cluster-signing-cert-file", metavar="FILE", default="", help="the authority that signs requests")
     add("--cluster-signing-key-file", metavar="FILE", default="", help="its key")
     add(
@@ -81,6 +88,7 @@ def execute(args: argparse.Namespace) -> int:
         service_cluster_ip_range=args.service_cluster_ip_range,
         root_ca_file=args.root_ca_file,
         service_account_private_key_file=args.service_account_private_key_file,
+        legacy_token_clean_up_seconds=args.legacy_service_account_token_clean_up_period,
         cluster_signing_cert_file=args.cluster_signing_cert_file,
         cluster_signing_key_file=args.cluster_signing_key_file,
         cluster_signing_duration_seconds=args.cluster_signing_duration,

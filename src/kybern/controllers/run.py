@@ -32,6 +32,7 @@ from kybern.controllers import (
     ephemeral_volume,
     garbage_collector,
     job,
+    legacy_token_cleaner,
     namespace,
     node_ipam,
     node_lifecycle,
@@ -67,6 +68,8 @@ class Config:
     """PEM bundle for the ConfigMap kube-root-ca.crt; "": none is published."""
     service_account_private_key_file: str = ""
     """Signs the tokens that are kept in Secrets; "": such Secrets are not filled."""
+    legacy_token_clean_up_seconds: float = legacy_token_cleaner.CLEAN_UP_SECONDS
+    """For how long a token stays that came without asking and that nobody uses."""
     cluster_signing_cert_file: str = ""
     """PEM of the authority of the built-in certificate signers; "": nothing is signed."""
     cluster_signing_key_file: str = ""
@@ -119,6 +122,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     ephemeral_volume.NAME: lambda config: controller_of_module(ephemeral_volume),
     "horizontal-pod-autoscaler-controller": lambda config: autoscaler.controller(),
     "job-controller": lambda config: job.controller(),
+    legacy_token_cleaner.NAME: lambda config: legacy_token_cleaner.controller(config.legacy_token_clean_up_seconds),
     "namespace-controller": lambda config: controller_of_module(namespace),
     "node-ipam-controller": _node_ipam,
     "node-lifecycle-controller": _node_lifecycle,

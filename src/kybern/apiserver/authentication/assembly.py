@@ -11,6 +11,7 @@ from kybern.apiserver.authentication.certificate import Certificates
 from kybern.apiserver.authentication.configuration import AuthenticationConfiguration, read_configuration
 from kybern.apiserver.authentication.front_proxy import FrontProxy
 from kybern.apiserver.authentication.legacy_token import LegacyTokens
+from kybern.apiserver.authentication.legacy_uses import LegacyUses
 from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey
 from kybern.apiserver.authentication.service_account_token import ServiceAccountTokens
 from kybern.apiserver.authentication.token_file import read_token_file
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def make_authenticator(
-    config: "ApiServerConfig", clock: Clock, lookup: Lookup, keys: Sequence[NamedKey], audiences: Sequence[str]
+    config: "ApiServerConfig",
+    clock: Clock,
+    lookup: Lookup,
+    keys: Sequence[NamedKey],
+    audiences: Sequence[str],
+    uses: LegacyUses,
 ) -> Authenticator:
     """Raises OSError, ValueError for files that are none."""
     tokens: list[TokenAuthenticator] = []
@@ -31,7 +37,7 @@ def make_authenticator(
     if keys:
         known = KeySet(keys, config.service_account_issuer)
         tokens.append(ServiceAccountTokens(known, config.service_account_issuer, audiences, clock, lookup))
-        tokens.append(LegacyTokens(known, lookup))
+        tokens.append(LegacyTokens(known, lookup, uses))
     if config.enable_bootstrap_token_auth:
         tokens.append(BootstrapTokens(lookup, clock))
     told = AuthenticationConfiguration()

@@ -11,7 +11,9 @@ import orjson
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from kybern.api.resource import Object
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.authentication.legacy_uses import LegacyUses
 from kybern.apiserver.authentication.service_account_keys import KeySet
 from kybern.apiserver.user import User, service_account_user
 from kybern.base.errors import Unauthorized
@@ -22,9 +24,10 @@ INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 
 
 class LegacyTokens:
-    def __init__(self, keys: KeySet, lookup: Lookup) -> None:
+    def __init__(self, keys: KeySet, lookup: Lookup, uses: LegacyUses) -> None:
         self._keys = keys
         self._lookup = lookup
+        self._uses = uses
 
     def authenticate(self, token: str) -> User | None:
         """None for what is no legacy token. Raises Unauthorized."""
@@ -38,8 +41,8 @@ class LegacyTokens:
         namespace, name = str(values["namespace"]), str(values["service-account.name"])
         if claims.get("sub") != f"system:serviceaccount:{namespace}:{name}":
             raise Unauthorized("sub claim is invalid")
-        uid, secret = str(values["service-account.uid"]), str(values["secret.name"])
-        self._check_secret(namespace, secret, name, token)
+        uid = str(values["service-account.uid"])
+        secret = self._secret(namespace, str(values["secret.name"]), token)
         account = self._lookup.get("serviceaccounts", name, namespace)
         if account is None:
             raise Unauthorized(f'serviceaccounts "{name}" not found')
@@ -47,21 +50,19 @@ class LegacyTokens:
             raise Unauthorized(f"ServiceAccount {namespace}/{name} has been deleted")
         if account["metadata"]["uid"] != uid:
             raise Unauthorized(f"ServiceAccount UID ({account['metadata']['uid']}) does not match claim ({uid})")
+        self._uses.note(secret)
+        _refuse_invalid(secret, name)
         return service_account_user(namespace, name, uid)
 
-    def _check_secret(self, namespace: str, name: str, account: str, token: str) -> None:
+    def _secret(self, namespace: str, name: str, token: str) -> Object:
+        """The Secret that holds the token. Raises Unauthorized."""
         secret = self._lookup.get("secrets", name, namespace)
         if secret is None or secret["metadata"].get("deletionTimestamp"):
             raise Unauthorized("Token has been invalidated")
         kept = b64decode((secret.get("data") or {}).get("token") or "")
         if not hmac.compare_digest(kept, token.encode()):
             raise Unauthorized("Token does not match server's copy")
-        if (secret["metadata"].get("labels") or {}).get(INVALID_SINCE):
-            raise Unauthorized(
-                f"the token in secret {namespace}/{name} for service account {namespace}/{account} has been marked "
-                "invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the "
-                f"'{INVALID_SINCE}' label from the secret to temporarily allow use of this token"
-            )
+        return secret
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         """None unless the token says that it is one of ours. Raises Unauthorized for a bad signature."""
@@ -81,6 +82,17 @@ class LegacyTokens:
             except (JoseError, ValueError):
                 continue
         raise Unauthorized("invalid bearer token")
+
+
+def _refuse_invalid(secret: Object, account: str) -> None:
+    metadata = secret["metadata"]
+    if (metadata.get("labels") or {}).get(INVALID_SINCE):
+        namespace = metadata["namespace"]
+        raise Unauthorized(
+            f"the token in secret {namespace}/{metadata['name']} for service account {namespace}/{account} has been "
+            "marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove "
+            f"the '{INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+        )
 
 
 _CLAIMS = {
