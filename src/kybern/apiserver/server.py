@@ -19,6 +19,7 @@ from kybern.apiserver.admission.plugins import Parts, plugins
 from kybern.apiserver.aggregation.layer import AggregationLayer, FrontProxy
 from kybern.apiserver.audit.assembly import make_audit
 from kybern.apiserver.authentication.assembly import make_authenticator
+from kybern.apiserver.authentication.legacy_uses import LegacyUses
 from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey, read_key
 from kybern.apiserver.authentication.service_account_token import TokenIssuer
 from kybern.apiserver.authorization.assembly import make_deciders
@@ -91,7 +92,10 @@ class ApiServer:
         self.authorizer = self.surroundings.authorizer = Authorizer(make_deciders(config, self.cache, self.rbac, clock))
         self._lookup = Lookup(self.cache)
         self._keys = self._read_keys()
-        self.authenticator = make_authenticator(config, clock, self._lookup, self._keys, self._audiences)
+        self._legacy_uses = LegacyUses(clock)
+        self.authenticator = make_authenticator(
+            config, clock, self._lookup, self._keys, self._audiences, self._legacy_uses
+        )
         self.webhooks = WebhookClient(self._lookup, clock)
         parts = Parts(
             self._lookup,
@@ -172,6 +176,7 @@ class ApiServer:
             aggregation.run(),
             self._kubernetes.run(),
             Dangling(self.life, self.served).run(),
+            self._legacy_uses.run(self.life, self.served["", "v1", "secrets"]),
             self.definitions.run(),
         )
         self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops(), *self.audit.loops())]
