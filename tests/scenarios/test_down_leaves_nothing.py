@@ -116,6 +116,15 @@ def test_down_of_a_cluster_that_is_half_up(user: User) -> None:
     same(state(user), before)
 
 
+def test_two_ups_at_once_start_one_cluster(user: User) -> None:
+    before = state(user)
+    user.types("kybern up & kybern up && wait").mentions("(it runs already)")
+    user.types("ps -eo args | grep --count '^kybern supervisor'").prints("1")
+    user.types("kybern status").succeeds()
+    user.types("kybern down").succeeds()
+    same(state(user), before)
+
+
 def test_down_without_a_cluster_is_no_error(user: User) -> None:
     before = state(user)
     user.types("kybern down").succeeds()

@@ -32,7 +32,8 @@ def execute(args: argparse.Namespace) -> int:
         return 1
     progress = Progress()
     kubeconfig.remove_context(directory)
-    left = teardown.tear_down(directory, args.purge, progress.now)
+    with identity.turn():
+        left = teardown.tear_down(directory, args.purge, progress.now)
     for each in left:
         progress.failed(f"could not be removed: {each}")
     if left:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from kybern.cli.parser import words_for
 
 if TYPE_CHECKING:
+    import socket
+
     from kybern.supervisor.arrival import Arrival
     from kybern.supervisor.cluster import Composition, Options
     from kybern.supervisor.identity import Identity
     from kybern.supervisor.manifests import Manifest
     from kybern.supervisor.progress import Progress
 
+RECORD_POLL_SECONDS = 0.01
 NAME = "up"
 HELP = "start a cluster on this machine, and apply manifests to it"
 
@@ -112,18 +115,19 @@ def _bring_up(
     from kybern.supervisor import identity
     from kybern.supervisor.arrival import Arrival, NotThere
 
-    record = identity.read_record()
-    running = record.supervisor if record is not None else None
-    if record is not None and running is not None:
-        if (record.data_directory, record.nodes) != (options.data_directory, options.nodes):
-            print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
-            return 1
-        progress.say("  (it runs already)")
-    since = 0.0 if running else time.time()
-    supervisor = running or _start_supervisor(options, composition)
+    with identity.turn() as token:
+        record = identity.read_record()
+        running = record.supervisor if record is not None else None
+        if record is not None and running is not None:
+            if (record.data_directory, record.nodes) != (options.data_directory, options.nodes):
+                print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
+                return 1
+            progress.say("  (it runs already)")
+        since = 0.0 if running else time.time()
+        supervisor = running or _start_supervisor(options, composition, token)
     arrival = Arrival(options, progress, lambda: supervisor.alive, since)
     try:
-        status = asyncio.run(_arrive(arrival, manifests))
+        status = asyncio.run(_arrive(arrival, manifests, "in the foreground" if foreground else "in the background"))
     except (NotThere, KybernError) as error:
         progress.failed(str(error))
         status = 1
@@ -134,7 +138,7 @@ def _bring_up(
     return status
 
 
-async def _arrive(arrival: "Arrival", manifests: "list[Manifest]") -> int:
+async def _arrive(arrival: "Arrival", manifests: "list[Manifest]", where: str) -> int:
     from kybern.supervisor.kubeconfig import CONTEXT, write_context
 
     options, progress = arrival.options, arrival.progress
@@ -145,7 +149,7 @@ async def _arrive(arrival: "Arrival", manifests: "list[Manifest]") -> int:
     finally:
         await client.close()
     progress.say()
-    progress.say(f"The cluster runs in the background. Context {CONTEXT!r} is in {path}:")
+    progress.say(f"The cluster runs {where}. Context {CONTEXT!r} is in {path}:")
     for line in next_steps(CONTEXT):
         progress.say(f"  {line}")
     return 0 if converged else 1
@@ -171,20 +175,24 @@ def next_steps(context: str) -> list[str]:
     return [f"{command:<{width}}  {what}".rstrip() for command, what in rows]
 
 
-def _start_supervisor(options: "Options", composition: "Composition") -> "Identity":
-    """Fork the supervisor off: it outlives this command."""
+def _start_supervisor(options: "Options", composition: "Composition", token: "socket.socket") -> "Identity":
+    """Fork the supervisor off: it outlives this command. Returns once others can see that it runs."""
     import os
     import sys
+    import time
 
-    from kybern.supervisor.identity import identify
+    from kybern.supervisor.identity import identify, read_record
 
     options.layout.logs.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
+        token.close()
         _become_supervisor(options, composition)
     found = identify(pid)
     assert found is not None, "the supervisor ended before it began"
+    while found.alive and ((record := read_record()) is None or record.supervisor != found):
+        time.sleep(RECORD_POLL_SECONDS)
     return found
 
 

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from kybern.supervisor.layout import RUN_DIRECTORY
 
 RECORD = RUN_DIRECTORY / "processes.json"
 SUPERVISOR = "supervisor"
+TURN = "\0kybern-up-or-down"
+TURN_SECONDS = 60.0
 STOP_SECONDS = 10.0
 """How long a process may take to leave after SIGTERM before it is killed."""
 
@@ -83,6 +87,26 @@ def read_record(path: Path = RECORD) -> Record | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+@contextmanager
+def turn(seconds: float = TURN_SECONDS) -> Iterator[socket.socket]:
+    """Only one `up` or `down` of a machine begins at a time. Raises TimeoutError.
+
+    What is held is a name of the kernel's that goes with the process: no file is left, and no lock outlives a kill. A
+    fork must close the socket.
+    """
+    deadline = time.monotonic() + seconds
+    with socket.socket(socket.AF_UNIX) as token:
+        while True:
+            try:
+                token.bind(TURN)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError("another kybern up or down is at work") from None
+            time.sleep(0.02)
+        yield token
 
 
 def stop(processes: Mapping[str, Identity], seconds: float = STOP_SECONDS) -> None:
