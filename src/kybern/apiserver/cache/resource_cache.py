@@ -37,7 +37,7 @@ class ResourceCache:
         self.changed = 0
         """Revision of the newest change."""
         self.window_limit = WINDOW_LIMIT
-        self._floor = 0
+        self.floor = 0
         """Every change after this revision is in the window."""
         self._window: deque[Change] = deque()
         self._foreseen: dict[str, Foreseen] = {}
@@ -56,7 +56,7 @@ class ResourceCache:
             self._index(version)
             self.changed = max(self.changed, own)
         self.keys = [key for key, _, _ in values]
-        self._floor = revision
+        self.floor = revision
 
     def foresee(self, key: str, value: bytes, labels: Mapping[str, str], fields: Mapping[str, str]) -> None:
         """A write of this process is on its way: spare the parse when its event comes."""
@@ -124,8 +124,8 @@ class ResourceCache:
 
     def since(self, revision: int) -> Iterator[Change]:
         """Changes after a revision, oldest first. Raises Expired when the window does not reach back that far."""
-        if revision < self._floor:
-            raise Expired(f"too old resource version: {revision} ({self._floor})")
+        if revision < self.floor:
+            raise Expired(f"too old resource version: {revision} ({self.floor})")
         found: list[Change] = []
         for change in reversed(self._window):
             if change.revision <= revision:
@@ -152,7 +152,7 @@ class ResourceCache:
     def _remember(self, change: Change) -> None:
         self._window.append(change)
         if len(self._window) > WINDOW_LIMIT:
-            self._floor = self._window.popleft().revision
+            self.floor = self._window.popleft().revision
 
     def _index(self, version: Version) -> None:
         node = version.fields.get(NODE_FIELD)

@@ -142,7 +142,10 @@ class _Events:
                 event["type"] = self._type(event["type"], obj)
                 event["object"] = self._shown(obj)
             elif event["type"] == "BOOKMARK":
+                metadata = event["object"]["metadata"]
+                metadata["name"] = ""
                 event["object"] = self._shown(event["object"])
+                del metadata["name"]  # It was there for the cells of a Table.
             if event["type"]:
                 lines.append(orjson.dumps(event) + b"\n")
         return b"".join(lines)
