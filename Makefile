@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: packages up down test check bench clean
+.PHONY: packages test-packages up down test check bench clean
 
 $(VENV)/.dev: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -22,6 +22,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 packages:
 	$(SUDO) scripts/install-debian-packages
 
+test-packages:
+	$(SUDO) scripts/install-debian-packages --tests
+
 up: packages $(VENV)/.run  ## a cluster that runs examples/api-server.yaml, on this machine
 	$(BIN)/python examples/images.py $(IMAGES)
 	$(SUDO) $(BIN)/kybern up
@@ -38,7 +41,7 @@ check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a min
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q -n 2 tests/unit
 
-test: $(if $(filter 0,$(shell id -u)),packages) check  ## everything that this machine can run
+test: $(if $(filter 0,$(shell id -u)),test-packages) check  ## everything that this machine can run
 	$(BIN)/pytest -q tests/cluster tests/node tests/scenarios
 
 bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
