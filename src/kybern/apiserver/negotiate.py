@@ -43,7 +43,7 @@ def shape_of(accept: str) -> Shape:
     """The first shape in the order of preference that can be had. Raises NotAcceptable."""
     shape = _first(accept)
     if shape is None:
-        raise NotAcceptable(f"only the following media types are accepted: {_accepted(accept, '')}")
+        raise NotAcceptable(_accepted(accept, JSON, YAML))
     return shape
 
 
@@ -52,15 +52,14 @@ def watch_shape_of(accept: str) -> Shape:
     """The same for a watch, whose events are never YAML. Raises NotAcceptable."""
     shape = _first(accept)
     if shape is None or shape.media != JSON:
-        listed = _accepted(accept, ";stream=watch").replace(f"{YAML};stream=watch, ", "")
-        raise NotAcceptable(f"only the following media types are accepted: {listed}")
+        raise NotAcceptable(_accepted(accept, JSON, suffix=";stream=watch"))
     return shape
 
 
-def _accepted(accept: str, suffix: str) -> str:
-    """Upstream's list, which ends with protobuf: left out where a client would learn that it may ask what it asked."""
-    media = (JSON, YAML) if PROTOBUF in accept else (JSON, YAML, PROTOBUF)
-    return ", ".join(each + suffix for each in media)
+def _accepted(accept: str, *media: str, suffix: str = "") -> str:
+    """Upstream's list ends with protobuf; it is left out where a client would learn that it may ask what it asked."""
+    listed = media if PROTOBUF in accept else (*media, PROTOBUF)
+    return f"only the following media types are accepted: {', '.join(each + suffix for each in listed)}"
 
 
 def _first(accept: str) -> Shape | None:
