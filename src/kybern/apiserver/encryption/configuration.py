@@ -18,7 +18,6 @@ KIND = ("apiserver.config.k8s.io/v1", "EncryptionConfiguration")
 KEY_BYTES = {"aesgcm": (16, 24, 32), "aescbc": (16, 24, 32), "secretbox": (32,)}
 """Providers with keys of their own, and how long these may be."""
 UNSTORED = ("apiserveripinfo", "serviceipallocations", "servicenodeportallocations")
-KMS_TIMEOUT_SECONDS = 3.0
 
 _ONE_PROVIDER = "more than one provider specified in a single element, should split into different list elements"
 _NO_PROVIDER = "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity"
@@ -47,15 +46,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`kind` is the field's name: aesgcm, aescbc, secretbox, identity, kms."""
+    """`kind` is the field's name: aesgcm, aescbc, secretbox, identity."""
 
     kind: str
     keys: tuple[Key, ...] = ()
-    name: str = ""
-    """Of a KMS plugin."""
-    endpoint: str = ""
-    """Of a KMS plugin: `unix:///path`."""
-    timeout_seconds: float = KMS_TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +188,11 @@ def _kms_faults(path: str, kms: Any, names: set[str]) -> Iterator[str]:
         yield f"{path}.cachesize: Invalid value: {kms['cachesize']}: cachesize is not supported in v2"
     if _seconds(kms.get("timeout", "3s")) <= 0:
         yield f'{path}.timeout: Invalid value: "{kms["timeout"]}": timeout should be a positive value'
+    yield f"{path}: Forbidden: this server has no KMS plugins; use aesgcm, secretbox or aescbc"
 
 
 def _provider(provider: dict[str, Any]) -> Provider:
     """Of a provider without faults."""
-    if provider.get("kms") is not None:
-        kms = provider["kms"]
-        return Provider(
-            "kms", name=kms["name"], endpoint=kms["endpoint"], timeout_seconds=_seconds(kms.get("timeout", "3s"))
-        )
     for kind in KEY_BYTES:
         if provider.get(kind) is not None:
             keys = provider[kind]["keys"]

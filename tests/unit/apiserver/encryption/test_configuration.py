@@ -56,6 +56,7 @@ def test_what_a_rule_covers(resources: str, group_resource: str, expected: bool)
         ("[secrets]", "[{aescbc: {keys: []}}]", "aescbc.keys: Required value: at least one keys is required"),
         ("[secrets]", "[{kms: {apiVersion: v2, name: 'a:b', endpoint: 'unix:///x'}}]", "must not contain ':'"),
         ("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'tcp://x'}}]", 'unsupported scheme "tcp"'),
+        ("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'unix:///x'}}]", "this server has no KMS plugins"),
         ("[secrets]", "[{kms: {apiVersion: v1, name: a, endpoint: 'unix:///x'}}]", "unsupported apiVersion v1"),
     ],
 )
