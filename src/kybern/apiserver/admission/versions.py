@@ -8,6 +8,7 @@ from kybern.api.schema import codec
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.custom.served import CustomServed
 from kybern.apiserver.served import Served, ServedResources
+from kybern.base.errors import BadRequest
 
 
 class Versions:
@@ -34,6 +35,11 @@ class Versions:
         """What `obj` becomes when that which was `shown` of it has been changed. Raises BadRequest."""
         if attributes.view is not None:
             return attributes.view.applied(obj, changed)
+        whole = obj.get("kind") == attributes.resource.kind
+        before = (wanted.api_version, wanted.kind) if whole else (obj.get("apiVersion"), obj.get("kind"))
+        after = changed.get("apiVersion"), changed.get("kind")
+        if after != before:
+            raise BadRequest(f"converting ({_dotted(*after)}) to ({_dotted(*before)}): unknown conversion")
         if changed.get("kind") != attributes.resource.kind:
             return self.complete(changed, attributes.resource)
         return self.convert(self.complete(changed, wanted), wanted, attributes.resource)
@@ -74,10 +80,18 @@ class Versions:
         return self._served.find(resource.group, resource.version, resource.plural)
 
 
+def _dotted(api_version: object, kind: object) -> str:
+    return f"{str(api_version).rpartition('/')[2]}.{kind}"
+
+
 def replace(obj: Object, new: Object) -> None:
-    """Make `obj`, in place, what `new` is: others hold on to it and to its metadata."""
+    """Make `obj`, in place, what `new` is: others hold on to it and to its metadata. Raises BadRequest."""
     metadata = obj.get("metadata")
     fresh = new.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("namespace"):
+        fresh = new["metadata"] = fresh or {}
+        if fresh.setdefault("namespace", metadata["namespace"]) != metadata["namespace"]:
+            raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
     obj.clear()
     obj.update(new)
     if isinstance(metadata, dict) and isinstance(fresh, dict):
