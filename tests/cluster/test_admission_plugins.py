@@ -145,17 +145,15 @@ plugins:
 apiVersion: apiserver.config.k8s.io/v1
 kind: ResourceQuotaConfiguration
 limitedResources:
-- resource: configmaps
-  matchContains: [configmaps]
+- resource: secrets
+  matchContains: [secrets]
 - resource: pods
   matchScopes: [{scopeName: PriorityClass, operator: In, values: [system-cluster-critical]}]
 """)
     async with api_server(admission_control_config_file=path) as api:
-        refused = await api("POST", f"{CORE}/configmaps", config_map("c"))
+        refused = await api("POST", f"{CORE}/secrets", {"metadata": {"name": "s"}})
         assert refused.status == 403
-        assert refused.body["message"] == (
-            'configmaps "c" is forbidden: insufficient quota to consume: configmaps,count/configmaps'
-        )
+        assert refused.message == 'secrets "s" is forbidden: insufficient quota to consume: count/secrets,secrets'
         assert (await api("POST", f"{CORE}/pods", pod("plain"))).status == 201
         critical = await api("POST", f"{CORE}/pods", pod("p", priorityClassName="system-cluster-critical"))
         assert critical.status == 500
