@@ -47,8 +47,10 @@ def test_cordon(user: User, node: str, cluster: Cluster) -> None:
         NAME     STATUS                     ROLES    AGE   VERSION
         {node}   Ready,SchedulingDisabled   <none>   …     v1.36…
     """)
-    user.kubectl(f"describe node {node}").mentions(
-        "Taints:             node.kubernetes.io/unschedulable:NoSchedule", "Unschedulable:      true"
+    cluster.eventually(
+        lambda: user.kubectl(f"describe node {node}").mentions(
+            "Taints:             node.kubernetes.io/unschedulable:NoSchedule", "Unschedulable:      true"
+        )
     )
     user.kubectl(f"run waiting --image={WEB}").succeeds()
     refusal = "0/1 nodes are available: 1 node(s) were unschedulable."
