@@ -139,6 +139,8 @@ async def test_legacy_tokens_hold_while_their_secret_has_them(signing_key: Path)
         async with asyncio.timeout(10):
             while (await labels_of(api, "old")).get("kubernetes.io/legacy-token-last-used") != today:
                 await asyncio.sleep(0.01)
+        tracking = "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking"
+        assert (await api.get(tracking))["data"] == {"since": today}
         invalid = "kubernetes.io/legacy-token-invalid-since"
         await api.patch(f"{CORE}/secrets/old", {"metadata": {"labels": {invalid: today}}})
         assert (await reviewed(api, token))["error"] == (

@@ -176,7 +176,7 @@ class ApiServer:
             aggregation.run(),
             self._kubernetes.run(),
             Dangling(self.life, self.served).run(),
-            self._legacy_uses.run(self.life, self.served["", "v1", "secrets"]),
+            self._legacy_uses.run(self.life, self.served),
             self.definitions.run(),
         )
         self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops(), *self.audit.loops())]

@@ -1,18 +1,22 @@
 """When tokens kept in Secrets were last used: a label of the Secret, by the day (pkg/serviceaccount/legacy.go)."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.objects.create import create
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.objects.update import update
-from kybern.apiserver.served import Served
+from kybern.apiserver.served import Served, ServedResources
 from kybern.base.clock import Clock
-from kybern.base.errors import StatusError
+from kybern.base.errors import KybernError
 
 LAST_USED = "kubernetes.io/legacy-token-last-used"
+NAMESPACE, TRACKING = "kube-system", "kube-apiserver-legacy-service-account-token-tracking"
+"""The ConfigMap that tells since which day uses are noted."""
 
 
 class LegacyUses:
@@ -32,8 +36,10 @@ class LegacyUses:
             self._waiting[metadata["namespace"], metadata["name"]] = metadata["uid"]
             self._noted.set()
 
-    async def run(self, life: Life, secrets: Served) -> None:
+    async def run(self, life: Life, served: ServedResources) -> None:
         """For ever."""
+        await self._tell_begin(life, served["", "v1", "configmaps"])
+        secrets = served["", "v1", "secrets"]
         while True:
             await self._noted.wait()
             self._noted.clear()
@@ -42,8 +48,16 @@ class LegacyUses:
                 attributes = Attributes("UPDATE", secrets.resource, namespace, name)
                 try:
                     await update(life, secrets, partial(self._labelled, uid), attributes)
-                except StatusError:
+                except KybernError:
                     continue  # It is gone, or refused: the next use tells again.
+
+    async def _tell_begin(self, life: Life, maps: Served) -> None:
+        if maps.find(NAMESPACE, TRACKING) is not None:
+            return
+        metadata = {"name": TRACKING, "namespace": NAMESPACE}
+        obj = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": {"since": self._day()}}
+        with suppress(KybernError):  # Another server was quicker, or it is refused: then nothing is ever cleaned.
+            await create(life, maps, obj, Attributes("CREATE", maps.resource, NAMESPACE, TRACKING))
 
     def _labelled(self, uid: str, secret: Object) -> Object:
         metadata = secret["metadata"]

@@ -5,7 +5,6 @@ classes, priority-and-fairness-config-producer).
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import orjson
 
@@ -25,7 +24,6 @@ from kybern.base.errors import AlreadyExists
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 FLOW_CONTROL = "flowcontrol.apiserver.k8s.io"
-LEGACY_TOKEN_TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
 
 _PRIORITY_CLASSES = (
     (
@@ -51,7 +49,6 @@ class Bootstrap:
     async def run(self) -> None:
         """Raises StatusError when the store refuses."""
         await self._ensure(("", "v1", "namespaces"), ({"metadata": {"name": name}} for name in NAMESPACES))
-        await self._ensure(("", "v1", "configmaps"), [_legacy_token_tracking(self._life.clock.now())])
         await self._ensure(("scheduling.k8s.io", "v1", "priorityclasses"), _priority_classes())
         await self._ensure((FLOW_CONTROL, "v1", "prioritylevelconfigurations"), priority_levels())
         await self._ensure((FLOW_CONTROL, "v1", "flowschemas"), flow_schemas())
@@ -109,12 +106,6 @@ def _completed(stored: Object, wanted: Object) -> Object | None:
     owned = compile_rules(stored.get("rules"))
     missing = [each for each in wanted["rules"] or () if not covers(owned, each)]
     return {**stored, "rules": [*(stored.get("rules") or []), *missing]} if missing else None
-
-
-def _legacy_token_tracking(now: float) -> Object:
-    """Since which day the last use of tokens kept in Secrets is told; their cleaner waits a year from it."""
-    since = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
-    return {"metadata": {"name": LEGACY_TOKEN_TRACKING, "namespace": "kube-system"}, "data": {"since": since}}
 
 
 def _priority_classes() -> Iterable[Object]:
