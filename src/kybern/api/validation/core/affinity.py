@@ -189,5 +189,7 @@ def _toleration_operator(operator: str, value: str, path: str) -> Iterator[Field
         case "Exists":
             if value:
                 yield invalid(path, value, "value must be empty when `operator` is 'Exists'")
+        case "Lt" | "Gt":  # Known, and not on yet (TaintTolerationComparisonOperators).
+            yield not_supported(path, operator, ("Equal", "Exists", "Lt", "Gt"))
         case _:
             yield not_supported(path, operator, ("Equal", "Exists"))

@@ -19,7 +19,7 @@ from kybern.api.validation.field import (
     not_found,
     not_supported,
     required,
-    too_long,
+    too_many,
 )
 
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
@@ -29,8 +29,9 @@ _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
 _EXIT_CODE_OPERATORS = ("In", "NotIn")
 _RULES_LIMIT, _EXIT_CODES_LIMIT = 20, 255
-_NOT_EPHEMERAL = ("ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy")
+_RULE_ACTIONS = ("Restart", "RestartAllContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_NOT_EPHEMERAL = ("ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", *_PROBES, "lifecycle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,7 @@ def validate_init_containers(containers: Sequence[Object], scope: Scope, path: s
         at, name = f"{path}[{index}]", container.get("name") or ""
         yield from _common(container, scope, at)
         sidecar = container.get("restartPolicy") == "Always"
-        if sidecar and container.get("restartPolicyRules"):
-            detail = "restartPolicyRules are not allowed for init containers with restart policy Always"
-            yield forbidden(f"{at}.restartPolicyRules", detail)
-        elif container.get("restartPolicy") is not None:
-            yield from _restart_policy(container, at)
+        yield from _restart_policy(container, at)
         if name in seen:
             yield duplicate(f"{at}.name", name)
         elif name:
@@ -91,6 +88,15 @@ def validate_init_containers(containers: Sequence[Object], scope: Scope, path: s
                 if container.get(key) is not None:
                     detail = "may not be set for init containers without restartPolicy=Always"
                     yield forbidden(f"{at}.{key}", detail)
+            yield from _resized_in_place(container.get("resizePolicy") or (), f"{at}.resizePolicy")
+
+
+def _resized_in_place(policies: Sequence[Object], path: str) -> Iterator[FieldError]:
+    """An init container that ends is never begun again for its resources."""
+    for index, policy in enumerate(policies):
+        if policy.get("restartPolicy") == "RestartContainer":
+            detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+            yield invalid(f"{path}[{index}].restartPolicy", policy["restartPolicy"], detail)
 
 
 def validate_ephemeral_containers(containers: Sequence[Object], scope: Scope, path: str) -> Iterator[FieldError]:
@@ -199,7 +205,7 @@ def _resize_policy(policies: Sequence[Object], scope: Scope, path: str) -> Itera
         yield from _choice(name, path, _RESIZED)
         yield from _choice(restart, path, _RESIZE_POLICIES)
         if scope.spec.get("restartPolicy") == "Never" and restart != "NotRequired":
-            yield invalid(path, restart, "must be 'NotRequired' when `restartPolicy` is 'Never'")
+            yield invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'")
 
 
 def _restart_policy(container: Object, path: str) -> Iterator[FieldError]:
@@ -211,16 +217,17 @@ def _restart_policy(container: Object, path: str) -> Iterator[FieldError]:
     elif policy not in _RESTART_POLICIES:
         yield not_supported(f"{path}.restartPolicy", policy, _RESTART_POLICIES)
     if len(rules) > _RULES_LIMIT:
-        yield too_long(f"{path}.restartPolicyRules", _RULES_LIMIT)
+        yield too_many(f"{path}.restartPolicyRules", len(rules), _RULES_LIMIT)
     for index, rule in enumerate(rules):
         at = f"{path}.restartPolicyRules[{index}]"
-        if rule.get("action") not in ("Restart", "RestartAllContainers"):
-            yield not_supported(f"{at}.action", rule.get("action") or "", ("Restart",))
+        if rule.get("action") not in _RULE_ACTIONS:
+            yield not_supported(f"{at}.action", rule.get("action") or "", _RULE_ACTIONS)
         codes = rule.get("exitCodes")
         if codes is None:
             yield required(f"{at}.exitCodes", "must be specified")
             continue
         if codes.get("operator") not in _EXIT_CODE_OPERATORS:
             yield not_supported(f"{at}.exitCodes.operator", codes.get("operator") or "", _EXIT_CODE_OPERATORS)
-        if len(codes.get("values") or ()) > _EXIT_CODES_LIMIT:
-            yield too_long(f"{at}.exitCodes.values", _EXIT_CODES_LIMIT)
+        values = codes.get("values") or ()
+        if len(values) > _EXIT_CODES_LIMIT:
+            yield too_many(f"{at}.exitCodes.values", len(values), _EXIT_CODES_LIMIT)

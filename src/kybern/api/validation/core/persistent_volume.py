@@ -26,6 +26,21 @@ _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOnc
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _VOLUME_MODES = ("Block", "Filesystem")
 _NOT_POSITIVE = "must be greater than zero"
+_NOT_OF_TEMPLATES = [
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+]
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
@@ -102,10 +117,10 @@ def _volume_source(spec: Object) -> Iterator[FieldError]:
     given = [key for key in _ORDER if spec.get(key) is not None]
     if not given:
         yield required("spec", "must specify a volume type")
-    for key in given[1:]:
-        yield forbidden(f"spec.{_FORBIDDEN_AS.get(key, key)}", "may not specify more than 1 volume type")
     if given:
         yield from _CHECKS[given[0]](spec[given[0]], f"spec.{_CHECKED_AS.get(given[0], given[0])}")
+    for key in given[1:]:
+        yield forbidden(f"spec.{_FORBIDDEN_AS.get(key, key)}", "may not specify more than 1 volume type")
     if given[:1] == ["local"] and spec.get("nodeAffinity") is None:
         yield required("spec.nodeAffinity", "Local volume requires node affinity")
 
@@ -185,9 +200,10 @@ def validate_claim_template(template: Object, path: str) -> Iterator[FieldError]
     metadata = template.get("metadata") or {}
     yield from validate_annotations(metadata.get("annotations"), f"{path}.metadata.annotations")
     yield from validate_labels(metadata.get("labels"), f"{path}.metadata.labels")
-    for key in ("name", "generateName", "namespace", "finalizers", "ownerReferences"):
+    for key in _NOT_OF_TEMPLATES:
         if metadata.get(key):
-            yield forbidden(f"{path}.metadata.{key}", "cannot be set for a template")
+            shown = "uID" if key == "uid" else key  # Upstream lowers the first letter of its own field's name.
+            yield forbidden(f"{path}.metadata.{shown}", "cannot be set")
     yield from validate_claim_spec(template.get("spec") or {}, f"{path}.spec")
 
 

@@ -17,6 +17,7 @@ from kybern.api.validation.core.pod_network import validate_dns, validate_host_a
 from kybern.api.validation.core.pod_security import validate_host_users, validate_os, validate_pod_security
 from kybern.api.validation.core.resources import validate_pod_resources, validate_requirements
 from kybern.api.validation.core.volumes import validate_volumes
+from kybern.api.validation.core.windows import validate_host_process
 from kybern.api.validation.field import (
     duplicate,
     each_invalid,
@@ -102,6 +103,7 @@ def validate_pod_spec(spec: Object, metadata: Object | None, path: str, *, is_po
     yield from validate_dns(spec.get("dnsConfig"), spec.get("dnsPolicy"), f"{path}.dnsConfig")
     yield from _gates(spec, path)
     yield from validate_spread(spec.get("topologySpreadConstraints") or (), f"{path}.topologySpreadConstraints")
+    yield from validate_host_process(spec, path)
     yield from validate_host_users(spec, path)
     yield from _hostname_override(spec, path)
     yield from _scalars(spec, path)

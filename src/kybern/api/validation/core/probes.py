@@ -43,9 +43,9 @@ def _handler(handler: Object, grace_seconds: int | None, path: str) -> Iterator[
     if not given:
         yield required(path, "must specify a handler type")
         return
+    yield from _action(given[0], handler[given[0]], grace_seconds, f"{path}.{given[0]}")
     for key in given[1:]:
         yield forbidden(f"{path}.{key}", "may not specify more than 1 handler type")
-    yield from _action(given[0], handler[given[0]], grace_seconds, f"{path}.{given[0]}")
 
 
 def _action(key: str, action: Object, grace_seconds: int | None, path: str) -> Iterator[FieldError]:

@@ -1,13 +1,13 @@
 """Projected volumes, and the files that ConfigMaps, Secrets and the downward API become."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.core.environment import VOLUME_FIELDS, validate_field_ref, validate_resource_ref
 from kybern.api.validation.core.paths import not_reserved
-from kybern.api.validation.field import each_invalid, forbidden, invalid, not_supported, required
-from kybern.api.validation.metadata import validate_label_selector
+from kybern.api.validation.field import each_invalid, forbidden, invalid, not_supported, required, too_long
+from kybern.api.validation.metadata import ANNOTATIONS_LIMIT_BYTES, validate_label_selector
 
 MODE_MESSAGE = "must be a number between 0 and 0777 (octal), both inclusive"
 _CONFLICT = "conflicting duplicate paths"
@@ -100,10 +100,22 @@ def _token(source: Object, at: str, path: str) -> Iterator[FieldError]:
         yield from not_reserved(source["path"], f"{path}.path")
 
 
+# Upstream shows its internal projection, which has no JSON names and leaves nothing out.
+_INTERNAL = {
+    "name": "Name",
+    "signerName": "SignerName",
+    "labelSelector": "LabelSelector",
+    "optional": "Optional",
+    "path": "Path",
+}
+_BLANK = {"path": ""}
+
+
 def _trust_bundle(source: Object, at: str) -> Iterator[FieldError]:
     name, signer = source.get("name"), source.get("signerName")
     if name is not None and signer is not None:
-        yield invalid(at, source, "only one of name and signerName may be used")
+        shown = {_INTERNAL[key]: source.get(key, _BLANK.get(key)) for key in _INTERNAL}
+        yield invalid(at, shown, "only one of name and signerName may be used")
     elif name is not None:
         if not name:
             yield required(f"{at}.name", "must be a valid object name")
@@ -145,6 +157,7 @@ def validate_signer_name(signer: str, path: str) -> Iterator[FieldError]:
 
 def _certificate(source: Object, at: str, path: str, seen: set[str]) -> Iterator[FieldError]:
     yield from validate_signer_name(source.get("signerName") or "", f"{at}.signerName")
+    yield from _user_annotations(source.get("userAnnotations") or {}, f"{at}.userAnnotations")
     if source.get("keyType") not in _KEY_TYPES:
         yield not_supported(f"{at}.keyType", source.get("keyType") or "", _KEY_TYPES)
     seconds = source.get("maxExpirationSeconds")
@@ -164,6 +177,17 @@ def _certificate(source: Object, at: str, path: str, seen: set[str]) -> Iterator
     if not keys:
         detail = "specify at least one of credentialBundlePath, keyPath, and certificateChainPath"
         yield required(at, detail)
+
+
+def _user_annotations(annotations: Mapping[str, str], path: str) -> Iterator[FieldError]:
+    """What the signer is told; every key carries a domain."""
+    for key in map(str.lower, annotations):
+        messages = names.qualified_name(key)
+        yield from each_invalid(path, key, messages)
+        if not messages and "/" not in key:
+            yield invalid(path, key, 'must be a domain-prefixed key (such as "acme.io/foo")')
+    if sum(names.size(key) + names.size(value) for key, value in annotations.items()) > ANNOTATIONS_LIMIT_BYTES:
+        yield too_long(path, ANNOTATIONS_LIMIT_BYTES)
 
 
 def validate_name_reference(name: str, path: str) -> Iterator[FieldError]:

@@ -111,19 +111,35 @@ def validate_pod_resources(spec: Object, claims: Collection[str], path: str) -> 
         if total > quantity.parse(amount):
             detail = f"must be greater than or equal to aggregate container requests of {quantity.format_nanos(total)}"
             yield invalid(f"{path}.requests[{name}]", amount, detail)
-    for name, limit in (own.get("limits") or {}).items():
-        for container in spec.get("containers") or ():
-            single = ((container.get("resources") or {}).get("limits") or {}).get(name)
-            if single is not None and quantity.compare(single, limit) > 0:
-                at = f"{path.removesuffix('.resources')}.containers[{spec['containers'].index(container)}]"
-                yield invalid(
-                    f"{at}.resources.limits[{name}]", single, f"must be less than or equal to pod limits of {limit}"
-                )
+    yield from _pod_limits(spec, own.get("limits") or {}, path)
+
+
+def _pod_limits(spec: Object, limits: Mapping[str, str], path: str) -> Iterator[FieldError]:
+    for name, limit in limits.items():
+        total = _sum(spec, "limits", name) if is_huge_page(name) else 0
+        if total > quantity.parse(limit):
+            detail = f"must be greater than or equal to aggregate container limits of {quantity.format_nanos(total)}"
+            yield invalid(f"{path}.limits[{name}]", limit, detail)
+    for index, container in enumerate(spec.get("containers") or ()):
+        for name, single in ((container.get("resources") or {}).get("limits") or {}).items():
+            if name in limits and quantity.compare(single, limits[name]) > 0:
+                detail = f"must be less than or equal to pod limits of {limits[name]}"
+                yield invalid(f"{path}.containers[{index}][{name}].limits", single, detail)
 
 
 def _sum(spec: Object, side: str, name: str) -> int:
-    """In quantity's own unit."""
-    return sum(
-        quantity.parse(((container.get("resources") or {}).get(side) or {}).get(name, "0"))
-        for container in spec.get("containers") or ()
-    )
+    """What all containers need together, in quantity's own unit: init containers run one after the other, each
+    beside the sidecars that were begun before it."""
+    total = sum(_amount(container, side, name) for container in spec.get("containers") or ())
+    sidecars = peak = 0
+    for container in spec.get("initContainers") or ():
+        amount = _amount(container, side, name)
+        if container.get("restartPolicy") == "Always":
+            sidecars += amount
+            amount = 0
+        peak = max(peak, sidecars + amount)
+    return max(total + sidecars, peak)
+
+
+def _amount(container: Object, side: str, name: str) -> int:
+    return quantity.parse(((container.get("resources") or {}).get(side) or {}).get(name, "0"))

@@ -63,10 +63,13 @@ def _source(volume: Object, path: str, pod_name: str, *, is_pod: bool) -> Iterat
     if not given:
         yield required(path, "must specify a volume type")
         return
+    yield from _chosen(given[0], volume, path, pod_name, is_pod=is_pod)
     for key in given[1:]:
         # Upstream misspells one of the names.
         yield forbidden(f"{path}.{_FORBIDDEN_AS.get(key, key)}", "may not specify more than 1 volume type")
-    key = given[0]
+
+
+def _chosen(key: str, volume: Object, path: str, pod_name: str, *, is_pod: bool) -> Iterator[FieldError]:
     source = volume[key]
     if key == "ephemeral":
         yield from _ephemeral(source, volume.get("name") or "", pod_name, path)

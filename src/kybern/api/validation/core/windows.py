@@ -7,6 +7,7 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.field import each_invalid, invalid
 
+_GROUPS = ("initContainers", "containers", "ephemeralContainers")
 _SPEC_LIMIT_KIB = 64
 _DOMAIN_LIMIT, _USER_LIMIT = 256, 104
 _control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
@@ -36,6 +37,34 @@ def validate_windows_options(options: Object | None, path: str) -> Iterator[Fiel
         user = options["runAsUserName"]
         for message in _user_name(user):
             yield invalid(f"{path}.runAsUserName", user, message)
+
+
+def validate_host_process(spec: Object, path: str) -> Iterator[FieldError]:
+    """All containers are HostProcess containers, on the host's network, or none is (KEP-1981)."""
+    of_pod = _host_process(spec)
+    containers = [(group, index, one) for group in _GROUPS for index, one in enumerate(spec.get(group) or ())]
+    count = 0
+    for group, index, container in containers:
+        own = _host_process(container)
+        if of_pod is not None and own is not None and own != of_pod:
+            shown = "true" if of_pod else "false"
+            detail = f"pod hostProcess value must be identical if both are specified, was {shown}"
+            yield invalid(f"{path}.{group}[{index}].securityContext.windowsOptions.hostProcess", own, detail)
+        count += bool(of_pod if own is None else own)
+    if not count:
+        return
+    if count != len(containers):
+        detail = "If pod contains any hostProcess containers then all containers must be HostProcess containers"
+        yield invalid(path, "", detail)
+    if not spec.get("hostNetwork"):
+        detail = "hostNetwork must be true if pod contains any hostProcess containers"
+        yield invalid(f"{path}.hostNetwork", False, detail)
+
+
+def _host_process(owner: Object) -> bool | None:
+    """Of a PodSpec or of a container."""
+    value: bool | None = ((owner.get("securityContext") or {}).get("windowsOptions") or {}).get("hostProcess")
+    return value
 
 
 def _user_name(text: str) -> Iterator[str]:
