@@ -9,6 +9,7 @@ import msgspec
 import orjson
 
 from kybern.api.types import ResourceName, decode, encode, resource_of
+from kybern.base.errors import Unreachable
 from kybern.client.answers import error_of, watch_error
 from kybern.client.objects import T
 from kybern.client.transport import NO_HEADERS, HttpStream, Transport, read_whole
@@ -174,7 +175,10 @@ class Client:
         timeout_seconds: int = 0,
         resource: ResourceName | None = None,
     ) -> AsyncIterator[WatchEvent[T]]:
-        """Every change after `resource_version`, with bookmarks, until the server ends the watch. Raises Expired."""
+        """Every change after `resource_version`, with bookmarks, until the server ends the watch.
+
+        Raises Expired, and Unreachable when the connection breaks.
+        """
         query = _without_empty(
             watch="true",
             allowWatchBookmarks="true",
@@ -190,7 +194,7 @@ class Client:
             if stream.status != 200:
                 raise error_of(stream.status, await read_whole(stream))
             async for line in _lines(stream):
-                event = _decode_event(line)
+                event = _read_event(line)
                 if event.type == "ERROR":
                     raise watch_error(event.object)
                 yield WatchEvent(event.type, decode(kind, bytes(event.object)))
@@ -244,6 +248,14 @@ def delete_options(
     if grace_period_seconds is not None:
         options["gracePeriodSeconds"] = grace_period_seconds
     return orjson.dumps(options)
+
+
+def _read_event(line: bytes) -> _RawEvent:
+    """Raises Unreachable for what is no event: the connection was cut within it, or something stands between."""
+    try:
+        return _decode_event(line)
+    except msgspec.DecodeError as error:
+        raise Unreachable(f"the watch broke off within an event: {error}") from None
 
 
 async def _lines(stream: HttpStream) -> AsyncIterator[bytes]:

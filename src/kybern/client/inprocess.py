@@ -5,7 +5,8 @@ does not know: they come in as arguments.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -116,7 +117,10 @@ class _PiecesStream:
         return b""
 
     def close(self) -> None:
-        """The iterator ends when it is collected; a reader that was cancelled has ended it already."""
+        """A generator ends when it is collected; other iterators (watches) are told that nobody reads on."""
+        if not isinstance(self._pieces, AsyncGenerator):
+            with suppress(StopIteration):
+                self._pieces.aclose().send(None)  # type: ignore[attr-defined]  # It suspends nobody.
 
 
 def _lower(answer: Any) -> dict[str, str]:
