@@ -188,8 +188,8 @@ def _terminated(status: views.ContainerStatus, limit: int) -> ContainerStateTerm
 
 
 def _time(nanoseconds: int) -> str:
-    """Null in upstream, absent here, when it has not happened."""
-    return format_time(nanoseconds / NANOSECONDS) if nanoseconds > 0 else ""
+    """What has not happened (a container that could not be started) is told as 1970, as upstream does."""
+    return format_time(max(0, nanoseconds) / NANOSECONDS)
 
 
 def _add_running(

@@ -6,7 +6,7 @@ import pytest
 
 from kybern.api.types import to_dict
 from kybern.api.types.core_v1 import Pod, PodStatus
-from kybern.kubelet.container_status import Waiting
+from kybern.kubelet.container_status import Waiting, _terminated
 from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.status import Verdict, make_status, not_yet_over
 from kybern.kubelet.status_manager import status_patch
@@ -238,3 +238,9 @@ def test_a_container_whose_turn_never_came_has_no_end() -> None:
     found = report(subject, world(exited("i1", 1)), ended=True)
     assert state(found) == {"waiting": {"reason": "PodInitializing"}}
     assert found["phase"] == "Failed"
+
+
+def test_a_container_that_could_not_be_started_began_in_1970() -> None:
+    """As upstream tells it; without a time kubectl describe would show the year 1."""
+    failed = exited("app", 128, started_at_ns=0, reason="StartError")
+    assert _terminated(failed, 4096).started_at == "1970-01-01T00:00:00Z"
