@@ -1,6 +1,6 @@
 """Joins a kind's names with what it does, and adds what all do alike: status, generation, writes of the status."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ Prepare = Callable[[Object, Change], None]
 PrepareUpdate = Callable[[Object, Object, Change], None]
 Validate = Callable[[Object], Sequence[FieldError]]
 ValidateUpdate = Callable[[Object, Object], Sequence[FieldError]]
+Changes = Callable[[Object, Object], Iterable[FieldError]]
 Warnings = Callable[[Object, Object | None], Sequence[str]]
 
 
@@ -63,6 +64,17 @@ class Behaviour:
     to_storage: Callable[[Object], Object] | None = None
     from_storage: Callable[[Object], Object] | None = None
     stored_fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def checked_first(check: Callable[[Object], Iterable[FieldError]], changes: Changes) -> ValidateUpdate:
+    """An update's rules where upstream checks the whole new object before what may not change.
+
+    Goes with `validate_on_update=False`."""
+
+    def validate_update(new: Object, old: Object) -> Sequence[FieldError]:
+        return [*check(new), *changes(new, old)]
+
+    return validate_update
 
 
 def spec_changed(new: Object, old: Object) -> bool:

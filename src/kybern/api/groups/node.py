@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, age, column
 from kybern.api.resource import Object
 from kybern.api.validation.node import validate_runtime_class, validate_runtime_class_update
@@ -20,7 +20,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_runtime_class(obj)),
-        validate_update=lambda new, old: list(validate_runtime_class_update(new, old)),
+        validate_update=checked_first(validate_runtime_class, validate_runtime_class_update),
         validate_on_update=False,
     )
 }

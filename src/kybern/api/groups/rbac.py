@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, age
 from kybern.api.resource import Column, Object
 from kybern.api.validation.names import path_segment_name
@@ -71,7 +71,8 @@ def _binding(columns: Sequence[Column], validate: Any) -> Behaviour:
         columns=columns,
         cells=binding_cells,
         validate=lambda obj: list(validate(obj)),
-        validate_update=lambda new, old: list(validate_binding_update(new, old)),
+        validate_update=checked_first(validate, validate_binding_update),
+        validate_on_update=False,
         validate_name=path_segment_name,
         create_on_update=True,
     )

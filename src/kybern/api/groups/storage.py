@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, NONE, UNSET, age, column
 from kybern.api.resource import Column, Object
 from kybern.api.validation import storage as rules
@@ -124,7 +124,7 @@ BEHAVIOUR = {
         columns=CLASS_COLUMNS,
         cells=class_cells,
         validate=lambda obj: list(rules.validate_storage_class(obj)),
-        validate_update=lambda new, old: list(rules.validate_storage_class_update(new, old)),
+        validate_update=checked_first(rules.validate_storage_class, rules.validate_storage_class_update),
         validate_on_update=False,
     ),
     "VolumeAttributesClass": Behaviour(
@@ -147,21 +147,23 @@ BEHAVIOUR = {
         cells=driver_cells,
         generation=_driver_generation,
         validate=lambda obj: list(rules.validate_driver(obj)),
-        validate_update=lambda new, old: list(rules.validate_driver_update(new, old)),
+        validate_update=checked_first(rules.validate_driver, rules.validate_driver_update),
+        validate_on_update=False,
         unconditional_update=False,
     ),
     "CSINode": Behaviour(
         columns=NODE_COLUMNS,
         cells=node_cells,
         validate=lambda obj: list(rules.validate_csi_node(obj)),
-        validate_update=lambda new, old: list(rules.validate_csi_node_update(new, old)),
+        validate_update=checked_first(rules.validate_csi_node, rules.validate_csi_node_update),
+        validate_on_update=False,
         unconditional_update=False,
     ),
     "CSIStorageCapacity": Behaviour(
         columns=CAPACITY_COLUMNS,
         cells=capacity_cells,
         validate=lambda obj: list(rules.validate_capacity(obj)),
-        validate_update=lambda new, old: list(rules.validate_capacity_update(new, old)),
+        validate_update=checked_first(rules.validate_capacity, rules.validate_capacity_update),
         validate_on_update=False,
         unconditional_update=False,
     ),

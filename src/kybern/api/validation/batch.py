@@ -173,7 +173,9 @@ def _indexed(spec: Object, path: str) -> Iterator[FieldError]:
 
 
 def validate_job_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """Upstream checks the spec twice: clients see such a cause twice."""
     after, before = new.get("spec") or {}, old.get("spec") or {}
+    yield from validate_job(new)
     yield from _whole_spec(after)
     yield from _completions_update(after, before)
     yield from immutable("spec.selector", after.get("selector"), before.get("selector"))
@@ -220,26 +222,27 @@ def _with_directives(old: Object, new: Object) -> Object:
 
 
 def validate_cron_job(obj: Object) -> Iterator[FieldError]:
-    yield from _cron_spec(obj.get("spec") or {}, zone_in_schedule=False)
+    yield from _cron_spec(obj.get("spec") or {}, None)
     name = obj["metadata"].get("name") or ""
     if not obj["metadata"].get("resourceVersion") and names.size(name) > _CRON_NAME_LIMIT:
         yield invalid("metadata.name", name, names.max_length(_CRON_NAME_LIMIT))
 
 
 def validate_cron_job_update(new: Object, old: Object) -> Iterator[FieldError]:
-    yield from _cron_spec(
-        new.get("spec") or {}, zone_in_schedule="TZ" in ((old.get("spec") or {}).get("schedule") or "")
-    )
+    before = old.get("spec") or {}
+    yield from _cron_spec(new.get("spec") or {}, before)
 
 
-def _cron_spec(spec: Object, *, zone_in_schedule: bool) -> Iterator[FieldError]:
+def _cron_spec(spec: Object, before: Object | None) -> Iterator[FieldError]:
+    """`before`: what an update started from; its time zone may stay as it is."""
+    zone_in_schedule = before is not None and "TZ" in (before.get("schedule") or "")
     schedule, zone = spec.get("schedule") or "", spec.get("timeZone")
     if not schedule:
         yield required("spec.schedule")
     else:
         yield from _schedule(schedule, zone, zone_in_schedule=zone_in_schedule)
     yield from non_negative("spec.startingDeadlineSeconds", spec.get("startingDeadlineSeconds"))
-    if zone is not None:
+    if zone is not None and (before is None or before.get("timeZone") != zone):
         yield from _time_zone(zone)
     policy = spec.get("concurrencyPolicy") or ""
     if not policy:

@@ -28,5 +28,4 @@ def validate_runtime_class(obj: Object) -> Iterator[FieldError]:
 
 
 def validate_runtime_class_update(new: Object, old: Object) -> Iterator[FieldError]:
-    """All that upstream checks of an update."""
     yield from immutable("handler", new.get("handler"), old.get("handler"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
+from kybern.api.validation.conditions import validate_conditions
 from kybern.api.validation.field import invalid, non_negative, not_supported
 from kybern.api.validation.int_or_percent import validate_int_or_percent
 from kybern.api.validation.metadata import validate_label_selector
@@ -34,5 +35,6 @@ def validate_budget(obj: Object) -> Iterator[FieldError]:
 
 def validate_budget_status(new: Object, old: Object) -> Iterator[FieldError]:
     status = new.get("status") or {}
+    yield from validate_conditions(status.get("conditions") or (), "status.conditions")
     for key in _COUNTS:
         yield from non_negative(f"status.{key}", status.get(key))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
-from kybern.api.validation.field import forbidden, not_supported
+from kybern.api.validation.field import forbidden, immutable, not_supported
 
 SYSTEM_PREFIX = "system-"
 HIGHEST_OF_USERS = 1_000_000_000
@@ -41,5 +41,4 @@ def validate_priority_class_update(new: Object, old: Object) -> Iterator[FieldEr
     """All that upstream checks of an update."""
     if (new.get("value") or 0) != (old.get("value") or 0):
         yield forbidden("value", _UNCHANGED)
-    if new.get("preemptionPolicy") != old.get("preemptionPolicy"):
-        yield forbidden("preemptionPolicy", _UNCHANGED)
+    yield from immutable("preemptionPolicy", new.get("preemptionPolicy"), old.get("preemptionPolicy"))

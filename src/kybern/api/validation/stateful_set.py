@@ -6,6 +6,8 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.selectors import SelectorError, labels_from_struct
 from kybern.api.validation import names
 from kybern.api.validation.core.annotations import validate_pod_annotations
+from kybern.api.validation.core.persistent_volume_claim import validate_claim_spec
+from kybern.api.validation.core.pod import validate_template
 from kybern.api.validation.field import each_invalid, forbidden, invalid, non_negative, not_supported, required
 from kybern.api.validation.int_or_percent import as_percent, validate_int_or_percent, value_of
 from kybern.api.validation.metadata import validate_annotations, validate_label_selector, validate_labels
@@ -24,7 +26,11 @@ _MUTABLE = (
 
 
 def validate_stateful_set(obj: Object) -> Iterator[FieldError]:
-    spec = obj.get("spec") or {}
+    yield from _spec(obj.get("spec") or {}, new=True)
+
+
+def _spec(spec: Object, *, new: bool, template_too: bool = True) -> Iterator[FieldError]:
+    """`new`: what an old object may still lack is asked for. `template_too`: the Pods' own rules are."""
     policy = spec.get("podManagementPolicy") or ""
     if not policy:
         yield required("spec.podManagementPolicy")
@@ -32,14 +38,16 @@ def validate_stateful_set(obj: Object) -> Iterator[FieldError]:
         yield invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
     yield from _update_strategy(spec.get("updateStrategy") or {})
     yield from _retention(spec.get("persistentVolumeClaimRetentionPolicy"))
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or () if new else ()):
+        yield from validate_claim_spec(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec")
     yield from non_negative("spec.replicas", spec.get("replicas") or 0)
     yield from non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
     if spec.get("ordinals") is not None:
         yield from non_negative("spec.ordinals.start", spec["ordinals"].get("start"))
-    yield from _selector(spec)
     name = spec.get("serviceName") or ""
-    if name:
+    if new and name:
         yield from each_invalid("spec.serviceName", name, names.dns_label(name))
+    yield from _selector(spec, template_too=template_too)
     yield from _restarting((spec.get("template") or {}).get("spec") or {})
     yield from non_negative("spec.revisionHistoryLimit", spec.get("revisionHistoryLimit"))
 
@@ -91,7 +99,7 @@ def _retention(policy: Object | None) -> Iterator[FieldError]:
             yield not_supported(path, policy.get(key) or "", ("Delete", "Retain"))
 
 
-def _selector(spec: Object) -> Iterator[FieldError]:
+def _selector(spec: Object, *, template_too: bool) -> Iterator[FieldError]:
     selector, template = spec.get("selector"), spec.get("template") or {}
     if selector is None:
         yield required("spec.selector")
@@ -108,11 +116,23 @@ def _selector(spec: Object) -> Iterator[FieldError]:
     if not found.nothing and not found.everything and not found.matches(metadata.get("labels") or {}):
         detail = "`selector` does not match template `labels`"
         yield invalid("spec.template.metadata.labels", metadata.get("labels"), detail)
+    if template_too:
+        yield from validate_template(_with_claims(spec, template), "spec.template")
     yield from _template(template, metadata)
 
 
+def _with_claims(spec: Object, template: Object) -> Object:
+    """The template as its Pods will be: with a volume for each claim, and names of their own."""
+    pod = {key: value for key, value in (template.get("spec") or {}).items() if key not in ("hostname", "subdomain")}
+    claims = [claim["metadata"].get("name") or "" for claim in spec.get("volumeClaimTemplates") or ()]
+    if claims:
+        made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
+        pod["volumes"] = made + [one for one in pod.get("volumes") or () if one.get("name") not in claims]
+    return {**template, "spec": pod}
+
+
 def _template(template: Object, metadata: Object) -> Iterator[FieldError]:
-    """The Pods' own rules wait until there are Pods: volumes come from claims that this template does not name."""
+    """Upstream checks the template's own labels and annotations again: clients see such a cause twice."""
     yield from validate_labels(metadata.get("labels"), "spec.template.labels")
     yield from validate_annotations(metadata.get("annotations"), "spec.template.annotations")
     spec = template.get("spec") or {}
@@ -129,6 +149,8 @@ def _restarting(spec: Object) -> Iterator[FieldError]:
 
 
 def validate_stateful_set_update(new: Object, old: Object) -> Iterator[FieldError]:
+    sound = not any(_spec(old.get("spec") or {}, new=False))
+    yield from _spec(new.get("spec") or {}, new=False, template_too=sound)
     after, before = (
         {key: value for key, value in (obj.get("spec") or {}).items() if key not in _MUTABLE} for obj in (new, old)
     )

@@ -10,6 +10,7 @@ from kybern.api.validation import names
 from kybern.api.validation.core.quantities import non_negative_quantity
 from kybern.api.validation.core.volume_sources import validate_csi_driver_name
 from kybern.api.validation.field import (
+    IMMUTABLE,
     duplicate,
     each_invalid,
     forbidden,
@@ -99,10 +100,8 @@ def _topology(requirement: Object, path: str) -> Iterator[FieldError]:
 
 
 def validate_storage_class_update(new: Object, old: Object) -> Iterator[FieldError]:
-    """All that upstream checks of an update."""
-    for key in ("parameters", "provisioner", "reclaimPolicy"):
-        yield from _forbid_update(key, new, old)
-    yield from immutable("volumeBindingMode", new.get("volumeBindingMode"), old.get("volumeBindingMode"))
+    for key in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        yield from immutable(key, new.get(key), old.get(key))
 
 
 def _forbid_update(key: str, new: Object, old: Object) -> Iterator[FieldError]:
@@ -133,7 +132,18 @@ def validate_attachment(obj: Object) -> Iterator[FieldError]:
 def validate_attachment_update(new: Object, old: Object) -> Iterator[FieldError]:
     """All that upstream checks of an update, of the status as well."""
     yield from _attachment(new)
-    yield from immutable("spec", new.get("spec"), old.get("spec"))
+    if new.get("spec") != old.get("spec"):
+        yield invalid("spec", _shown_attachment(new.get("spec") or {}), IMMUTABLE)
+
+
+def _shown_attachment(spec: Object) -> Object:
+    """Upstream shows its internal spec, which has no JSON names."""
+    source = spec.get("source") or {}
+    shown = {
+        "PersistentVolumeName": source.get("persistentVolumeName"),
+        "InlineVolumeSpec": source.get("inlineVolumeSpec"),
+    }
+    return {"Attacher": spec.get("attacher") or "", "Source": shown, "NodeName": spec.get("nodeName") or ""}
 
 
 def _attachment(obj: Object) -> Iterator[FieldError]:

@@ -30,6 +30,11 @@ def top(**changes):
     return lambda obj: obj.update(changes)
 
 
+def affinity(value):
+    requirement = {"key": "k", "operator": "In", "values": [value]}
+    return {"required": {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}}
+
+
 REFUSED = [
     (new("ConfigMap"), of("metadata", name="y"), [f'metadata.name: Invalid value: "y": {IMMUTABLE}'] * 2),
     (new("Secret", immutable=True), top(data={"a": "eA=="}),
@@ -37,12 +42,33 @@ REFUSED = [
     (new("Secret"), top(type="X"), [f'type: Invalid value: "X": {IMMUTABLE}']),
     (new("Deployment", WORKLOAD), of("spec", replicas=-1),
      ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
+    (new("Job", JOB), of("spec", parallelism=-1),
+     ["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"] * 2),
     (new("Job", JOB), of("spec", completionMode="Indexed"),
      [f'spec.completionMode: Invalid value: "Indexed": {IMMUTABLE}']),
     (new("StorageClass", provisioner="p"), top(parameters={"a": "b"}, provisioner="q"),
-     ["parameters: Forbidden: updates to parameters are forbidden.",
-      "provisioner: Forbidden: updates to provisioner are forbidden."]),
+     [f'parameters: Invalid value: {{"a":"b"}}: {IMMUTABLE}', f'provisioner: Invalid value: "q": {IMMUTABLE}']),
+    (new("StorageClass", provisioner="p"), top(volumeBindingMode="X"),
+     ['volumeBindingMode: Unsupported value: "X": supported values: "Immediate", "WaitForFirstConsumer"',
+      f'volumeBindingMode: Invalid value: "X": {IMMUTABLE}']),
+    (new("VolumeAttachment", {"attacher": "d", "nodeName": "n", "source": {"persistentVolumeName": "p"}}),
+     of("spec", nodeName="m"),
+     ['spec: Invalid value: {"Attacher":"d","Source":{"PersistentVolumeName":"p","InlineVolumeSpec":null},'
+      f'"NodeName":"m"}}: {IMMUTABLE}']),
+    (new("PersistentVolume", {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "local": {"path": "/x"},
+                              "nodeAffinity": affinity("a")}),
+     of("spec", nodeAffinity=affinity("b")),
+     ['nodeAffinity: Invalid value: {"Required":{"NodeSelectorTerms":[{"MatchExpressions":[{"Key":"k",'
+      f'"Operator":"In","Values":["b"]}}],"MatchFields":null}}]}}}}: {IMMUTABLE}, except for updating from beta label '
+      "to GA"]),
+    (new("StatefulSet", {**WORKLOAD, "serviceName": "s"}), of("spec", serviceName="t", podManagementPolicy="X"),
+     ["spec.podManagementPolicy: Invalid value: \"X\": must be 'OrderedReady' or 'Parallel'",
+      "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+      "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
+      "forbidden"]),
     (new("PriorityClass", value=7), top(value=8), ["value: Forbidden: may not be changed in an update."]),
+    (new("PriorityClass", value=7), top(preemptionPolicy="Never"),
+     [f'preemptionPolicy: Invalid value: "Never": {IMMUTABLE}']),
     (new("RuntimeClass", handler="a"), top(handler="b"), [f'handler: Invalid value: "b": {IMMUTABLE}']),
     (new("RoleBinding", roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}),
      of("roleRef", name="s"),

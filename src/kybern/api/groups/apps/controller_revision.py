@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, NONE, age
 from kybern.api.resource import Column, Object
 from kybern.api.validation.workloads import validate_controller_revision, validate_controller_revision_update
@@ -33,6 +33,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_controller_revision(obj)),
-        validate_update=lambda new, old: list(validate_controller_revision_update(new, old)),
+        validate_update=checked_first(validate_controller_revision, validate_controller_revision_update),
+        validate_on_update=False,
     )
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, keep_labels, spec_or_annotations_changed
+from kybern.api.groups.behaviour import Behaviour, checked_first, keep_labels, spec_or_annotations_changed
 from kybern.api.groups.columns import (
     AGE,
     CONTAINERS,
@@ -66,7 +66,8 @@ BEHAVIOUR = {
         generation=spec_or_annotations_changed,
         prepare_status=keep_labels,
         validate=lambda obj: list(validate_deployment(obj)),
-        validate_update=lambda new, old: list(validate_selector_update(new, old)),
+        validate_update=checked_first(validate_deployment, validate_selector_update),
+        validate_on_update=False,
         validate_status=lambda new, old: list(validate_deployment_status(new, old)),
         warnings=of_template("spec", "template"),
     )

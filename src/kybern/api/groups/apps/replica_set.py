@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, spec_changed
+from kybern.api.groups.behaviour import Behaviour, checked_first, spec_changed
 from kybern.api.groups.columns import (
     AGE,
     CONTAINERS,
@@ -62,7 +62,8 @@ BEHAVIOUR = {
         selectable_fields={"status.replicas": lambda obj: str(status(obj, "replicas"))},
         generation=spec_changed,
         validate=lambda obj: list(validate_replica_set(obj)),
-        validate_update=lambda new, old: list(validate_selector_update(new, old)),
+        validate_update=checked_first(validate_replica_set, validate_selector_update),
+        validate_on_update=False,
         validate_status=lambda new, old: list(validate_replicas_status(new, old)),
         warnings=of_template("spec", "template"),
     )

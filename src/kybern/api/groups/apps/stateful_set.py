@@ -50,6 +50,7 @@ BEHAVIOUR = {
         generation=spec_changed,
         validate=lambda obj: list(validate_stateful_set(obj)),
         validate_update=lambda new, old: list(validate_stateful_set_update(new, old)),
+        validate_on_update=False,
         validate_status=lambda new, old: list(validate_stateful_set_status(new, old)),
         validate_name=label_name,
         warnings=_warnings,

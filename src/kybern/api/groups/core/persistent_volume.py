@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kybern.api import quantity
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, UNSET, age, column
 from kybern.api.groups.core.storage_cells import access_modes, storage_class
 from kybern.api.resource import Change, Column, Object
@@ -63,6 +63,7 @@ BEHAVIOUR = {
         prepare_create=prepare_create,
         prepare_status=prepare_status,
         validate=lambda obj: list(validate_volume(obj)),
-        validate_update=lambda new, old: list(validate_volume_update(new, old)),
+        validate_update=checked_first(validate_volume, validate_volume_update),
+        validate_on_update=False,
     )
 }

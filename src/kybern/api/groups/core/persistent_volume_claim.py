@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from kybern.api import quantity
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, UNSET, age, column
 from kybern.api.groups.core.storage_cells import access_modes, storage_class
 from kybern.api.resource import Change, Column, Object
-from kybern.api.validation.core.persistent_volume import validate_claim, validate_claim_update
+from kybern.api.validation.core.persistent_volume_claim import validate_claim, validate_claim_update
 
 COLUMNS = (
     NAME,
@@ -74,6 +74,7 @@ BEHAVIOUR = {
         prepare_create=prepare_create,
         prepare_update=prepare_update,
         validate=lambda obj: list(validate_claim(obj)),
-        validate_update=lambda new, old: list(validate_claim_update(new, old)),
+        validate_update=checked_first(validate_claim, validate_claim_update),
+        validate_on_update=False,
     )
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column
 from kybern.api.resource import Object
 from kybern.api.validation.networking.addresses import (
@@ -48,7 +48,8 @@ BEHAVIOUR = {
         columns=ADDRESS_COLUMNS,
         cells=address_cells,
         validate=lambda obj: list(validate_ip_address(obj)),
-        validate_update=lambda new, old: list(validate_ip_address_update(new, old)),
+        validate_update=checked_first(validate_ip_address, validate_ip_address_update),
+        validate_on_update=False,
         validate_name=address_name,
     ),
     "ServiceCIDR": Behaviour(

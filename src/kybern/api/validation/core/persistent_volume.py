@@ -1,13 +1,13 @@
-"""PersistentVolume and PersistentVolumeClaim."""
+"""PersistentVolume, and what it has in common with claims."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kybern.api import quantity
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.core.affinity import validate_node_selector
 from kybern.api.validation.core.paths import no_backsteps
-from kybern.api.validation.core.quantities import validate_amount
 from kybern.api.validation.core.volume_sources import LEGACY, Check, needs, validate_csi_driver_name
 from kybern.api.validation.core.volumes import validate_host_path
 from kybern.api.validation.field import (
@@ -19,32 +19,15 @@ from kybern.api.validation.field import (
     not_supported,
     required,
 )
-from kybern.api.validation.metadata import validate_annotations, validate_label_selector, validate_labels
 from kybern.api.validation.unified_diff import unified_diff
 
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _RECLAIM = ("Delete", "Recycle", "Retain")
-_VOLUME_MODES = ("Block", "Filesystem")
-_NOT_POSITIVE = "must be greater than zero"
-_NOT_OF_TEMPLATES = [
-    "name",
-    "generateName",
-    "namespace",
-    "selfLink",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "ownerReferences",
-    "finalizers",
-    "managedFields",
-]
-_CLASS = "volume.beta.kubernetes.io/storage-class"
+VOLUME_MODES = ("Block", "Filesystem")
+NOT_POSITIVE = "must be greater than zero"
 
 
-def _access_modes(modes: Sequence[str], path: str) -> Iterator[FieldError]:
+def validate_access_modes(modes: Sequence[str], path: str) -> Iterator[FieldError]:
     for mode in modes:
         if mode not in _ACCESS_MODES:
             yield not_supported(path, mode, _ACCESS_MODES)
@@ -53,7 +36,7 @@ def _access_modes(modes: Sequence[str], path: str) -> Iterator[FieldError]:
         yield forbidden(path, "may not use ReadWriteOncePod with other access modes")
 
 
-def _class_name(name: str | None, path: str) -> Iterator[FieldError]:
+def validate_class_name(name: str | None, path: str) -> Iterator[FieldError]:
     if name:
         yield from each_invalid(path, name, names.dns_subdomain(name))
 
@@ -63,7 +46,7 @@ def validate_volume(obj: Object) -> Iterator[FieldError]:
     modes = spec.get("accessModes") or ()
     if not modes:
         yield required("spec.accessModes")
-    yield from _access_modes(modes, "spec.accessModes")
+    yield from validate_access_modes(modes, "spec.accessModes")
     yield from _capacity(spec.get("capacity") or {})
     policy = spec.get("persistentVolumeReclaimPolicy")
     if policy and policy not in _RECLAIM:
@@ -78,15 +61,15 @@ def validate_volume(obj: Object) -> Iterator[FieldError]:
     host = spec.get("hostPath")
     if host is not None and policy == "Recycle" and not (host.get("path") or "x").strip("/"):
         yield forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
-    yield from _class_name(spec.get("storageClassName"), "spec.storageClassName")
+    yield from validate_class_name(spec.get("storageClassName"), "spec.storageClassName")
     yield from _volume_mode(spec)
     yield from _attributes_class(spec)
 
 
 def _volume_mode(spec: Object) -> Iterator[FieldError]:
     mode = spec.get("volumeMode")
-    if mode is not None and mode not in _VOLUME_MODES:
-        yield not_supported("spec.volumeMode", mode, _VOLUME_MODES)
+    if mode is not None and mode not in VOLUME_MODES:
+        yield not_supported("spec.volumeMode", mode, VOLUME_MODES)
 
 
 def _attributes_class(spec: Object) -> Iterator[FieldError]:
@@ -95,7 +78,7 @@ def _attributes_class(spec: Object) -> Iterator[FieldError]:
         return
     if not name:
         yield required("spec.volumeAttributesClassName", "an empty string is disallowed")
-    yield from _class_name(name, "spec.volumeAttributesClassName")
+    yield from validate_class_name(name, "spec.volumeAttributesClassName")
     if spec.get("csi") is None:
         yield required("spec.csi", "has to be specified when using volumeAttributesClassName")
 
@@ -110,7 +93,7 @@ def _capacity(capacity: Object) -> Iterator[FieldError]:
         if quantity.value(amount) < 0:
             yield invalid(at, quantity.value(amount), "must be a valid resource quantity")
         if quantity.parse(amount) <= 0:
-            yield invalid(at, amount, _NOT_POSITIVE)
+            yield invalid(at, amount, NOT_POSITIVE)
 
 
 def _volume_source(spec: Object) -> Iterator[FieldError]:
@@ -176,6 +159,8 @@ _CHECKED_AS = {"gcePersistentDisk": "persistentDisk"}
 
 
 def validate_volume_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """Upstream checks the whole volume here again: clients see such a cause twice."""
+    yield from validate_volume(new)
     after, before = new.get("spec") or {}, old.get("spec") or {}
     source, known = ({key: spec[key] for key in _ORDER if spec.get(key) is not None} for spec in (after, before))
     if "csi" in source and "csi" in known and known["csi"].get("controllerExpandSecretRef") is None:
@@ -184,125 +169,56 @@ def validate_volume_update(new: Object, old: Object) -> Iterator[FieldError]:
         detail = f"spec.persistentvolumesource is immutable after creation\n{unified_diff(known, source)}"
         yield forbidden("spec.persistentvolumesource", detail)
     yield from immutable("volumeMode", after.get("volumeMode"), before.get("volumeMode"))
-    if before.get("nodeAffinity") is not None:
-        yield from immutable("nodeAffinity", after.get("nodeAffinity"), before["nodeAffinity"])
+    affinity = after.get("nodeAffinity")
+    if before.get("nodeAffinity") is not None and not _same_affinity(affinity, before["nodeAffinity"]):
+        detail = f"{IMMUTABLE}, except for updating from beta label to GA"
+        yield invalid("nodeAffinity", _internal(affinity), detail)
     key = "volumeAttributesClassName"
     if before.get(key) is not None and after.get(key) is None:
         yield forbidden(f"spec.{key}", "update from non-nil value to nil is forbidden")
 
 
-def validate_claim(obj: Object) -> Iterator[FieldError]:
-    yield from validate_claim_spec(obj.get("spec") or {}, "spec")
+_STABLE_LABELS = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
 
 
-def validate_claim_template(template: Object, path: str) -> Iterator[FieldError]:
-    """Of an ephemeral volume: labels and annotations are all that its metadata may hold."""
-    metadata = template.get("metadata") or {}
-    yield from validate_annotations(metadata.get("annotations"), f"{path}.metadata.annotations")
-    yield from validate_labels(metadata.get("labels"), f"{path}.metadata.labels")
-    for key in _NOT_OF_TEMPLATES:
-        if metadata.get(key):
-            shown = "uID" if key == "uid" else key  # Upstream lowers the first letter of its own field's name.
-            yield forbidden(f"{path}.metadata.{shown}", "cannot be set")
-    yield from validate_claim_spec(template.get("spec") or {}, f"{path}.spec")
+def _same_affinity(new: Any, old: Any) -> bool:
+    """Equal, but for labels that got their final names."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        renamed = "key" in new and _STABLE_LABELS.get(old.get("key", "")) == new["key"]
+        keys = (new.keys() | old.keys()) - ({"key"} if renamed else set())
+        return all(_same_affinity(new.get(key), old.get(key)) for key in keys)
+    if isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        return all(map(_same_affinity, new, old))
+    return (new or None) == (old or None)
 
 
-def validate_claim_spec(spec: Object, path: str) -> Iterator[FieldError]:
-    modes = spec.get("accessModes") or ()
-    if not modes:
-        yield required(f"{path}.accessModes", "at least 1 access mode is required")
-    yield from validate_label_selector(spec.get("selector"), f"{path}.selector")
-    yield from _access_modes(modes, f"{path}.accessModes")
-    amount = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    at = f"{path}.resources[storage]"
-    if amount is None:
-        yield required(at)
-    elif quantity.parse(amount) <= 0:
-        yield invalid(at, amount, _NOT_POSITIVE)
-    else:
-        yield from validate_amount("storage", amount, at)
-    yield from _class_name(spec.get("storageClassName"), f"{path}.storageClassName")
-    mode = spec.get("volumeMode")
-    if mode is not None and mode not in _VOLUME_MODES:
-        yield not_supported(f"{path}.volumeMode", mode, _VOLUME_MODES)
-    yield from _data_sources(spec, path)
-    yield from _class_name(spec.get("volumeAttributesClassName"), f"{path}.volumeAttributesClassName")
+def _internal(affinity: Object | None) -> Object | None:
+    """Upstream shows its internal VolumeNodeAffinity, which has no JSON names and leaves nothing out."""
+    if affinity is None:
+        return None
+    needed = affinity.get("required")
+    if needed is None:
+        return {"Required": None}
+    terms = [
+        {
+            "MatchExpressions": _internal_requirements(term.get("matchExpressions")),
+            "MatchFields": _internal_requirements(term.get("matchFields")),
+        }
+        for term in needed.get("nodeSelectorTerms") or ()
+    ]
+    return {"Required": {"NodeSelectorTerms": terms}}
 
 
-def _data_sources(spec: Object, path: str) -> Iterator[FieldError]:
-    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-    for key, one in (("dataSource", source), ("dataSourceRef", reference)):
-        if one is not None:
-            yield from _data_source(one, f"{path}.{key}")
-    if source is None or reference is None:
-        return
-    if reference.get("namespace"):
-        detail = "may not be specified when dataSourceRef.namespace is specified"
-        yield invalid(path, f"{path}.dataSource", detail)
-    elif any((source.get(key) or "") != (reference.get(key) or "") for key in ("apiGroup", "kind", "name")):
-        yield invalid(path, f"{path}.dataSource", "must match dataSourceRef")
-
-
-def _data_source(source: Object, path: str) -> Iterator[FieldError]:
-    for key in ("name", "kind"):
-        if not source.get(key):
-            yield required(f"{path}.{key}")
-    group, kind = source.get("apiGroup") or "", source.get("kind") or ""
-    if not group and kind != "PersistentVolumeClaim":
-        yield invalid(path, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup")
-    if group:
-        yield from each_invalid(f"{path}.apiGroup", group, names.dns_subdomain(group))
-    if source.get("namespace"):
-        yield from each_invalid(f"{path}.namespace", source["namespace"], names.dns_label(source["namespace"]))
-
-
-def validate_claim_update(new: Object, old: Object) -> Iterator[FieldError]:
-    after, before = new.get("spec") or {}, old.get("spec") or {}
-    bound = (new.get("status") or {}).get("phase") == "Bound"
-    annotations, known = (obj["metadata"].get("annotations") or {} for obj in (new, old))
-    if annotations.get(_CLASS, "") != known.get(_CLASS, "") and after.get("storageClassName") != known.get(_CLASS):
-        yield invalid(f"metadata.annotations.{_CLASS}", annotations.get(_CLASS, ""), IMMUTABLE)
-    wanted = _comparable(after, before, bound=bound, class_named=_CLASS in annotations)
-    if wanted != before:
-        detail = (
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-        )
-        yield forbidden("spec", f"{detail}\n{unified_diff(before, wanted)}")
-    size, old_size = (
-        ((spec.get("resources") or {}).get("requests") or {}).get("storage", "0") for spec in (after, before)
-    )
-    capacity = ((old.get("status") or {}).get("capacity") or {}).get("storage", "0")
-    if quantity.compare(size, old_size) < 0 and quantity.compare(size, capacity) <= 0:
-        yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
-    yield from immutable("volumeMode", after.get("volumeMode"), before.get("volumeMode"))
-    yield from _attributes_change(after, before, old.get("status") or {})
-
-
-def _comparable(after: Object, before: Object, *, bound: bool, class_named: bool) -> Object:
-    """The new spec with everything set back that may change."""
-    wanted = dict(after)
-    if not before.get("volumeName") and "volumeName" in wanted:
-        del wanted["volumeName"]
-    if before.get("storageClassName") is None and after.get("storageClassName") and not class_named:
-        del wanted["storageClassName"]
-    if bound:
-        requests = (before.get("resources") or {}).get("requests") or {}
-        resources = dict(wanted.get("resources") or {})
-        if "storage" in requests and "requests" in resources:
-            resources["requests"] = {**resources["requests"], "storage": requests["storage"]}
-            wanted["resources"] = resources
-        wanted.pop("volumeAttributesClassName", None)
-        if "volumeAttributesClassName" in before:
-            wanted["volumeAttributesClassName"] = before["volumeAttributesClassName"]
-    return wanted
-
-
-def _attributes_change(after: Object, before: Object, status: Object) -> Iterator[FieldError]:
-    key = "volumeAttributesClassName"
-    if after.get(key) == before.get(key) or status.get("currentVolumeAttributesClassName") is None:
-        return
-    current = "is forbidden when status.currentVolumeAttributesClassName is not nil"
-    if after.get(key) is None:
-        yield forbidden(f"spec.{key}", f"update to nil {current}")
-    elif not after[key]:
-        yield forbidden(f"spec.{key}", f"update to empty string {current}")
+def _internal_requirements(requirements: Sequence[Object] | None) -> list[Object] | None:
+    if requirements is None:
+        return None
+    return [
+        {"Key": one.get("key") or "", "Operator": one.get("operator") or "", "Values": one.get("values")}
+        for one in requirements
+    ]

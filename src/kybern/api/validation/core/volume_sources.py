@@ -148,6 +148,7 @@ def _storage_os(source: Object, path: str) -> Iterator[FieldError]:
 def validate_csi_driver_name(name: str, path: str) -> Iterator[FieldError]:
     if not name:
         yield required(path)
+        return
     if names.size(name) > 63:
         yield too_long(path, 63)
     yield from each_invalid(path, name, names.dns_subdomain(name.lower()))

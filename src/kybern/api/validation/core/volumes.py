@@ -142,7 +142,7 @@ def _ephemeral(source: Object, name: str, pod_name: str, path: str) -> Iterator[
     if template is None:
         yield required(f"{path}.ephemeral.volumeClaimTemplate")
     else:
-        from kybern.api.validation.core.persistent_volume import validate_claim_template
+        from kybern.api.validation.core.persistent_volume_claim import validate_claim_template
 
         yield from validate_claim_template(template, f"{path}.ephemeral.volumeClaimTemplate")
     if pod_name and name:
