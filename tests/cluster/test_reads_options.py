@@ -108,6 +108,12 @@ async def test_get() -> None:
             assert (answer.status, answer.body) == (200, made)
         wrong = await api("GET", f"{MAPS}/a", resourceVersion="x")
         assert (wrong.status, wrong.message) == (400, NO_VERSION.format("x"))
+        gone = await api("GET", f"{MAPS}/a", export="true")
+        assert (gone.status, gone.message) == (
+            400,
+            "the export parameter, deprecated since v1.14, is no longer supported",
+        )
+        assert (await api("GET", f"{MAPS}/a", export="false")).status == 200
         assert (await api("HEAD", f"{MAPS}/a")).status == 405
         assert (await api("HEAD", MAPS)).status == 405
 

@@ -106,6 +106,13 @@ async def test_a_token_tells_the_version_itself() -> None:
         assert names(await api("GET", MAPS, limit="1", continue_=token, resourceVersion="0")) != ""
 
 
+async def test_a_token_of_a_version_that_nobody_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kybern.apiserver.endpoints.revisions.FRESH_SECONDS", 0.01)
+    async with api_server() as api:
+        answer = await api("GET", MAPS, continue_=named(rv=2**40))
+        assert (answer.status, answer.body["reason"]) == (504, "Timeout")
+
+
 async def test_a_compacted_version_offers_an_inconsistent_rest() -> None:
     async with api_server() as api:
         await fill(api, 4)

@@ -67,8 +67,7 @@ def in_shape(call: Call, served: Served, shape: Shape, obj: Object, now: float) 
             return partial(obj, shape.version)
         case "PartialObjectMetadataList":
             raise NotAcceptable(
-                "you requested PartialObjectMetadataList, but the requested object is not a list "
-                f"({served.resource.kind})"
+                f"you requested PartialObjectMetadataList, but the requested object is not a list ({_go_type(served)})"
             )
     return obj
 
@@ -115,7 +114,7 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
             }
         case "PartialObjectMetadata":
             raise NotAcceptable(
-                f"you requested PartialObjectMetadata, but the requested object is a list ({served.resource.kind}List)"
+                f"you requested PartialObjectMetadata, but the requested object is a list ({_go_type(served)}List)"
             )
         case _:
             parsed = map(parse, versions)
@@ -123,6 +122,15 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
             api_version = served.resource.api_version
             body = {"kind": served.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items}
     return encoded(call, body, shape.media)
+
+
+def _go_type(served: Served) -> str:
+    """Upstream's name of an object's type, which two of its refusals tell."""
+    resource = served.resource
+    if resource.is_custom:
+        return "*unstructured.Unstructured"
+    package = "core" if resource.kind == "Event" else resource.group.partition(".")[0] or "core"
+    return f"*{package}.{resource.kind}"
 
 
 def _item(obj: Object) -> Object:

@@ -7,11 +7,11 @@ https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kybern.api.selectors import SelectorError, parse_fields
 from kybern.transport.exchange import Request
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
-_NAME_SELECTOR = "metadata.name="
 
 
 @dataclass(slots=True)
@@ -82,8 +82,17 @@ def _collection(info: RequestInfo, request: Request) -> None:
     elif info.verb == "get":
         info.verb = "watch" if truthy(request.parameter("watch", "false")) else "list"
     selector = info.field_selector = request.parameter("fieldSelector")
-    if info.verb in ("list", "watch") and selector.startswith(_NAME_SELECTOR) and "," not in selector:
-        info.name = selector[len(_NAME_SELECTOR) :].lstrip("=")
+    if selector and info.verb in ("list", "watch"):
+        info.name = _selected_name(selector)
+
+
+def _selected_name(selector: str) -> str:
+    """The one name that a field selector asks for, which counts as if the path named it; "" if there is none."""
+    try:
+        name = parse_fields(selector).required_value("metadata.name") or ""
+    except SelectorError:
+        return ""
+    return "" if name in (".", "..") or "/" in name or "%" in name else name
 
 
 def truthy(text: str) -> bool:

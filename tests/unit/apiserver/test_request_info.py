@@ -39,7 +39,10 @@ def test_namespaces_are_a_resource_too() -> None:
 def test_the_old_watch_prefix_and_selected_names() -> None:
     check("GET", "/api/v1/watch/namespaces/a/pods", "watch /v1 a pods - -")
     check("GET", "/api/v1/pods", "list /v1 - pods - p", fieldSelector="metadata.name=p")
-    check("GET", "/api/v1/pods", "list /v1 - pods - -", fieldSelector="metadata.name=p,spec.nodeName=n")
+    check("GET", "/api/v1/pods", "list /v1 - pods - p", fieldSelector="spec.nodeName=n,metadata.name==p")
+    check("GET", "/api/v1/pods", "list /v1 - pods - -", fieldSelector="metadata.name!=p")
+    check("GET", "/api/v1/pods", "list /v1 - pods - -", fieldSelector="metadata.name=a/b")
+    check("GET", "/api/v1/pods", "list /v1 - pods - -", fieldSelector="metadata.name=a\\b")
 
 
 def test_other_paths() -> None:

@@ -6,13 +6,18 @@ from kybern.apiserver import answer, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.revisions import wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.request_info import truthy
 from kybern.apiserver.served import Served
+from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Answer, Response
 
 
 def get_object(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
     """200 and the object."""
-    waiting = wait_for(at, call.request.parameter("resourceVersion"))
+    request = call.request
+    if request.query and truthy(request.parameter("export", "false")):
+        raise BadRequest("the export parameter, deprecated since v1.14, is no longer supported")
+    waiting = wait_for(at, request.parameter("resourceVersion"))
     if waiting is not None:
         return _get_later(at, call, served, waiting)
     return _get(at, call, served)

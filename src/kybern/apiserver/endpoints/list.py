@@ -15,7 +15,7 @@ from kybern.apiserver.endpoints.list_options import EXACT, ListOptions, list_opt
 from kybern.apiserver.endpoints.revisions import revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.served import Served
-from kybern.apiserver.status import ContinueExpired, too_large_revision, unavailable
+from kybern.apiserver.status import ContinueExpired, unavailable
 from kybern.base.errors import BadRequest, Expired
 from kybern.storage.backend import Compacted, StoreUnavailable
 from kybern.transport.exchange import Answer
@@ -99,8 +99,9 @@ async def _at_revision(at: Surroundings, call: Call, served: Served, options: Li
 async def _continue(
     at: Surroundings, call: Call, served: Served, options: ListOptions, start: str, revision: int
 ) -> Answer:
-    if revision > at.cache.revision:
-        raise too_large_revision(revision, at.cache.revision)
+    waiting = wait_for(at, str(revision) if revision > 0 else "")
+    if waiting is not None:
+        await waiting
     if revision < 0 or served.cache.changed <= revision:
         return _now(at, call, served, options, start, revision if revision > 0 else 0)
     try:
