@@ -26,6 +26,8 @@ _FREE_FORM = "JSONSchemaProps"
 _TEMPLATES = ("PodTemplateSpec", "JobTemplateSpec")
 _NAMED_WHERE_USED = ("Port",)
 """Wire names that others of their module would share the Python name with (DaemonEndpoint.Port)."""
+_LEFT_OUT = {("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "managedFields")}
+"""No component reads it, and it is the larger part of many objects; an update without it leaves it as it is."""
 _RESERVED = {"str", "int", "bool", "float", "list", "dict", "_field", "Any", "ClassVar", *MODULES}
 
 
@@ -77,6 +79,8 @@ def _class(module: str, definition: Definition) -> str:
             f"    kind: str = _field(default_factory=lambda: {name!r})",
         ]
     for wire, each in definition.fields.items():
+        if (definition.name, wire) in _LEFT_OUT:
+            continue
         if kind is None or wire not in ("apiVersion", "kind"):
             lines.append("    " + _field(module, definition, wire, each, kind is not None))
     if len(lines) == 1:

@@ -194,7 +194,6 @@ class Informer(Generic[T]):
         return self.resource.plural if self.resource else self.kind.KIND
 
     def _put(self, obj: T, *, force: bool = False) -> None:
-        obj.metadata.managed_fields = []  # The larger part of many objects, and nothing here reads it.
         news, old = self._cache.put(obj, force=force)
         if not news:
             return
