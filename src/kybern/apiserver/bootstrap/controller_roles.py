@@ -75,7 +75,6 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule(READ, "core", "nodes pods services"),
         rule("update", "core", "services/finalizers"),
         rule(f"{READ} create delete update", "discovery.k8s.io", "endpointslices"),
-        rule("create", "discovery.k8s.io", "endpointslices/restricted"),
         EVENTS,
     ),
     "endpointslicemirroring-controller": (
@@ -83,7 +82,6 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule("update", "core", "services/finalizers"),
         rule("update", "core", "endpoints/finalizers"),
         rule(f"{READ} create delete update", "discovery.k8s.io", "endpointslices"),
-        rule("create", "discovery.k8s.io", "endpointslices/restricted"),
         EVENTS,
     ),
     "expand-controller": (
