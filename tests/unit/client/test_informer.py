@@ -12,7 +12,7 @@ from kybern.client.client import Client
 from kybern.client.informer import PAGE_SIZE, Informer
 from kybern.client.inprocess import InProcessTransport
 from kybern.client.objects import Key
-from kybern.transport.exchange import Request
+from kybern.transport.exchange import Request, Response
 
 from .tiny_api import TinyApi, status
 
@@ -95,6 +95,14 @@ async def test_a_refusing_server_is_asked_again(world: World) -> None:
     await world.api.end_watches()
     await world.put("a", "3")
     await world.sees({"a": "3", "b": "1"})
+
+
+@pytest.mark.parametrize("torn", [b'{"type":"MODIFIED","object":{"meta', b"<html>", b'{"type":"MODIFIED"}\n'])
+async def test_a_watch_that_tears_within_an_event_is_begun_anew(world: World, torn: bytes) -> None:
+    world.api.faults.append(Response(200, torn))
+    await world.api.end_watches()
+    await world.put("a", "2")
+    await world.sees({"a": "2", "b": "1"})
 
 
 async def test_never_steps_back(world: World) -> None:
