@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, anything_changed, checked_first
+from kybern.api.groups.behaviour import Behaviour, anything_changed
 from kybern.api.groups.columns import AGE, NAME, UNSET, age, at_most, column
 from kybern.api.resource import Column, Object
 from kybern.api.validation.discovery import validate_endpoint_slice, validate_endpoint_slice_update
@@ -66,7 +66,7 @@ BEHAVIOUR = {
         cells=cells,
         generation=_generation,
         validate=lambda obj: list(validate_endpoint_slice(obj)),
-        validate_update=checked_first(validate_endpoint_slice, validate_endpoint_slice_update),
+        validate_update=lambda new, old: list(validate_endpoint_slice_update(new, old)),
         validate_on_update=False,
     )
 }

@@ -25,8 +25,10 @@ def validate_autoscaler(obj: Object) -> Iterator[FieldError]:
     low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     if low is not None and low < 1:
         yield invalid("spec.minReplicas", low, "must be greater than or equal to 1")
-    if high < 1:
-        yield invalid("spec.maxReplicas", high, "must be greater than 0")
+    if not high:
+        yield required("spec.maxReplicas", "must be set and greater than 0")
+    elif high < 0:
+        yield invalid("spec.maxReplicas", high, "must be greater than or equal to 1")
     if low is not None and high < low:
         yield invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`")
     yield from _reference(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
-from kybern.api.validation.addresses import parse_ip, validate_endpoint_ip, validate_ip
+from kybern.api.validation.addresses import parse_ip, validate_canonical_ip, validate_endpoint_ip, validate_ip
 from kybern.api.validation.field import (
     duplicate,
     each_invalid,
@@ -28,8 +28,8 @@ def validate_endpoint_slice(obj: Object) -> Iterator[FieldError]:
         yield required("addressType")
     elif kind not in _ADDRESS_TYPES:
         yield not_supported("addressType", kind, _ADDRESS_TYPES)
-    yield from _endpoints(obj.get("endpoints") or (), kind)
     yield from _ports(obj.get("ports") or ())
+    yield from _endpoints(obj.get("endpoints") or (), kind)
 
 
 def _endpoints(endpoints: Sequence[Object], kind: str) -> Iterator[FieldError]:
@@ -44,7 +44,7 @@ def _endpoints(endpoints: Sequence[Object], kind: str) -> Iterator[FieldError]:
         elif len(addresses) > _ADDRESSES_LIMIT:
             yield too_many(f"{path}.addresses", len(addresses), _ADDRESSES_LIMIT)
         for place, address in enumerate(addresses):
-            yield from _address(address, kind, f"{path}.addresses[{place}]")
+            yield from _address(address, kind, f"{path}.addresses", place)
         if endpoint.get("nodeName") is not None:
             name = endpoint["nodeName"]
             yield from each_invalid(f"{path}.nodeName", name, names.dns_subdomain(name))
@@ -55,18 +55,21 @@ def _endpoints(endpoints: Sequence[Object], kind: str) -> Iterator[FieldError]:
         yield from _hints(endpoint.get("hints") or {}, f"{path}.hints")
 
 
-def _address(address: str, kind: str, path: str) -> Iterator[FieldError]:
+def _address(address: str, kind: str, addresses: str, place: int) -> Iterator[FieldError]:
+    """`addresses`: the list's path."""
+    path = f"{addresses}[{place}]"
     if kind == "FQDN":
         yield from _qualified_domain(address, path)
         return
     if kind not in ("IPv4", "IPv6"):
         return
-    yield from validate_ip(path, address)
+    errors = list((validate_ip if kind == "IPv4" else validate_canonical_ip)(path, address))
     parsed = parse_ip(address)
-    if parsed is None:
+    if errors or parsed is None:
+        yield from errors
         return
     if f"IPv{parsed.version}" != kind:
-        yield invalid(path, address, f"must be an {kind} address")
+        yield invalid(addresses, address, f"must be an {kind} address")
     yield from validate_endpoint_ip(path, address)
 
 
@@ -89,22 +92,21 @@ def _topology(topology: Mapping[str, str], path: str) -> Iterator[FieldError]:
 
 def _hints(hints: Object, path: str) -> Iterator[FieldError]:
     checks = (
-        ("forZones", _ZONE_HINTS_LIMIT, names.qualified_name),
+        ("forZones", _ZONE_HINTS_LIMIT, names.label_value),
         ("forNodes", _NODE_HINTS_LIMIT, names.dns_subdomain),
     )
     for key, limit, check in checks:
         given = hints.get(key) or ()
         if len(given) > limit:
             yield too_many(f"{path}.{key}", len(given), limit)
-            continue
+            return
         seen = set()
         for index, hint in enumerate(given):
             at, name = f"{path}.{key}[{index}].name", hint.get("name") or ""
             if name in seen:
                 yield duplicate(at, name)
-            else:
-                yield from each_invalid(at, name, check(name))
             seen.add(name)
+            yield from each_invalid(at, name, check(name))
 
 
 def _ports(ports: Sequence[Object]) -> Iterator[FieldError]:
@@ -119,10 +121,8 @@ def _ports(ports: Sequence[Object]) -> Iterator[FieldError]:
         if name in seen:
             yield duplicate(f"{path}.name", name)
         seen.add(name)
-        if port.get("port") is not None:
-            yield from each_invalid(f"{path}.port", port["port"], names.port_number(port["port"]))
         protocol = port.get("protocol")
-        if not protocol:
+        if protocol is None:
             yield required(f"{path}.protocol")
         elif protocol not in _PROTOCOLS:
             yield not_supported(f"{path}.protocol", protocol, _PROTOCOLS)
@@ -132,4 +132,7 @@ def _ports(ports: Sequence[Object]) -> Iterator[FieldError]:
 
 
 def validate_endpoint_slice_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """`new` as a whole; endpoints that did not change are not asked about again."""
+    after = {**new, "endpoints": ()} if new.get("endpoints") == old.get("endpoints") else new
+    yield from validate_endpoint_slice(after)
     yield from immutable("addressType", new.get("addressType"), old.get("addressType"))

@@ -6,13 +6,16 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.core.affinity import validate_tolerations
 from kybern.api.validation.core.resources import validate_requirements
-from kybern.api.validation.field import duplicate, each_invalid, immutable
+from kybern.api.validation.field import duplicate, each_invalid, immutable, required
 from kybern.api.validation.metadata import validate_labels
 
 
 def validate_runtime_class(obj: Object) -> Iterator[FieldError]:
     handler = obj.get("handler") or ""
-    yield from each_invalid("handler", handler, names.dns_label(handler))
+    if not handler:
+        yield required("handler")
+    else:
+        yield from each_invalid("handler", handler, names.dns_label(handler))
     overhead, scheduling = obj.get("overhead"), obj.get("scheduling") or {}
     if overhead is not None:
         yield from validate_requirements({"limits": overhead.get("podFixed")}, (), "overhead")
@@ -23,7 +26,10 @@ def validate_runtime_class(obj: Object) -> Iterator[FieldError]:
     for index, toleration in enumerate(tolerations):
         key = tuple(toleration.get(part) or "" for part in ("key", "operator", "value", "effect"))
         if key in seen:
-            yield duplicate(f"{path}[{index}]", toleration)
+            # Upstream shows its internal Toleration, which has no JSON names and leaves nothing out.
+            shown = dict(zip(("Key", "Operator", "Value", "Effect"), key, strict=True))
+            seconds = toleration.get("tolerationSeconds")
+            yield duplicate(f"{path}[{index}]", {**shown, "TolerationSeconds": seconds})
         seen.add(key)
 
 

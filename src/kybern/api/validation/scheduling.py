@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
-from kybern.api.validation.field import forbidden, immutable, not_supported
+from kybern.api.validation.field import forbidden, immutable, not_supported, required
 
 SYSTEM_PREFIX = "system-"
 HIGHEST_OF_USERS = 1_000_000_000
 SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
-_PREEMPTION = ("Never", "PreemptLowerPriority")
+_PREEMPTION = ("PreemptLowerPriority", "Never")
 _UNCHANGED = "may not be changed in an update."
 
 
@@ -22,7 +22,9 @@ def validate_priority_class(obj: Object) -> Iterator[FieldError]:
         detail = f"maximum allowed value of a user defined priority is {HIGHEST_OF_USERS}"
         yield forbidden("value", detail)
     policy = obj.get("preemptionPolicy")
-    if policy is not None and policy not in _PREEMPTION:
+    if policy == "":
+        yield required("preemptionPolicy")
+    elif policy is not None and policy not in _PREEMPTION:
         yield not_supported("preemptionPolicy", policy, _PREEMPTION)
 
 

@@ -74,7 +74,8 @@ def _size(pairs: Mapping[str, str]) -> int:
 
 
 def _topologies(terms: Sequence[Object]) -> Iterator[FieldError]:
-    seen: list[dict[str, set[str]]] = []
+    # Upstream's list begins with as many blanks as there are terms: an empty term counts as repeated by each.
+    seen: list[dict[str, set[str]]] = [{} for _ in terms]
     for index, term in enumerate(terms):
         path = f"allowedTopologies[{index}].matchLabelExpressions"
         values: dict[str, set[str]] = {}
@@ -84,7 +85,7 @@ def _topologies(terms: Sequence[Object]) -> Iterator[FieldError]:
             if key in values:
                 yield duplicate(f"{path}[{position}].key", key)
             values[key] = set(requirement.get("values") or ())
-        if values in seen:
+        for _ in range(seen.count(values)):
             yield duplicate(path, "")
         seen.append(values)
 
@@ -120,13 +121,7 @@ def validate_attributes_class_update(new: Object, old: Object) -> Iterator[Field
 
 
 def validate_attachment(obj: Object) -> Iterator[FieldError]:
-    """On creation only: the driver's and the volume's names are checked as well (v1)."""
-    spec = obj.get("spec") or {}
     yield from _attachment(obj)
-    yield from validate_csi_driver_name(spec.get("attacher") or "", "spec.attacher")
-    volume = (spec.get("source") or {}).get("persistentVolumeName")
-    if volume is not None:
-        yield from each_invalid("spec.source.persistentVolumeName", volume, names.dns_subdomain(volume))
 
 
 def validate_attachment_update(new: Object, old: Object) -> Iterator[FieldError]:
@@ -148,8 +143,7 @@ def _shown_attachment(spec: Object) -> Object:
 
 def _attachment(obj: Object) -> Iterator[FieldError]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    if not spec.get("attacher"):
-        yield required("spec.attacher")
+    yield from validate_csi_driver_name(spec.get("attacher") or "", "spec.attacher")
     yield from _attachment_source(spec.get("source") or {})
     node = spec.get("nodeName") or ""
     yield from each_invalid("spec.nodeName", node, names.dns_subdomain(node))
@@ -161,6 +155,9 @@ def _attachment(obj: Object) -> Iterator[FieldError]:
             yield too_long(f"status.{key}.message", _MESSAGE_SIZE)
         if (error.get("errorCode") or 0) < 0:
             yield invalid(f"status.{key}.errorCode", error["errorCode"], names.between(0, 2**31 - 1))
+    volume = (spec.get("source") or {}).get("persistentVolumeName")
+    if volume is not None:
+        yield from each_invalid("spec.source.persistentVolumeName", volume, names.dns_subdomain(volume))
 
 
 def _attachment_source(source: Object) -> Iterator[FieldError]:
@@ -214,6 +211,10 @@ def validate_driver(obj: Object) -> Iterator[FieldError]:
     if period is not None and period < _SHORTEST_ALLOCATABLE_PERIOD:
         detail = "must be greater than or equal to 10 seconds"
         yield invalid(f"{path}.nodeAllocatableUpdatePeriodSeconds", period, detail)
+    in_secrets = spec.get("serviceAccountTokenInSecrets")
+    if in_secrets is not None and not spec.get("tokenRequests"):
+        detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
+        yield invalid(f"{path}.serviceAccountTokenInSecrets", in_secrets, detail)
 
 
 def _token_requests(requests: Sequence[Object]) -> Iterator[FieldError]:

@@ -14,6 +14,11 @@ SUBDOMAIN = (
     "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
+LABEL_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 C = {"name": "c", "image": "i"}
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [C]}}
 SELECTOR = {"matchLabels": {"a": "b"}}
@@ -92,7 +97,7 @@ WORKLOADS = [
     (new("CronJob", {"schedule": "x", "jobTemplate": {"spec": JOB}}),
      ['spec.schedule: Invalid value: "x": expected exactly 5 fields, found 1: [x]']),
     (new("HorizontalPodAutoscaler", {"scaleTargetRef": TARGET, "maxReplicas": 0}, api_version="autoscaling/v1"),
-     ["spec.maxReplicas: Invalid value: 0: must be greater than 0",
+     ["spec.maxReplicas: Required value: must be set and greater than 0",
       "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`"]),
     (new("PodDisruptionBudget", {"minAvailable": 1, "maxUnavailable": 1}),
      ['spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: '
@@ -118,6 +123,32 @@ OTHERS = [
     (new("PriorityClass", name="system-node-critical", value=1),
      ["metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: "
       "value of system-node-critical PriorityClass must be 2000001000"]),
+    (new("HorizontalPodAutoscaler", {"scaleTargetRef": TARGET, "maxReplicas": -1}, api_version="autoscaling/v2"),
+     ["spec.maxReplicas: Invalid value: -1: must be greater than or equal to 1",
+      "spec.maxReplicas: Invalid value: -1: must be greater than or equal to `minReplicas`"]),
+    (new("StorageClass", provisioner="p", allowedTopologies=[{"matchLabelExpressions": []}]),
+     ['allowedTopologies[0].matchLabelExpressions: Duplicate value: ""']),
+    (new("VolumeAttachment", {"attacher": "", "nodeName": "n", "source": {"persistentVolumeName": "A"}}),
+     ["spec.attacher: Required value", f'spec.source.persistentVolumeName: Invalid value: "A": {SUBDOMAIN}']),
+    (new("CSIDriver", {"serviceAccountTokenInSecrets": True}),
+     ["spec.serviceAccountTokenInSecrets: Invalid value: true: serviceAccountTokenInSecrets is set but no "
+      "tokenRequests are specified"]),
+    (new("PriorityClass", value=1, preemptionPolicy="X"),
+     ['preemptionPolicy: Unsupported value: "X": supported values: "PreemptLowerPriority", "Never"']),
+    (new("EndpointSlice", addressType="IPv4", endpoints=[{"addresses": ["::1"], "hints": {"forZones": [{"name": "/"}]}}],
+         ports=[{"port": 70000, "protocol": "X"}]),
+     ['ports[0].protocol: Unsupported value: "X": supported values: "SCTP", "TCP", "UDP"',
+      'endpoints[0].addresses: Invalid value: "::1": must be an IPv4 address',
+      'endpoints[0].addresses[0]: Invalid value: "::1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+      f'endpoints[0].hints.forZones[0].name: Invalid value: "/": {LABEL_VALUE}']),
+    (new("EndpointSlice", addressType="IPv6", endpoints=[{"addresses": ["2001:DB8::1"]}], ports=[]),
+     ['endpoints[0].addresses[0]: Invalid value: "2001:DB8::1": must be in canonical form ("2001:db8::1")']),
+    (new("NetworkPolicy", {"podSelector": {}, "ingress": [{"ports": [{"port": 80, "endPort": 70}]}]}),
+     ["spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`"]),
+    (new("RuntimeClass", handler=""), ["handler: Required value"]),
+    (new("RuntimeClass", handler="h", scheduling={"tolerations": [{"operator": "Exists"}] * 2}),
+     ['scheduling.tolerations[1]: Duplicate value: {"Key":"","Operator":"Exists","Value":"","Effect":"",'
+      '"TolerationSeconds":null}']),
     (new("RuntimeClass", handler="A"), [f'handler: Invalid value: "A": {LABEL}']),
     (new("Lease", {"leaseDurationSeconds": 0, "preferredHolder": "h"}),
      ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",

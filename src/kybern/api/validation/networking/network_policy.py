@@ -46,7 +46,8 @@ def _port(port: Object, path: str) -> Iterator[FieldError]:
         yield from each_invalid(f"{path}.port", number, names.port_number(number))
         if last is not None:
             if last < number:
-                yield invalid(f"{path}.endPort", last, "must be greater than or equal to `port`")
+                # Upstream shows the port here, not its end.
+                yield invalid(f"{path}.endPort", number, "must be greater than or equal to `port`")
             yield from each_invalid(f"{path}.endPort", last, names.port_number(last))
 
 
