@@ -3,12 +3,12 @@
 Source: pkg/apis/admissionregistration/validation.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
+from kybern.api.validation.cel_names import is_cel_identifier
 from kybern.api.validation.field import (
     duplicate,
     each_invalid,
@@ -27,6 +27,7 @@ _MATCH_POLICIES = ("Equivalent", "Exact")
 _SIDE_EFFECTS = ("None", "NoneOnDryRun")
 _REINVOCATION = ("IfNeeded", "Never")
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
+_MUTATING_OPERATIONS = ("*", "CONNECT", "CREATE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
 _ACTIONS = ("Audit", "Deny", "Warn")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
@@ -35,32 +36,6 @@ _PATCH_TYPES = ("ApplyConfiguration", "JSONPatch")
 _NAME_SEGMENTS = 3
 _LONGEST_SECONDS = 30
 _CONDITIONS_LIMIT, _AUDIT_LIMIT, _AUDIT_SIZE = 64, 20, 5 * 1024
-_RESERVED = frozenset(
-    [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ]
-)
-_identifier = re.compile("[_a-zA-Z][_a-zA-Z0-9]*").fullmatch
 
 
 def validate_webhooks(obj: Object) -> Iterator[FieldError]:
@@ -164,8 +139,9 @@ def _resources(resources: Sequence[str], path: str) -> Iterator[FieldError]:
             everywhere.add(sub)
     if len(resources) > 1 and "*/*" in resources:
         yield invalid(path, resources, "if '*/*' is present, must not specify other resources")
-    plain = [text for text in resources if text != "*" and "/" not in text]
-    if "*" in resources and plain:
+    # Upstream looks at the last of those without a subresource.
+    plain = [text for text in resources if text and "/" not in text]
+    if "*" in plain and plain[-1] != "*":
         detail = "if '*' is present, must not specify other resources without subresources"
         yield invalid(path, resources, detail)
 
@@ -189,7 +165,7 @@ def _match_conditions(conditions: Sequence[Object], path: str) -> Iterator[Field
 
 def validate_validating_policy(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
-    yield from _policy(spec)
+    yield from _policy(spec, mutating=False)
     validations, annotations = spec.get("validations") or (), spec.get("auditAnnotations") or ()
     if not validations and not annotations:
         for key in ("validations", "auditAnnotations"):
@@ -200,7 +176,7 @@ def validate_validating_policy(obj: Object) -> Iterator[FieldError]:
     yield from _expressions(spec, "validating_programs")
 
 
-def _policy(spec: Object) -> Iterator[FieldError]:
+def _policy(spec: Object, *, mutating: bool) -> Iterator[FieldError]:
     """What both kinds of policies have."""
     yield from _one_of(spec, "failurePolicy", "spec", _FAILURE_POLICIES, needed=True)
     if spec.get("paramKind") is not None:
@@ -212,6 +188,8 @@ def _policy(spec: Object) -> Iterator[FieldError]:
         yield from _match_resources(constraints, "spec.matchConstraints")
         if not constraints.get("resourceRules"):
             yield required("spec.matchConstraints.resourceRules")
+        if mutating:
+            yield from _mutating_operations(constraints, "spec.matchConstraints")
     yield from _match_conditions(spec.get("matchConditions") or (), "spec.matchConditions")
     for index, variable in enumerate(spec.get("variables") or ()):
         yield from _variable(variable, f"spec.variables[{index}]")
@@ -250,6 +228,14 @@ def _match_resources(match: Object, path: str) -> Iterator[FieldError]:
             yield from _named_rule(rule, f"{path}.{key}[{index}]")
 
 
+def _mutating_operations(match: Object, path: str) -> Iterator[FieldError]:
+    """What is deleted cannot be changed."""
+    for rule in match.get("resourceRules") or ():
+        for operation in rule.get("operations") or ():
+            if operation not in _MUTATING_OPERATIONS:
+                yield not_supported(f"{path}.resourceRules.operations", operation, _MUTATING_OPERATIONS)
+
+
 def _named_rule(rule: Object, path: str) -> Iterator[FieldError]:
     given = rule.get("resourceNames") or ()
     for index, name in enumerate(given):
@@ -264,8 +250,8 @@ def _variable(variable: Object, path: str) -> Iterator[FieldError]:
     name = variable.get("name") or ""
     if not name.strip():
         yield required(f"{path}.name", "name is not specified")
-    elif not _identifier(name) or name in _RESERVED:
-        yield invalid(f"{path}.name", name, "name is not a valid CEL identifier")
+    elif not is_cel_identifier(name):
+        yield invalid(f"{path}.name", name, "must be a valid CEL identifier")
     if not (variable.get("expression") or "").strip():
         yield required(f"{path}.expression", "expression is not specified")
 
@@ -277,9 +263,9 @@ def _validation(validation: Object, path: str) -> Iterator[FieldError]:
     if expression and not expression.strip():
         yield invalid(f"{path}.messageExpression", expression, "must be non-empty if specified")
     if message and not message.strip():
-        yield invalid(f"{path}.message", message, "message must be non-empty if specified")
+        yield invalid(f"{path}.message", message, "must be non-empty if specified")
     elif "\n" in message.strip() or "\r" in message.strip():
-        yield invalid(f"{path}.message", message, "message must not contain line breaks")
+        yield invalid(f"{path}.message", message, "must not contain line breaks")
     yield from _one_of(validation, "reason", path, _REASONS)
 
 
@@ -307,7 +293,7 @@ def _audit_annotations(annotations: Sequence[Object], policy: str) -> Iterator[F
 
 def validate_mutating_policy(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
-    yield from _policy(spec)
+    yield from _policy(spec, mutating=True)
     mutations = spec.get("mutations") or ()
     if not mutations:
         yield required("spec.mutations", "mutations must contain at least one item")
@@ -334,7 +320,12 @@ def _mutation(mutation: Object, path: str) -> Iterator[FieldError]:
         if given is None:
             yield required(f"{path}.{key}", f"must be specified when patchType is {kind}")
         elif not (given.get("expression") or "").strip():
-            yield required(f"{path}.{key}.expression", "expression is not specified")
+            yield required(f"{path}.{key}.expression")
+    others = {"ApplyConfiguration": "jsonPatch", "JSONPatch": "applyConfiguration"}
+    other = others.get(mutation.get("patchType") or "")
+    if other and mutation.get(other) is not None:
+        detail = f"must not be specified when patchType is {mutation['patchType']}"
+        yield invalid(f"{path}.{other}", f"{{{other}}}", detail)
 
 
 def validate_validating_binding(obj: Object) -> Iterator[FieldError]:
@@ -344,7 +335,9 @@ def validate_validating_binding(obj: Object) -> Iterator[FieldError]:
 
 
 def validate_mutating_binding(obj: Object) -> Iterator[FieldError]:
-    yield from _binding(obj.get("spec") or {})
+    spec = obj.get("spec") or {}
+    yield from _binding(spec)
+    yield from _mutating_operations(spec.get("matchResources") or {}, "spec.matchResources")
 
 
 def _binding(spec: Object) -> Iterator[FieldError]:

@@ -21,7 +21,16 @@ def validate_scale(obj: Object) -> Iterator[FieldError]:
 
 
 def validate_autoscaler(obj: Object) -> Iterator[FieldError]:
-    spec = obj.get("spec") or {}
+    yield from _spec(obj.get("spec") or {}, None)
+
+
+def validate_autoscaler_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """All that upstream checks of an update."""
+    yield from _spec(new.get("spec") or {}, (old.get("spec") or {}).get("scaleTargetRef") or {})
+
+
+def _spec(spec: Object, known: Object | None) -> Iterator[FieldError]:
+    """`known`: the target that an update started from."""
     low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     if low is not None and low < 1:
         yield invalid("spec.minReplicas", low, "must be greater than or equal to 1")
@@ -31,7 +40,7 @@ def validate_autoscaler(obj: Object) -> Iterator[FieldError]:
         yield invalid("spec.maxReplicas", high, "must be greater than or equal to 1")
     if low is not None and high < low:
         yield invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`")
-    yield from _reference(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    yield from _target_reference(spec.get("scaleTargetRef") or {}, known)
     metrics = spec.get("metrics") or ()
     for index, metric in enumerate(metrics):
         yield from _metric(metric, f"spec.metrics[{index}]")
@@ -44,13 +53,32 @@ def validate_autoscaler(obj: Object) -> Iterator[FieldError]:
             yield from _rules(behavior[key], f"spec.behavior.{key}")
 
 
-def _reference(reference: Object, path: str) -> Iterator[FieldError]:
+def _target_reference(reference: Object, known: Object | None) -> Iterator[FieldError]:
+    """Only ReplicationControllers are scalable and have no group; what stays as it was is not asked about again."""
+    path = "spec.scaleTargetRef"
+    same = known is not None and all(
+        (known.get(key) or "") == (reference.get(key) or "") for key in ("kind", "apiVersion")
+    )
+    if same:
+        yield from _named(reference, path)
+        return
+    yield from _reference(reference, path)
+    version = reference.get("apiVersion") or ""
+    if "/" not in version and reference.get("kind") != "ReplicationController":
+        yield invalid(f"{path}.apiVersion", version, "apiVersion must specify API group")
+
+
+def _named(reference: Object, path: str) -> Iterator[FieldError]:
     for key in ("kind", "name"):
         value = reference.get(key) or ""
         if not value:
             yield required(f"{path}.{key}")
         else:
             yield from each_invalid(f"{path}.{key}", value, names.path_segment(value))
+
+
+def _reference(reference: Object, path: str) -> Iterator[FieldError]:
+    yield from _named(reference, path)
     version = reference.get("apiVersion") or ""
     if version.count("/") > 1:
         yield invalid(f"{path}.apiVersion", version, f"unexpected GroupVersion string: {version}")

@@ -160,7 +160,7 @@ def validate_priority_level(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     level, limited, exempt = spec.get("type") or "", spec.get("limited"), spec.get("exempt")
     if (obj["metadata"].get("name") == "exempt") != (level == "Exempt"):
-        yield invalid("spec.type", level, "type must be 'Exempt' if and only if name is 'exempt'")
+        yield invalid("spec.type", level, "must be 'Exempt' if and only if `name` is 'exempt'")
     match level:
         case "Exempt":
             if limited is not None:

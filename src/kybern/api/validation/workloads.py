@@ -50,7 +50,14 @@ def _always_restarting(template: Object, path: str, kind: str) -> Iterator[Field
 def validate_replicas_status(new: Object, old: Object) -> Iterator[FieldError]:
     """The status of a ReplicaSet or ReplicationController."""
     status = new.get("status") or {}
-    keys = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+    keys = (
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "observedGeneration",
+        "terminatingReplicas",
+    )
     yield from _counts(status, keys)
     yield from _at_most(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"), "replicas", "status.")
     yield from _at_most(status, ("availableReplicas",), "readyReplicas")
@@ -100,7 +107,7 @@ def validate_replica_set(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     yield from _replicas(spec)
     yield from non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
-    yield from _selector(spec, "spec.selector", "replicaset")
+    yield from _selector(spec, "spec.selector", "deployment")  # Upstream's word for both.
     failed = list(_selector_parses(spec))
     yield from failed
     if not failed:
@@ -245,9 +252,9 @@ def _daemon_strategy(strategy: Object) -> Iterator[FieldError]:
 
 def _rolling_daemon(rolling: Object, path: str) -> Iterator[FieldError]:
     unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
-    for key, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
-        yield from validate_int_or_percent(value, f"{path}.{key}")
-        yield from not_above_all(value, f"{path}.{key}")
+    for check in (validate_int_or_percent, not_above_all):
+        yield from check(unavailable, f"{path}.maxUnavailable")
+        yield from check(surge, f"{path}.maxSurge")
     if value_of(unavailable) != 0 and value_of(surge) != 0:
         yield invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
     if value_of(unavailable) == 0 and value_of(surge) == 0:

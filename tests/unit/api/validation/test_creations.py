@@ -24,7 +24,7 @@ TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [C]}}
 SELECTOR = {"matchLabels": {"a": "b"}}
 WORKLOAD = {"selector": SELECTOR, "template": TEMPLATE}
 JOB = {"template": {"spec": {"containers": [C], "restartPolicy": "Never"}}}
-TARGET = {"kind": "Deployment", "name": "d"}
+TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
 HOOK = {
     "name": "a.b.c",
     "clientConfig": {"url": "https://h/p"},
@@ -126,6 +126,15 @@ OTHERS = [
     (new("HorizontalPodAutoscaler", {"scaleTargetRef": TARGET, "maxReplicas": -1}, api_version="autoscaling/v2"),
      ["spec.maxReplicas: Invalid value: -1: must be greater than or equal to 1",
       "spec.maxReplicas: Invalid value: -1: must be greater than or equal to `minReplicas`"]),
+    (new("HorizontalPodAutoscaler", {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 1},
+         api_version="autoscaling/v2"),
+     ['spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group']),
+    (new("ResourceQuota", {"hard": {"services": "1"}, "scopeSelector": {"matchExpressions": [
+        {"scopeName": "BestEffort", "operator": "Exists"}]}}),
+     ['spec.scopeSelector.matchExpressions: Invalid value: {"MatchExpressions":[{"ScopeName":"BestEffort",'
+      '"Operator":"Exists","Values":null}]}: unsupported scope applied to resource']),
+    (new("ReplicaSet", {**WORKLOAD, "selector": {}}),
+     ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"]),
     (new("StorageClass", provisioner="p", allowedTopologies=[{"matchLabelExpressions": []}]),
      ['allowedTopologies[0].matchLabelExpressions: Duplicate value: ""']),
     (new("VolumeAttachment", {"attacher": "", "nodeName": "n", "source": {"persistentVolumeName": "A"}}),
@@ -157,7 +166,7 @@ OTHERS = [
      ["spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1",
       "spec.priorityLevelConfiguration.name: Required value: must reference a priority level"]),
     (new("PriorityLevelConfiguration", {"type": "Exempt"}),
-     ["spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if name is 'exempt'"]),
+     ["spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'"]),
     (new("APIService", {"group": "g", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}),
      ['metadata.name: Invalid value: "x": must be `spec.version+"."+spec.group`: "v1.g"']),
     (new("ResourceClaim", {"devices": {"requests": [{"name": "r"}]}}),
@@ -182,6 +191,19 @@ EXTENSIONS = [
       "resources without subresources"]),
     (new("ValidatingAdmissionPolicy", {"matchConstraints": MATCH, "validations": [{"expression": " "}]}),
      ["spec.validations[0].expression: Required value: expression is not specified"]),
+    (new("ValidatingAdmissionPolicy", {"matchConstraints": MATCH, "variables": [{"name": "a-b", "expression": "1"}],
+                                       "validations": [{"expression": "true", "message": "a\nb"}]}),
+     ['spec.variables[0].name: Invalid value: "a-b": must be a valid CEL identifier',
+      'spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks']),
+    (new("MutatingAdmissionPolicy", {
+        "matchConstraints": {"resourceRules": [{**MATCH["resourceRules"][0], "operations": ["DELETE"]}]},
+        "reinvocationPolicy": "Never",
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": " "}, "applyConfiguration": {}}]}),
+     ['spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", '
+      '"CREATE", "UPDATE"',
+      "spec.mutations[0].jsonPatch.expression: Required value",
+      'spec.mutations[0].applyConfiguration: Invalid value: "{applyConfiguration}": must not be specified when '
+      "patchType is JSONPatch"]),
     (new("ValidatingAdmissionPolicyBinding", {"policyName": "p", "validationActions": []}),
      ["spec.validationActions: Required value: at least one validation action is required"]),
     (definition(names={"plural": "gadgets", "kind": "Widget"}),

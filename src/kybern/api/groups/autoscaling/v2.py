@@ -6,7 +6,11 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour
 from kybern.api.groups.columns import AGE, NAME, UNKNOWN, UNSET, age, at_most, column, status
 from kybern.api.resource import FieldError, Object
-from kybern.api.validation.autoscaling import validate_autoscaler, validate_autoscaler_status
+from kybern.api.validation.autoscaling import (
+    validate_autoscaler,
+    validate_autoscaler_status,
+    validate_autoscaler_update,
+)
 
 COLUMNS = (
     NAME,
@@ -69,12 +73,21 @@ def validate(obj: Object) -> Sequence[FieldError]:
     return list(validate_autoscaler(obj))
 
 
+def validate_update(new: Object, old: Object) -> Sequence[FieldError]:
+    return list(validate_autoscaler_update(new, old))
+
+
 def validate_status(new: Object, old: Object) -> Sequence[FieldError]:
     return list(validate_autoscaler_status(new, old))
 
 
 BEHAVIOUR = {
     "HorizontalPodAutoscaler": Behaviour(
-        columns=COLUMNS, cells=cells, validate=validate, validate_status=validate_status
+        columns=COLUMNS,
+        cells=cells,
+        validate=validate,
+        validate_update=validate_update,
+        validate_on_update=False,
+        validate_status=validate_status,
     )
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, age
 from kybern.api.resource import Column, Object
 from kybern.api.validation.core.quota import validate_quota, validate_quota_status, validate_quota_update
@@ -37,7 +37,8 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_quota(obj)),
-        validate_update=lambda new, old: list(validate_quota_update(new, old)),
+        validate_update=checked_first(validate_quota, validate_quota_update),
+        validate_on_update=False,
         validate_status=lambda new, old: list(validate_quota_status(new, old)),
     )
 }

@@ -88,13 +88,27 @@ def _scope_selector(selector: Object, hard: Mapping[str, str]) -> Iterator[Field
             yield invalid(f"{path}.scopeName", scope, "unsupported scope")
         for name in sorted(hard):
             if _standard(name) and not _fits(scope, name):
-                yield invalid(path, selector, "unsupported scope applied to resource")
+                yield invalid(path, _shown(selector), "unsupported scope applied to resource")
         if scope in _EXISTS_ONLY and operator != "Exists":
             yield invalid(f"{path}.operator", operator, _EXISTS_DETAIL)
         yield from _operator(operator, values, path)
     for pair in _CONFLICTS:
         if pair <= seen:
             yield invalid(path, None, "conflicting scopes")
+
+
+def _shown(selector: Object) -> Object:
+    """Upstream shows its internal ScopeSelector, which has no JSON names and leaves nothing out."""
+    return {
+        "MatchExpressions": [
+            {
+                "ScopeName": one.get("scopeName") or "",
+                "Operator": one.get("operator") or "",
+                "Values": one.get("values"),
+            }
+            for one in selector.get("matchExpressions") or ()
+        ]
+    }
 
 
 def _operator(operator: str, values: Sequence[str], path: str) -> Iterator[FieldError]:
