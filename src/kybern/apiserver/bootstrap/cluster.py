@@ -4,6 +4,7 @@ Source: upstream's post-start hooks (system namespaces, rbac/bootstrap-roles, sc
 classes, priority-and-fairness-config-producer).
 """
 
+import asyncio
 from collections.abc import Iterable
 
 import orjson
@@ -16,6 +17,7 @@ from kybern.apiserver.bootstrap.controller_roles import controller_bindings, con
 from kybern.apiserver.bootstrap.flow_control import flow_schemas, priority_levels
 from kybern.apiserver.bootstrap.namespace_roles import role_bindings, roles
 from kybern.apiserver.bootstrap.rules import AUTO_UPDATE, RBAC
+from kybern.apiserver.cache.version import Version
 from kybern.apiserver.objects.create import create
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.objects.update import update
@@ -59,22 +61,24 @@ class Bootstrap:
 
     async def _ensure(self, name: tuple[str, str, str], objects: Iterable[Object]) -> None:
         served = self._served[name]
-        for obj in objects:
-            metadata = obj["metadata"]
-            if served.find(metadata.get("namespace", ""), metadata["name"]) is None:
-                await self._create(served, obj)
+        missing = (obj for obj in objects if self._stored(served, obj) is None)
+        await asyncio.gather(*(self._create(served, obj) for obj in missing))
 
     async def _reconcile(self, plural: str, objects: Iterable[Object]) -> None:
+        """All at once: the store then writes them in a few batches."""
         served = self._served[RBAC, "v1", plural]
-        for obj in objects:
-            metadata = obj["metadata"]
-            version = served.find(metadata.get("namespace", ""), metadata["name"])
-            if version is None:
-                await self._create(served, obj)
-                continue
-            stored = served.parse(version)
-            if _completed(stored, obj) is not None:
-                await self._complete(served, obj)
+        await asyncio.gather(*(self._bring(served, obj) for obj in objects))
+
+    async def _bring(self, served: Served, obj: Object) -> None:
+        version = self._stored(served, obj)
+        if version is None:
+            await self._create(served, obj)
+        elif _completed(served.parse(version), obj) is not None:
+            await self._complete(served, obj)
+
+    def _stored(self, served: Served, obj: Object) -> Version | None:
+        metadata = obj["metadata"]
+        return served.find(metadata.get("namespace", ""), metadata["name"])
 
     async def _create(self, served: Served, obj: Object) -> None:
         resource = served.resource
