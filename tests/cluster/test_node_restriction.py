@@ -59,7 +59,10 @@ async def test_only_its_own_node_and_no_taints() -> None:
         ({"spec": {"nodeName": "n2"}}, 'node "n1" can only create pods with spec.nodeName set to itself'),
         ({"metadata": {"ownerReferences": []}}, "can only create pods with an owner reference set to itself"),
         ({"spec": {"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}}, "secrets"),
-        ({"spec": {"volumes": [{"name": "v", "configMap": {"name": "s"}}]}}, "can not create pods that reference configmaps"),
+        (
+            {"spec": {"volumes": [{"name": "v", "configMap": {"name": "s"}}]}},
+            "can not create pods that reference configmaps",
+        ),
     ],
 )
 async def test_mirror_pods(change: dict[str, Any], words: str) -> None:
