@@ -45,9 +45,10 @@ def prepare_create(pod: Object, change: Change) -> None:
 
 
 def _merge_match_label_keys(pod: Object) -> None:
-    """matchLabelKeys become requirements of the selector, with the new Pod's own values (KEP-3633)."""
+    """matchLabelKeys become requirements of the selector, with the new Pod's own values (KEP-3633, KEP-3243)."""
     labels = pod["metadata"].get("labels") or {}
-    for term in _affinity_terms(pod["spec"].get("affinity") or {}):
+    spread = pod["spec"].get("topologySpreadConstraints") or ()
+    for term in (*_affinity_terms(pod["spec"].get("affinity") or {}), *spread):
         selector = term.get("labelSelector")
         if selector is None:
             continue
@@ -102,9 +103,11 @@ def _with_parts(old: Object, wanted: Object, parts: Sequence[str]) -> Object:
         return spec
     spec = dict(old)
     for group in ("containers", "initContainers"):
-        if old.get(group):
-            given = {one.get("name"): one for one in wanted.get(group) or ()}
-            spec[group] = [_take(container, given.get(container["name"], container), parts) for container in old[group]]
+        known, given = old.get(group) or [], wanted.get(group) or []
+        if [one.get("name") for one in known] != [one.get("name") for one in given]:
+            spec[group] = given  # As it is: the rules refuse it.
+        elif known:
+            spec[group] = [_take(container, one, parts) for container, one in zip(known, given, strict=True)]
     return _take(spec, wanted, ("resources",))
 
 
@@ -138,7 +141,7 @@ def _validate_ephemeral(new: Object, old: Object) -> Sequence[FieldError]:
 
 
 def _validate_resize(new: Object, old: Object) -> Sequence[FieldError]:
-    from kybern.api.validation.core.pod_update import validate_resize
+    from kybern.api.validation.core.pod_resize import validate_resize
 
     return list(validate_resize(new, old))
 

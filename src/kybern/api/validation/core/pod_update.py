@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from kybern.api.groups.core.qos import qos_class
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.addresses import parse_ip, validate_ip
@@ -150,12 +149,17 @@ def validate_pod_status_update(new: Object, old: Object) -> Iterator[FieldError]
     status, before = new.get("status") or {}, old.get("status") or {}
     yield from _annotations(new, old)
     for index, condition in enumerate(status.get("conditions") or ()):
-        kind = condition.get("type") or ""
+        kind, generation = condition.get("type") or "", condition.get("observedGeneration") or 0
+        if generation < 0:
+            path = f"status.conditions[{index}].observedGeneration"
+            yield invalid(path, generation, "must be a non-negative integer")
         if kind not in ("PodScheduled", "Ready", "Initialized"):
             yield from each_invalid(f"status.conditions[{index}].Type", kind, names.qualified_name(kind))
     nominated = status.get("nominatedNodeName") or ""
     if nominated and nominated != before.get("nominatedNodeName"):
         yield from each_invalid("status.nominatedNodeName", nominated, names.dns_subdomain(nominated))
+        if (old.get("spec") or {}).get("nodeName"):
+            yield forbidden("status.nominatedNodeName", "may not be set on pods that are already bound to a node")
     if (status.get("observedGeneration") or 0) < 0:
         yield invalid("status.observedGeneration", status["observedGeneration"], "must be a non-negative integer")
     yield from immutable("status.qosClass", status.get("qosClass"), before.get("qosClass"))
@@ -163,6 +167,9 @@ def validate_pod_status_update(new: Object, old: Object) -> Iterator[FieldError]
     yield from _transitions(status, before, "containerStatuses", spec)
     yield from _transitions(status, before, "initContainerStatuses", spec)
     yield from _addresses(status, before, "podIPs")
+    hosts = status.get("hostIPs") or ()
+    if hosts and (status.get("hostIP") or "") != (hosts[0].get("ip") or ""):
+        yield invalid("status.hostIPs[0].ip", hosts[0].get("ip") or "", "must be equal to `hostIP`")
     yield from _addresses(status, before, "hostIPs")
 
 
@@ -216,43 +223,3 @@ def validate_ephemeral_containers_update(new: Object, old: Object) -> Iterator[F
             diff = unified_diff(known, current[name])
             detail = f'existing ephemeral containers "{name}" may not be changed\n{diff}'
             yield forbidden("spec.ephemeralContainers", detail)
-
-
-def validate_resize(new: Object, old: Object) -> Iterator[FieldError]:
-    """Through the resize subresource: cpu and memory of containers and sidecars (KEP-1287)."""
-    yield from validate_pod_and_spec(new)
-    if _MIRROR in (old["metadata"].get("annotations") or {}):
-        yield forbidden("", "static pods cannot be resized")
-        return
-    before = old.get("spec") or {}
-    if (before.get("os") or {}).get("name") == "windows":
-        yield forbidden("", "windows pods cannot be resized")
-        return
-    if qos_class(new["spec"]) != (old.get("status") or {}).get("qosClass", qos_class(before)):
-        detail = "Pod QOS Class may not change as a result of resizing"
-        yield invalid("spec", (new.get("status") or {}).get("qosClass", ""), detail)
-    for group in ("initContainers", "containers"):
-        for index, (container, known) in enumerate(
-            zip(new["spec"].get(group) or (), before.get(group) or (), strict=True)
-        ):
-            yield from _resized(container, known, group, f"spec.{group}[{index}].resources")
-
-
-def _resized(container: Object, known: Object, group: str, path: str) -> Iterator[FieldError]:
-    sides = [
-        ((one.get("resources") or {}).get(side) or {}) for side in ("requests", "limits") for one in (container, known)
-    ]
-    if group == "initContainers" and container.get("restartPolicy") != "Always":
-        if container.get("resources") != known.get("resources"):
-            yield forbidden("spec", "resources for non-sidecar init containers are immutable")
-        return
-    for key, (after, before) in (("requests", sides[:2]), ("limits", sides[2:])):
-        for name in before:
-            if name not in after and name in ("cpu", "memory"):
-                yield forbidden(f"{path}.{key}", f"resource {key} cannot be removed")
-        if any(
-            after.get(name) != before.get(name)
-            for name in after.keys() | before.keys()
-            if name not in ("cpu", "memory")
-        ):
-            yield forbidden("spec", "only cpu and memory resources are mutable")
