@@ -47,6 +47,10 @@ def pod(container=None, **spec):
     return new("Pod", {"containers": [C | (container or {})], **spec})
 
 
+def volume(**source):
+    return new("PersistentVolume", {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, **source})
+
+
 def webhook(**changes):
     return new("ValidatingWebhookConfiguration", webhooks=[HOOK | changes])
 
@@ -133,6 +137,18 @@ OTHERS = [
         {"scopeName": "BestEffort", "operator": "Exists"}]}}),
      ['spec.scopeSelector.matchExpressions: Invalid value: {"MatchExpressions":[{"ScopeName":"BestEffort",'
       '"Operator":"Exists","Values":null}]}: unsupported scope applied to resource']),
+    (volume(iscsi={"targetPortal": "p", "iqn": "x", "lun": 1, "secretRef": {}}),
+     ['spec.iscsi.iqn: Invalid value: "x": must be valid format', "spec.iscsi.secretRef.name: Required value"]),
+    (volume(glusterfs={"endpoints": "e", "path": "p", "endpointsNamespace": ""}),
+     ['spec.glusterfs.endpointsNamespace: Invalid value: "": if the endpointnamespace is set, it must be a valid '
+      "namespace name"]),
+    (volume(azureFile={"secretName": "s", "shareName": "s", "secretNamespace": ""}),
+     ["spec.azureFile.secretNamespace: Required value"]),
+    (volume(cinder={"volumeID": "v", "secretRef": {"name": "s"}}),
+     ["spec.cinder.secretRef.namespace: Required value"]),
+    (volume(csi={"driver": "", "volumeHandle": "h"}, local={"path": ""}, nodeAffinity=None),
+     ["spec.local.path: Required value", "spec.nodeAffinity: Required value: Local volume requires node affinity",
+      "spec.csi: Forbidden: may not specify more than 1 volume type"]),
     (new("ReplicaSet", {**WORKLOAD, "selector": {}}),
      ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"]),
     (new("StorageClass", provisioner="p", allowedTopologies=[{"matchLabelExpressions": []}]),

@@ -1,6 +1,6 @@
 """PersistentVolume, and what it has in common with claims."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kybern.api import quantity
@@ -8,7 +8,8 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.core.affinity import validate_node_selector
 from kybern.api.validation.core.paths import no_backsteps
-from kybern.api.validation.core.volume_sources import LEGACY, Check, needs, validate_csi_driver_name
+from kybern.api.validation.core.persistent_sources import persistent_checks
+from kybern.api.validation.core.volume_sources import Check, needs, validate_csi_driver_name
 from kybern.api.validation.core.volumes import validate_host_path
 from kybern.api.validation.field import (
     IMMUTABLE,
@@ -57,7 +58,7 @@ def validate_volume(obj: Object) -> Iterator[FieldError]:
             yield required("spec.nodeAffinity.required", "must specify required node constraints")
         else:
             yield from validate_node_selector(affinity["required"], "spec.nodeAffinity.required")
-    yield from _volume_source(spec)
+    yield from _volume_source(spec, obj["metadata"].get("name") or "")
     host = spec.get("hostPath")
     if host is not None and policy == "Recycle" and not (host.get("path") or "x").strip("/"):
         yield forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
@@ -96,16 +97,16 @@ def _capacity(capacity: Object) -> Iterator[FieldError]:
             yield invalid(at, amount, NOT_POSITIVE)
 
 
-def _volume_source(spec: Object) -> Iterator[FieldError]:
+def _volume_source(spec: Object, name: str) -> Iterator[FieldError]:
     given = [key for key in _ORDER if spec.get(key) is not None]
     if not given:
         yield required("spec", "must specify a volume type")
     if given:
-        yield from _CHECKS[given[0]](spec[given[0]], f"spec.{_CHECKED_AS.get(given[0], given[0])}")
-    for key in given[1:]:
-        yield forbidden(f"spec.{_FORBIDDEN_AS.get(key, key)}", "may not specify more than 1 volume type")
+        yield from _checks(name)[given[0]](spec[given[0]], f"spec.{_CHECKED_AS.get(given[0], given[0])}")
     if given[:1] == ["local"] and spec.get("nodeAffinity") is None:
         yield required("spec.nodeAffinity", "Local volume requires node affinity")
+    for key in given[1:]:
+        yield forbidden(f"spec.{_FORBIDDEN_AS.get(key, key)}", "may not specify more than 1 volume type")
 
 
 def _local(source: Object, path: str) -> Iterator[FieldError]:
@@ -129,7 +130,10 @@ def _csi(source: Object, path: str) -> Iterator[FieldError]:
                 yield from each_invalid(f"{at}.{key}", reference[key], check(reference[key]))
 
 
-_CHECKS: dict[str, Check] = {**LEGACY, "hostPath": validate_host_path, "local": _local, "csi": _csi}
+def _checks(name: str) -> Mapping[str, Check]:
+    return {**persistent_checks(name), "hostPath": validate_host_path, "local": _local, "csi": _csi}
+
+
 _ORDER = [
     "hostPath",
     "gcePersistentDisk",

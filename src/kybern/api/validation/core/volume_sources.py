@@ -12,6 +12,7 @@ Check = Callable[[Object, str], Iterator[FieldError]]
 _IQN = re.compile(r"iqn\.\d{4}-\d{2}\.([a-z0-9-.]+)(:[^,;*&$|\s]+)$").match
 _EUI = re.compile(r"eui.[0-9a-fA-F]{16}$").match
 _NAA = re.compile(r"naa.[0-9a-fA-F]{32}$").match
+_INITIATORS = (("iqn", _IQN), ("eui", _EUI), ("naa", _NAA))
 _HOST_PORTS = "must be a host:port pair or multiple pairs separated by commas"
 _PARTITION = "must be an integer between 0 and 255, inclusive"
 _CACHING = ("None", "ReadOnly", "ReadWrite")
@@ -60,8 +61,13 @@ def _iscsi(source: Object, path: str) -> Iterator[FieldError]:
         yield from _initiator(source["initiatorName"], f"{path}.initiatorname")
 
 
+def is_initiator(text: str) -> bool:
+    """An iSCSI name in one of its three forms."""
+    return any(text.startswith(prefix) and matches(text) for prefix, matches in _INITIATORS)
+
+
 def _initiator(text: str, path: str) -> Iterator[FieldError]:
-    for prefix, matches in (("iqn", _IQN), ("eui", _EUI), ("naa", _NAA)):
+    for prefix, matches in _INITIATORS:
         if text.startswith(prefix):
             if not matches(text):
                 yield invalid(path, text, "must be valid format")
