@@ -10,7 +10,6 @@ from kybern.api.validation import names
 from kybern.api.validation.core.pod import validate_template
 from kybern.api.validation.domains import validate_domain_prefixed_path
 from kybern.api.validation.field import (
-    immutable,
     invalid,
     non_negative,
     not_supported,
@@ -18,6 +17,7 @@ from kybern.api.validation.field import (
     too_long,
 )
 from kybern.api.validation.job_policies import (
+    internal_success_policy,
     validate_pod_failure_policy,
     validate_pod_replacement_policy,
     validate_success_policy,
@@ -45,7 +45,7 @@ _zone_part = re.compile(r"[A-Za-z.\-_0-9+]{1,14}").fullmatch
 def validate_job(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     yield from _generated_selector(obj, spec)
-    yield from _whole_spec(spec)
+    yield from validate_whole_job_spec(spec)
     completions = spec.get("completions") or 0
     if spec.get("completionMode") == "Indexed" and completions > 0:
         host = f"{obj['metadata'].get('name') or ''}-{completions - 1}"
@@ -81,7 +81,7 @@ def _generated_selector(obj: Object, spec: Object) -> Iterator[FieldError]:
         return
 
 
-def _whole_spec(spec: Object) -> Iterator[FieldError]:
+def validate_whole_job_spec(spec: Object) -> Iterator[FieldError]:
     yield from validate_job_spec(spec, "spec")
     selector = spec.get("selector")
     if selector is None:
@@ -114,7 +114,7 @@ def validate_job_spec(spec: Object, path: str) -> Iterator[FieldError]:
         yield from validate_pod_failure_policy(spec, f"{path}.podFailurePolicy")
     if spec.get("successPolicy") is not None:
         if spec.get("completionMode") != "Indexed":
-            shown = {"Rules": (spec["successPolicy"] or {}).get("rules")}
+            shown = internal_success_policy(spec["successPolicy"])
             yield invalid(f"{path}.successPolicy", shown, "requires indexed completion mode")
         else:
             yield from validate_success_policy(spec, f"{path}.successPolicy")
@@ -170,55 +170,6 @@ def _indexed(spec: Object, path: str) -> Iterator[FieldError]:
     for key, value in (("parallelism", parallelism), ("maxFailedIndexes", failed or 0)):
         if value > _MANY_LIMIT:
             yield invalid(f"{path}.{key}", value, limit)
-
-
-def validate_job_update(new: Object, old: Object) -> Iterator[FieldError]:
-    """Upstream checks the spec twice: clients see such a cause twice."""
-    after, before = new.get("spec") or {}, old.get("spec") or {}
-    yield from validate_job(new)
-    yield from _whole_spec(after)
-    yield from _completions_update(after, before)
-    yield from immutable("spec.selector", after.get("selector"), before.get("selector"))
-    yield from _template_update(after, before)
-    keys = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
-    for key in keys:
-        yield from immutable(f"spec.{key}", after.get(key), before.get(key))
-
-
-def _completions_update(after: Object, before: Object) -> Iterator[FieldError]:
-    new, old = after.get("completions"), before.get("completions")
-    if after.get("completionMode") != "Indexed":
-        yield from immutable("spec.completions", new, old)
-    elif new is not None and new != old and new != after.get("parallelism"):
-        yield invalid("spec.completions", new, "can only be modified in tandem with spec.parallelism")
-
-
-_SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
-
-
-def _template_update(after: Object, before: Object) -> Iterator[FieldError]:
-    """A Job that never started may still be told where its Pods go (KEP-2926)."""
-    new, old = after.get("template") or {}, before.get("template") or {}
-    if before.get("suspend") and after.get("suspend"):
-        old = _with_directives(old, new)
-    yield from immutable("spec.template", new, old)
-
-
-def _with_directives(old: Object, new: Object) -> Object:
-    spec = {key: value for key, value in (old.get("spec") or {}).items() if key not in _SCHEDULING}
-    wanted = new.get("spec") or {}
-    spec |= {key: wanted[key] for key in _SCHEDULING if key in wanted}
-    affinity = {key: value for key, value in (spec.pop("affinity", None) or {}).items() if key != "nodeAffinity"}
-    if "nodeAffinity" in (wanted.get("affinity") or {}):
-        affinity["nodeAffinity"] = wanted["affinity"]["nodeAffinity"]
-    if affinity or "affinity" in wanted:
-        spec["affinity"] = affinity
-    metadata = dict(old.get("metadata") or {})
-    for key in ("labels", "annotations"):
-        metadata.pop(key, None)
-        if key in (new.get("metadata") or {}):
-            metadata[key] = new["metadata"][key]
-    return {**old, "spec": spec, "metadata": metadata}
 
 
 def validate_cron_job(obj: Object) -> Iterator[FieldError]:

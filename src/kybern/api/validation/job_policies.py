@@ -36,6 +36,38 @@ def _choice(value: str, path: str, supported: tuple[str, ...]) -> Iterator[Field
         yield not_supported(path, value, supported)
 
 
+def internal_failure_policy(policy: Object | None) -> Object | None:
+    """As upstream shows it: its internal form has no JSON names and leaves nothing out."""
+    if policy is None:
+        return None
+    return {"Rules": [_internal_rule(rule) for rule in policy.get("rules") or ()]}
+
+
+def _internal_rule(rule: Object) -> Object:
+    codes = rule.get("onExitCodes")
+    if codes is not None:
+        codes = {
+            "ContainerName": codes.get("containerName"),
+            "Operator": codes.get("operator") or "",
+            "Values": codes.get("values"),
+        }
+    conditions = rule.get("onPodConditions")
+    if conditions is not None:
+        conditions = [{"Type": one.get("type") or "", "Status": one.get("status") or ""} for one in conditions]
+    return {"Action": rule.get("action") or "", "OnExitCodes": codes, "OnPodConditions": conditions}
+
+
+def internal_success_policy(policy: Object | None) -> Object | None:
+    """As upstream shows it."""
+    if policy is None:
+        return None
+    rules = [
+        {"SucceededIndexes": rule.get("succeededIndexes"), "SucceededCount": rule.get("succeededCount")}
+        for rule in policy.get("rules") or ()
+    ]
+    return {"Rules": rules}
+
+
 def validate_pod_failure_policy(spec: Object, path: str) -> Iterator[FieldError]:
     rules = spec["podFailurePolicy"].get("rules") or ()
     if len(rules) > _RULES_LIMIT:

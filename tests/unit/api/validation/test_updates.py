@@ -42,6 +42,14 @@ REFUSED = [
     (new("Secret"), top(type="X"), [f'type: Invalid value: "X": {IMMUTABLE}']),
     (new("Deployment", WORKLOAD), of("spec", replicas=-1),
      ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
+    (new("Job", {**JOB, "completionMode": "Indexed", "completions": 1}),
+     of("spec", successPolicy={"rules": [{"succeededCount": 1}]}),
+     ['spec.successPolicy: Invalid value: {"Rules":[{"SucceededIndexes":null,"SucceededCount":1}]}: '
+      f"{IMMUTABLE}"]),
+    (new("Job", {**JOB, "podReplacementPolicy": "Failed"}), of("spec", podFailurePolicy={"rules": [
+        {"action": "Ignore", "onPodConditions": [{"type": "A", "status": "True"}]}]}),
+     ['spec.podFailurePolicy: Invalid value: {"Rules":[{"Action":"Ignore","OnExitCodes":null,"OnPodConditions":'
+      f'[{{"Type":"A","Status":"True"}}]}}]}}: {IMMUTABLE}']),
     (new("Job", JOB), of("spec", parallelism=-1),
      ["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"] * 2),
     (new("Job", JOB), of("spec", completionMode="Indexed"),
@@ -89,6 +97,9 @@ ALLOWED = [
     (new("Job", {**JOB, "completionMode": "Indexed", "completions": 2, "parallelism": 2}),
      of("spec", parallelism=3, completions=3)),
     (new("Service", {"ports": [{"port": 80}]}), of("spec", selector={"a": "b"})),
+    (new("Job", {**JOB, "suspend": True}), lambda job: job["spec"]["template"]["spec"].update(
+        nodeSelector={"a": "b"},
+        containers=[{**job["spec"]["template"]["spec"]["containers"][0], "resources": {"requests": {"cpu": "1"}}}])),
     (new("StorageClass", provisioner="p"), top(allowVolumeExpansion=True)),
     (new("ConfigMap"), of("metadata", labels={"a": "b"}, finalizers=["a.b/c"])),
 ]  # fmt: skip

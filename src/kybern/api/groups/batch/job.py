@@ -20,8 +20,9 @@ from kybern.api.groups.columns import (
 from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Change, Column, Object
 from kybern.api.selectors import format_struct
-from kybern.api.validation.batch import validate_job, validate_job_update
+from kybern.api.validation.batch import validate_job
 from kybern.api.validation.job_status import validate_job_status
+from kybern.api.validation.job_update import validate_job_update
 
 COLUMNS = (
     NAME,
