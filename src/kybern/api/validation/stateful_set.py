@@ -167,7 +167,7 @@ def validate_stateful_set_status(new: Object, old: Object) -> Iterator[FieldErro
         yield from non_negative(f"status.{key}", status.get(key))
     for key in keys[1:]:
         if (status.get(key) or 0) > (status.get("replicas") or 0):
-            yield invalid(f"status.{key}", status[key], "cannot be greater than status.replicas")
+            yield invalid(f"status.{key}", status.get(key) or 0, "cannot be greater than status.replicas")
     if (status.get("availableReplicas") or 0) > (status.get("readyReplicas") or 0):
         yield invalid(
             "status.availableReplicas", status["availableReplicas"], "cannot be greater than status.readyReplicas"

@@ -71,7 +71,7 @@ def _counts(status: Object, keys: Sequence[str]) -> Iterator[FieldError]:
 def _at_most(status: Object, keys: Sequence[str], limit: str, prefix: str = "") -> Iterator[FieldError]:
     for key in keys:
         if (status.get(key) or 0) > (status.get(limit) or 0):
-            yield invalid(f"status.{key}", status[key], f"cannot be greater than {prefix}{limit}")
+            yield invalid(f"status.{key}", status.get(key) or 0, f"cannot be greater than {prefix}{limit}")
 
 
 def _selector(spec: Object, path: str, kind: str) -> Iterator[FieldError]:

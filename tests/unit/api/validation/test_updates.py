@@ -150,3 +150,16 @@ def test_the_message_names_kind_group_and_object():
     assert validation.causes([other]) == [
         {"reason": "FieldValueInvalid", "message": 'Invalid value: "x": no', "field": "spec.b"}
     ]
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "ReplicationController", "StatefulSet"])
+def test_counts_that_are_not_there_are_zero(kind):
+    selector = {"a": "b"} if kind == "ReplicationController" else WORKLOAD["selector"]
+    made = create(new(kind, {**WORKLOAD, "selector": selector}))
+    made["metadata"]["resourceVersion"] = "1"
+    changed = update(made, lambda obj: obj.update(status={"replicas": -1}), "status")
+    errors = validation.validate_subresource_update(resource_of(made), "status", changed, made)
+    assert f"{errors[0].path}: {errors[0].message}" == (
+        "status.replicas: Invalid value: -1: must be greater than or equal to 0"
+    )
+    assert errors[-1].message == "Invalid value: 0: cannot be greater than status.replicas"
