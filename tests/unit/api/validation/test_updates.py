@@ -39,6 +39,8 @@ REFUSED = [
     (new("ConfigMap"), of("metadata", name="y"), [f'metadata.name: Invalid value: "y": {IMMUTABLE}'] * 2),
     (new("Secret", immutable=True), top(data={"a": "eA=="}),
      ["data: Forbidden: field is immutable when `immutable` is set"]),
+    (new("Service", {"ports": [{"port": 80}]}), of("spec", loadBalancerClass="a.b/c"),
+     ["spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'"] * 2),
     (new("Secret"), top(type="X"), [f'type: Invalid value: "X": {IMMUTABLE}']),
     (new("Deployment", WORKLOAD), of("spec", replicas=-1),
      ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),

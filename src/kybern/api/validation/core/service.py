@@ -6,7 +6,7 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.addresses import parse_ip, validate_cidr, validate_endpoint_ip, validate_ip
 from kybern.api.validation.core.endpoints import validate_protocol
-from kybern.api.validation.core.service_update import validate_changes
+from kybern.api.validation.core.service_update import BALANCER_ONLY, validate_balancer_class, validate_changes
 from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, required
 from kybern.api.validation.metadata import validate_labels
 
@@ -19,7 +19,6 @@ _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _AFFINITY_LIMIT_SECONDS = 86400
 _HINTS, _MODE = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
 _RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
-_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'"
 
 
 def validate_service(obj: Object) -> Iterator[FieldError]:
@@ -202,26 +201,21 @@ def _load_balancer(spec: Object, kind: str, annotations: Object) -> Iterator[Fie
     if ranges:
         path = "spec.LoadBalancerSourceRanges"
         if not balancer:
-            yield forbidden(path, _BALANCER_ONLY)
+            yield forbidden(path, BALANCER_ONLY)
         for index, cidr in enumerate(ranges):
             yield from validate_cidr(f"{path}[{index}]", cidr.strip())
     elif _RANGES in annotations:
         path = f"metadata.annotations[{_RANGES}]"
         if not balancer:
-            yield forbidden(path, _BALANCER_ONLY)
+            yield forbidden(path, BALANCER_ONLY)
         for cidr in filter(None, annotations[_RANGES].strip().split(",")):
             yield from validate_cidr(path, cidr.strip())
     allocate = spec.get("allocateLoadBalancerNodePorts")
     if allocate is not None and not balancer:
-        yield forbidden("spec.allocateLoadBalancerNodePorts", _BALANCER_ONLY)
+        yield forbidden("spec.allocateLoadBalancerNodePorts", BALANCER_ONLY)
     if allocate is None and balancer:
         yield required("allocateLoadBalancerNodePorts")
-    name = spec.get("loadBalancerClass")
-    if name is not None:
-        if balancer:
-            yield from each_invalid("spec.loadBalancerClass", name, names.qualified_name(name))
-        else:
-            yield forbidden("spec.loadBalancerClass", _BALANCER_ONLY)
+    yield from validate_balancer_class(spec)
 
 
 def _traffic(spec: Object, kind: str) -> Iterator[FieldError]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
-from kybern.api.validation.field import forbidden, invalid
+from kybern.api.validation import names
+from kybern.api.validation.field import each_invalid, forbidden, invalid
 
+BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'"
 _ONCE = "may not change once set"
 
 
@@ -16,9 +18,21 @@ def validate_changes(after: Object, before: Object) -> Iterator[FieldError]:
     both_balance = after.get("type") == before.get("type") == "LoadBalancer"
     if both_balance and after.get("loadBalancerClass") != before.get("loadBalancerClass"):
         yield invalid("spec.loadBalancerClass", after.get("loadBalancerClass"), _ONCE)
+    # The whole Service is asked the same again: clients see such a cause twice.
+    yield from validate_balancer_class(after)
     local = after.get("externalTrafficPolicy") == before.get("externalTrafficPolicy") == "Local"
     if both_balance and local and after.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
         yield forbidden("spec.healthCheckNodePort", "field is immutable")
+
+
+def validate_balancer_class(spec: Object) -> Iterator[FieldError]:
+    name = spec.get("loadBalancerClass")
+    if name is None:
+        return
+    if spec.get("type") == "LoadBalancer":
+        yield from each_invalid("spec.loadBalancerClass", name, names.qualified_name(name))
+    else:
+        yield forbidden("spec.loadBalancerClass", BALANCER_ONLY)
 
 
 def _headless(spec: Object) -> bool:
