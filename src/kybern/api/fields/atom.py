@@ -126,7 +126,7 @@ class ListShape:
 
 def _json(value: Any) -> str:
     """As Go writes it: whole floats have no point."""
-    if value.__class__ is float and value.is_integer():
+    if value.__class__ is float and value.is_integer() and abs(value) < 2**63:
         value = int(value)
     return orjson.dumps(value).decode()
 

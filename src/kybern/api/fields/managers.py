@@ -83,8 +83,8 @@ def _is_tree(tree: Any) -> bool:
                 sets.element_text(element)
             if not _is_tree(node):
                 return False
-    except ValueError:
-        return False
+    except (ValueError, TypeError):
+        return False  # No path, or one whose keys are none.
     return True
 
 

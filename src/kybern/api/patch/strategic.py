@@ -6,6 +6,8 @@ Source: sig-api-machinery's strategic-merge-patch.md; apimachinery util/strategi
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from kybern.api.patch.rfc6902 import PatchFailed
 from kybern.api.resource import Object
 from kybern.base.errors import BadRequest, InternalError
@@ -180,7 +182,11 @@ def _key(item: Any, merge_key: str) -> Any:
         raise InternalError(f"expected a map[string]interface {{}}, but received a {_go_type(item)}")
     if merge_key not in item:
         raise InternalError(f"map: {go_value(item)} does not contain declared merge key: {merge_key}")
-    return item[merge_key]
+    value = item[merge_key]
+    if isinstance(value, dict | list):
+        # No key can be one; as a text it is compared by what it holds, and the object's type refuses it later.
+        return orjson.dumps(value)
+    return value
 
 
 def _key_of(merge_key: str) -> Callable[[Any], Any]:
