@@ -8,10 +8,13 @@ import asyncio
 import gc
 import os
 import random
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import yaml
 
 from kybern.api import openapi
 from kybern.api.registry import RESOURCES
@@ -22,6 +25,7 @@ from tests.cluster.api_server import Api, api_server
 REQUESTS = int(os.environ.get("KYBERN_HOSTILE_REQUESTS", "4000"))
 ANSWER_SECONDS = 60.0
 DEPTH = 9
+EXAMPLE = Path(__file__).parents[2] / "examples/api-server.yaml"
 NAMES = ("a", "b", "web-0", "A", "-", "..", "a/b", "x" * 300, "", "é", "default", "%2e", "a b")
 TEXTS = (
     *NAMES,
@@ -235,6 +239,66 @@ async def test_no_request_makes_the_server_fail(seed: int, caplog: pytest.LogCap
     # The attack has reached beyond the door: some were taken, most refused for different reasons.
     assert codes[201] >= 5, codes
     assert {400, 404, 422} <= codes.keys(), codes
+
+
+def _places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from _places(value, (*path, key))
+
+
+def mutated(obj: Any, dice: random.Random) -> Any:
+    """The object with one to three places spoilt."""
+    obj = orjson.loads(orjson.dumps(obj))
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        *path, last = dice.choice(list(_places(obj)) or [("kind",)])
+        place = obj
+        for key in path:
+            place = place[key]
+        fate = dice.random()
+        if fate < 0.3:
+            del place[last]
+        elif fate < 0.9:
+            place[last] = orjson.loads(orjson.dumps(dice.choice((*ODD, *TEXTS, 0, -1, 2**40, 1.5))))
+        elif isinstance(place, list):
+            place.append(place[last])
+        else:
+            place[dice.choice(TEXTS)] = place[last]
+    return obj
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+async def test_no_update_makes_the_server_fail(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Objects that are there, read, spoilt and sent back."""
+    dice = random.Random(seed)
+    manifests = list(yaml.safe_load_all(EXAMPLE.read_text()))
+    plurals = {(row.api_version, row.kind): row for row in RESOURCES}
+    codes: dict[int, int] = {}
+    async with api_server() as api:
+        paths = []
+        for manifest in manifests:
+            row = plurals[manifest["apiVersion"], manifest["kind"]]
+            root = f"/apis/{row.group}/{row.version}" if row.group else f"/api/{row.version}"
+            paths.append(f"{root}/namespaces/default/{row.plural}/{manifest['metadata']['name']}")
+            await api.create(paths[-1].rpartition("/")[0], manifest)
+        for number in range(REQUESTS // 2):
+            path = dice.choice(paths)
+            body = mutated(await api.get(path), dice)
+            if isinstance(body.get("metadata"), dict):
+                body["metadata"].pop("resourceVersion", None)
+                body["metadata"].pop("deletionTimestamp", None)
+            method, kind = dice.choice(
+                (("PUT", TYPES[0]), *(("PATCH", kind) for kind in PATCHES if "json-patch" not in kind))
+            )
+            path += dice.choice(("", "", "/status"))
+            request = (method, path, body, {"content-type": kind}, {"fieldManager": "me"})
+            code = await _ask(api, request)
+            codes[code] = codes.get(code, 0) + 1
+            faults = [each for each in caplog.records if each.levelname == "ERROR"]
+            assert not faults, f"seed {seed}, request {number}: {code} to {request}\n{caplog.text[-3000:]}"
+    assert codes[200] > 10, codes
+    assert codes[422] > 10, codes
 
 
 async def test_refused_requests_leave_nothing_in_memory() -> None:
