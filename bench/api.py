@@ -68,6 +68,7 @@ class Target:
     port: int
     tls: ssl.SSLContext
     pids: list[int]
+    kubeconfig: Path | None = None
 
     def cpu_seconds(self) -> float:
         return sum(_cpu_seconds(pid) for pid in self.pids)
@@ -262,7 +263,9 @@ def own_server() -> Iterator[Target]:
             _wait_ready(port)
             print(f"{'ready after start':32} {time.monotonic() - begun:9.2f} s")
             kubeconfig = Path(folder) / "pki" / "admin.kubeconfig"
-            yield read_kubeconfig(kubeconfig, [process.pid])
+            target = read_kubeconfig(kubeconfig, [process.pid])
+            target.kubeconfig = kubeconfig
+            yield target
             rss = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
             pss = next(int(line.split()[1]) for line in rss.splitlines() if line.startswith("Pss:"))
             print(f"{'memory (proportional) at the end':32} {pss / 1024:9.0f} MB")
