@@ -84,7 +84,8 @@ def test_drain(own_cluster: Cluster) -> None:
     user.applies(SCRATCH)
     user.kubectl(f"run alone --image={WEB} -- sleep 1000").succeeds()
     user.kubectl("create pdb guard --selector=app=scratch --min-available=1").succeeds()
-    user.kubectl("wait --for=condition=Ready pods --all --timeout=30s").succeeds()
+    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s").succeeds()
+    user.kubectl("wait --for=jsonpath={.status.currentHealthy}=1 pdb/guard --timeout=30s").succeeds()
     refused = user.kubectl(f"drain {node}")
     assert refused.done.code == 1, refused.done
     for reason in (
@@ -103,10 +104,11 @@ def test_drain(own_cluster: Cluster) -> None:
     )
     user.kubectl("delete pdb guard").succeeds()
     user.kubectl(f"drain {node} {options} --timeout=60s").mentions("pod/scratch-… evicted", f"node/{node} drained")
-    user.kubectl("get pods -l app=scratch --no-headers").prints("scratch-… 0/1 Pending 0 …s")
-    user.kubectl("get pods -l app=agent --no-headers").prints("agent-… 1/1 Running 0 …s")
+    told = "get pods --no-headers -l"
+    own_cluster.eventually(lambda: user.kubectl(f"{told} app=scratch").prints("scratch-… 0/1 Pending 0 …s"))
+    own_cluster.eventually(lambda: user.kubectl(f"{told} app=agent").prints("agent-… 1/1 Running 0 …s"))
     user.kubectl(f"uncordon {node}").prints(f"node/{node} uncordoned")
-    user.kubectl("wait --for=condition=Ready pods --all --timeout=30s").succeeds()
+    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s").succeeds()
 
 
 def test_debug_of_a_node(user: User, node: str) -> None:
