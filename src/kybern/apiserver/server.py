@@ -126,9 +126,7 @@ class ApiServer:
             config.service_cluster_ip_range,
         )
         definitions = self.served[definition.GROUP, "v1", definition.PLURAL]
-        self.custom = CustomResources(
-            definitions, self.served, self.cache, WebhookClient(self._lookup, clock), ids, clock
-        )
+        self.custom = CustomResources(definitions, self.served, self.cache, self.webhooks, ids, clock)
         self.definitions = DefinitionLoop(self.life, definitions, self.custom)
         self.audit = make_audit(config, clock)
         self.metrics = Metrics(

@@ -1,6 +1,5 @@
 """The aggregation layer, put together."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,4 +70,4 @@ class AggregationLayer:
 
     async def _follow(self) -> None:
         await self._information.settle()
-        await asyncio.gather(self._registration.run())
+        await self._registration.run()

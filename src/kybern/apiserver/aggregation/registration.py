@@ -4,7 +4,7 @@ Those of built-in groups are made at the start; those of custom resources come a
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
@@ -85,9 +85,9 @@ class Registration:
             if managed == CONTINUOUSLY and name not in wanted and stored is not None:
                 await self._try(remove(self._life, served, stored, obj))
 
-    async def _try(self, writing: object) -> None:
+    async def _try(self, writing: Awaitable[object]) -> None:
         try:
-            await writing  # type: ignore[misc]
+            await writing
         except StatusError:
             return  # Someone else wrote meanwhile; the next change is looked at again.
 

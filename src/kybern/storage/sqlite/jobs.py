@@ -1,6 +1,7 @@
 """What waits for the next transaction: writes with the futures that their callers await."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from kybern.storage.sqlite.ledger import Ledger
@@ -8,7 +9,7 @@ from kybern.storage.window import Change
 
 
 @dataclass(slots=True)
-class Job:
+class Job(ABC):
     """One write that waits. `answer` gets its revision, or Mismatch, or StoreUnavailable."""
 
     key: str
@@ -20,9 +21,9 @@ class Job:
         """What the job holds in memory, about."""
         return 200 + len(self.key)
 
+    @abstractmethod
     def apply(self, ledger: Ledger, now: float) -> Change:
         """Do it within the open transaction. Raises Mismatch, sqlite3.Error."""
-        raise NotImplementedError
 
 
 @dataclass(slots=True)
