@@ -4,12 +4,11 @@ One message a line, `name=number/type`; `*` repeats, `map` is string to string, 
 behaviour; only `kubelet/cri.py` imports it. Source: CRI API v1 (release 1.36), the closure of a kubelet's calls.
 """
 
-from typing import Any, Final
+from typing import Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from kybern.api.protobuf.declared import declare_messages
 
 PACKAGE: Final = "runtime.v1"
-_Field = descriptor_pb2.FieldDescriptorProto
 
 _TABLE: Final = """
 VersionRequest: version=1/string
@@ -173,43 +172,5 @@ ContainerEventResponse: container_id=1/string container_event_type=2/int32 creat
 """
 
 
-def _rows() -> list[str]:
-    """One row a message: an indented line continues the one before it."""
-    return _TABLE.replace("\n    ", " ").strip().splitlines()
-
-
-def _add_field(message: descriptor_pb2.DescriptorProto, text: str) -> None:
-    name, _, rest = text.partition("=")
-    number, _, kind = rest.partition("/")
-    repeated = kind.endswith("*") or kind == "map"
-    field = message.field.add(
-        name=name, number=int(number), label=_Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
-    )
-    kind = kind.rstrip("*")
-    if kind == "map":
-        entry = message.nested_type.add(name="".join(part.capitalize() for part in name.split("_")) + "Entry")
-        entry.options.map_entry = True
-        for key, position in (("key", 1), ("value", 2)):
-            entry.field.add(name=key, number=position, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_STRING)
-        field.type, field.type_name = _Field.TYPE_MESSAGE, f".{PACKAGE}.{message.name}.{entry.name}"
-    elif kind.islower():
-        field.type = getattr(_Field, "TYPE_" + kind.upper())
-    else:
-        field.type, field.type_name = _Field.TYPE_MESSAGE, f".{PACKAGE}.{kind}"
-
-
-def _declare() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="kybern/cri.proto", package=PACKAGE, syntax="proto3")
-    for row in _rows():
-        name, _, fields = row.partition(":")
-        message = file.message_type.add(name=name)
-        for text in fields.split():
-            _add_field(message, text)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    find = pool.FindMessageTypeByName
-    return {m.name: message_factory.GetMessageClass(find(f"{PACKAGE}.{m.name}")) for m in file.message_type}
-
-
-MESSAGES: Final = _declare()
+MESSAGES: Final = declare_messages(_TABLE, PACKAGE)
 """Message class by its CRI name."""

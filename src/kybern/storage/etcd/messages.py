@@ -4,12 +4,11 @@ One message a line, `name=number/type`; `*` repeats, `?` is a member of the line
 Owns no behaviour; only `storage/etcd` imports it. Source: https://etcd.io/docs/v3.5/dev-guide/api_reference_v3/
 """
 
-from typing import Any, Final
+from typing import Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from kybern.api.protobuf.declared import declare_messages
 
 PACKAGE: Final = "etcdserverpb"
-_Field = descriptor_pb2.FieldDescriptorProto
 
 _TABLE: Final = """
 ResponseHeader: cluster_id=1/uint64 member_id=2/uint64 revision=3/int64 raft_term=4/uint64
@@ -43,39 +42,5 @@ DELETE: Final = 1
 """The type of an Event that tells a deletion."""
 
 
-def _rows() -> list[str]:
-    """One row a message: an indented line continues the one before it."""
-    return _TABLE.replace("\n    ", " ").strip().splitlines()
-
-
-def _add_field(message: descriptor_pb2.DescriptorProto, text: str) -> None:
-    name, _, rest = text.partition("=")
-    number, _, kind = rest.partition("/")
-    label = _Field.LABEL_REPEATED if kind.endswith("*") else _Field.LABEL_OPTIONAL
-    field = message.field.add(name=name, number=int(number), label=label)
-    if kind.endswith("?"):
-        if not message.oneof_decl:
-            message.oneof_decl.add(name="one")
-        field.oneof_index = 0
-    kind = kind.rstrip("*?")
-    if kind.islower() or kind[-1].isdigit():
-        field.type = getattr(_Field, "TYPE_" + kind.upper())
-    else:
-        field.type, field.type_name = _Field.TYPE_MESSAGE, f".{PACKAGE}.{kind}"
-
-
-def _declare() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="kybern/etcd.proto", package=PACKAGE, syntax="proto3")
-    for row in _rows():
-        name, _, fields = row.partition(":")
-        message = file.message_type.add(name=name)
-        for text in fields.split():
-            _add_field(message, text)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    find = pool.FindMessageTypeByName
-    return {m.name: message_factory.GetMessageClass(find(f"{PACKAGE}.{m.name}")) for m in file.message_type}
-
-
-MESSAGES: Final = _declare()
+MESSAGES: Final = declare_messages(_TABLE, PACKAGE)
 """Message class by its name."""
