@@ -2,7 +2,8 @@
 
     python bench/scheduling.py                                  deciding alone, all workloads
     python bench/scheduling.py SchedulingBasic --scale 0.1      one, smaller
-    python bench/scheduling.py --kubeconfig FILE SchedulingBasic    creates nodes and Pods there and waits until bound
+    python bench/scheduling.py --api SchedulingBasic            through `kybern apiserver` and `kybern scheduler`
+    python bench/scheduling.py --kubeconfig FILE …              through any API server (`scheduling_through_api.py` says how)
 
 Deciding alone counts CPU seconds of placing (and preempting) the measured Pods, decoded requests in, choices out.
 """
@@ -12,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -149,45 +151,53 @@ def decide_workload(workload: Workload, scale: float) -> tuple[int, float]:
     return placed, time.process_time() - start
 
 
-async def through_server(workload: Workload, scale: float, kubeconfig: str) -> tuple[int, float]:
-    """(placements, wall seconds) from the creation of the first measured Pod until the last is bound."""
-    from kybern.client.kubeconfig import client_from_kubeconfig
+def through_api(names: list[str], args: argparse.Namespace) -> None:
+    """The workloads one after the other, each with a scheduler of its own where the bench starts it."""
+    from api import own_server, read_kubeconfig
+    from scheduling_through_api import Ground, Load, kybern_scheduler, schedule
 
-    client = client_from_kubeconfig(kubeconfig, user_agent="bench-scheduling")
-    for index in range(int(workload.nodes * scale)):
-        await client.create(convert(node(index, workload.zones), Node))
-    number = int(workload.measured * scale)
+    def run(ground: Ground) -> None:
+        for name in names:
+            workload, scale = WORKLOADS[name], args.scale
+            load = Load(
+                [node(index, workload.zones) for index in range(int(workload.nodes * scale))],
+                [workload.first(-index - 1) for index in range(int(workload.initial * scale))],
+                [workload.make(index) for index in range(int(workload.measured * scale))],
+            )
+            print(f"{name}: {len(load.nodes)} nodes, {len(load.initial)} Pods there already", flush=True)
+            asyncio.run(schedule(ground, load, args.while_creating))
 
-    async def create(first: int) -> None:
-        for index in range(first, number, 16):
-            await client.create(convert(workload.make(index), Pod))
-
-    before = len((await client.list(Pod, field_selector="spec.nodeName!=")).items)
-    start = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for first in range(16):
-            group.create_task(create(first))
-    bound = 0
-    while bound < number:
-        await asyncio.sleep(0.2)
-        bound = len((await client.list(Pod, field_selector="spec.nodeName!=")).items) - before
-    return number, time.perf_counter() - start
+    if args.kubeconfig:
+        pids = [[int(pid) for pid in given.split(",") if pid] for given in (args.pids, args.scheduler_pids)]
+        run(Ground(read_kubeconfig(Path(args.kubeconfig), pids[0]), args.scheduler, pids[1]))
+        return
+    with own_server() as target:
+        run(Ground(target, args.scheduler or kybern_scheduler(target.kubeconfig)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", choices=[*WORKLOADS, []], help="all by default")
     parser.add_argument("--scale", type=float, default=1.0, help="of nodes and Pods")
-    parser.add_argument("--kubeconfig", default="", help="go through this API server instead of deciding alone")
+    parser.add_argument(
+        "--api", action="store_true", help="through an API server and a scheduler that are started here"
+    )
+    parser.add_argument("--kubeconfig", default="", help="through this API server")
+    parser.add_argument("--pids", default="", help="its processes, with commas")
+    parser.add_argument("--scheduler", default="", help="the command of a scheduler to start once the Pods are there")
+    parser.add_argument("--scheduler-pids", default="", help="the processes of one that runs already, with commas")
+    parser.add_argument("--while-creating", action="store_true", help="measure while the Pods are created")
     args = parser.parse_args()
-    for name in args.workloads or WORKLOADS:
-        workload = WORKLOADS[name]
-        if args.kubeconfig:
-            placed, seconds = asyncio.run(through_server(workload, args.scale, args.kubeconfig))
-        else:
-            placed, seconds = decide_workload(workload, args.scale)
+    names = args.workloads or [*WORKLOADS]
+    if args.api or args.kubeconfig:
+        through_api(names, args)
+        return
+    for name in names:
+        placed, seconds = decide_workload(WORKLOADS[name], args.scale)
         rate = placed / max(seconds, 1e-9)
-        print(f"{name:36} {placed:6} placed in {seconds:6.2f} s  {rate:8.0f}/s  (bar {workload.bar})", flush=True)
+        print(
+            f"{name:36} {placed:6} placed in {seconds:6.2f} s  {rate:8.0f}/s  (bar {WORKLOADS[name].bar})", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ def execute(args: argparse.Namespace) -> int:
     import socket
     from dataclasses import replace
 
+    import uvloop
+
     from kybern.client.kubeconfig import client_from_kubeconfig
     from kybern.scheduler.config_file import load
 
@@ -54,7 +56,7 @@ def execute(args: argparse.Namespace) -> int:
             await client.close()
 
     try:
-        asyncio.run(run())
+        uvloop.run(run())
     except KeyboardInterrupt:
         return 130
     return 0
