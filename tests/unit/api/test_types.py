@@ -46,6 +46,13 @@ def test_null_is_as_good_as_absent() -> None:
     assert (pod.metadata.creation_timestamp, pod.spec.containers) == ("", [])
 
 
+def test_a_condition_never_probed_is_decoded_at_once() -> None:
+    condition = b'{"type":"Ready","status":"True","lastProbeTime":null}'
+    given = msgspec.json.decode(condition, type=core_v1.PodCondition)
+    assert given == core_v1.PodCondition(type="Ready", status="True")
+    assert to_dict(given) == {"type": "Ready", "status": "True"}
+
+
 def test_every_struct_of_every_module_encodes_and_decodes() -> None:
     modules = [name for _, name, _ in pkgutil.iter_modules(types.__path__) if "_v" in name]
     assert len(modules) == 23
