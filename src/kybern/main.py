@@ -31,6 +31,7 @@ VERBS = {
     "image": "kybern.cli.image",
     "kubeconfig": "kybern.cli.kubeconfig",
     "version": "kybern.cli.version",
+    "supervisor": "kybern.cli.supervisor",
     "apiserver": "kybern.cli.apiserver",
     "controller-manager": "kybern.cli.controller_manager",
     "scheduler": "kybern.cli.scheduler",

@@ -75,6 +75,12 @@ def killed(*names: str) -> Callable[[User], None]:
     return lambda user: kill(user, *names)
 
 
+def succeeded(user: User) -> None:
+    """The supervisor is killed, and its successor at work."""
+    kill(user, "supervisor")
+    Cluster(user.machine).eventually(lambda: user.types("kybern status").succeeds())
+
+
 def pulled_cable(user: User) -> None:
     user.types("ip link set kybern-veth2 down && umount /run/netns/kybern-node3").succeeds()
 
@@ -86,6 +92,8 @@ STATES = {
     "all killed": ([], killed()),
     "three nodes, all killed": (["--nodes", "3"], killed()),
     "supervisor killed": ([], killed("supervisor")),
+    "supervisor killed and succeeded": ([], succeeded),
+    "keeper and supervisor killed": ([], killed("keeper", "supervisor")),
     "containerd killed": ([], killed("supervisor", "containerd-node")),
     "record lost": ([], lambda user: user.types("rm /run/kybern/processes.json").succeeds()),
     "run lost": ([], lambda user: user.types("rm -f /run/kybern/processes.json /run/kybern/boot").succeeds()),

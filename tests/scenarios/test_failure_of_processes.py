@@ -126,12 +126,42 @@ def test_killed_programs_come_back(own_cluster: Cluster, operator: User, names: 
     assert all(after[name] != running[name] for name in names)
 
 
-def test_without_its_supervisor_the_cluster_runs_on_until_up_takes_over(own_cluster: Cluster, operator: User) -> None:
+def test_a_killed_supervisor_has_a_successor_that_adopts_the_programs(own_cluster: Cluster, operator: User) -> None:
+    before = containers(operator)
+    running = processes(operator)
+    with writing(operator) as acknowledged:
+        operator.types(f"kill -9 {running['supervisor']}").succeeds()
+        own_cluster.eventually(lambda: operator.types("kybern status").succeeds(), within=CONVERGE_SECONDS)
+        adopted = processes(operator)
+        assert {name: adopted[name] for name in PROGRAMS} == {name: running[name] for name in PROGRAMS}
+        operator.types(f"kill -9 {adopted['apiserver']}").succeeds()
+        converges(own_cluster, operator)
+    assert containers(operator) == before
+    nothing_is_lost(operator, acknowledged)
+
+
+@pytest.mark.parametrize("names", [("supervisor", "apiserver"), ("keeper", "node")], ids="+".join)
+def test_a_program_killed_with_its_supervisor_or_the_keeper_comes_back(
+    own_cluster: Cluster, operator: User, names: tuple[str, ...]
+) -> None:
     before = containers(operator)
     with writing(operator) as acknowledged:
-        operator.types(f"kill -9 {processes(operator)['supervisor']}").succeeds()
+        running = processes(operator)
+        operator.types("kill -9 " + " ".join(str(running[name]) for name in names)).succeeds()
+        converges(own_cluster, operator)
+    assert containers(operator) == before
+    nothing_is_lost(operator, acknowledged)
+
+
+def test_without_supervisor_and_keeper_the_cluster_runs_on_until_up_takes_over(
+    own_cluster: Cluster, operator: User
+) -> None:
+    before = containers(operator)
+    with writing(operator) as acknowledged:
+        running = processes(operator)
+        operator.types(f"kill -9 {running['keeper']} {running['supervisor']}").succeeds()
         operator.kubectl("get nodes").mentions(" Ready ")
-        operator.types(f"kill -9 {processes(operator)['node']}").succeeds()
+        operator.types(f"kill -9 {running['node']}").succeeds()
         operator.types("kybern up").succeeds()
         converges(own_cluster, operator)
     assert containers(operator) == before

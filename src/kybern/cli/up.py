@@ -1,7 +1,7 @@
 """`kybern up`: start a cluster, or join the one that runs, and bring manifests into it."""
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 from kybern.cli.parser import words_for
 
@@ -106,35 +106,38 @@ def _bring_up(
     options: "Options", composition: "Composition", manifests: "list[Manifest]", progress: "Progress", foreground: bool
 ) -> int:
     import asyncio
-    import os
-    import signal
     import sys
     import time
 
     from kybern.base.errors import KybernError
     from kybern.supervisor import identity
     from kybern.supervisor.arrival import Arrival, NotThere
+    from kybern.supervisor.foreground import end, held_back, stay
 
-    with identity.turn() as token:
-        record = identity.read_record()
-        running = record.supervisor if record is not None else None
-        if record is not None and running is not None:
-            if (record.data_directory, record.nodes) != (options.data_directory, options.nodes):
-                print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
-                return 1
-            progress.say("  (it runs already)")
-        since = 0.0 if running else time.time()
-        supervisor = running or _start_supervisor(options, composition, token)
-    arrival = Arrival(options, progress, lambda: supervisor.alive, since)
+    supervisor = None
     try:
+        with identity.turn() as token, held_back():
+            record = identity.read_record()
+            running = record.supervisor if record is not None else None
+            if record is not None and running is not None:
+                if (record.data_directory, record.nodes) != (options.data_directory, options.nodes):
+                    print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
+                    return 1
+                progress.say("  (it runs already)")
+            since = 0.0 if running else time.time()
+            supervisor = running or _start_supervisor(options, composition, token)
+        arrival = Arrival(options, progress, lambda: supervisor.alive, since)
         status = asyncio.run(_arrive(arrival, manifests, "in the foreground" if foreground else "in the background"))
     except (NotThere, KybernError) as error:
         progress.failed(str(error))
         status = 1
-    if foreground:
+    except KeyboardInterrupt:
+        if foreground and supervisor is not None:
+            end(supervisor)
+        raise
+    if foreground and supervisor is not None:
         progress.say("Ctrl-C stops the processes; the containers go on.")
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(supervisor.pid, signal.SIGTERM))
-        _stay(supervisor)
+        stay(supervisor)
     return status
 
 
@@ -181,6 +184,8 @@ def _start_supervisor(options: "Options", composition: "Composition", token: "so
     import sys
     import time
 
+    from kybern.supervisor.cluster import supervise
+    from kybern.supervisor.daemon import become_daemon
     from kybern.supervisor.identity import identify, read_record
 
     options.layout.logs.mkdir(parents=True, exist_ok=True)
@@ -188,54 +193,9 @@ def _start_supervisor(options: "Options", composition: "Composition", token: "so
     pid = os.fork()
     if pid == 0:
         token.close()
-        _become_supervisor(options, composition)
+        become_daemon(options.layout.logs, lambda: supervise(options, composition))
     found = identify(pid)
     assert found is not None, "the supervisor ended before it began"
     while found.alive and ((record := read_record()) is None or record.supervisor != found):
         time.sleep(RECORD_POLL_SECONDS)
     return found
-
-
-def _become_supervisor(options: "Options", composition: "Composition") -> NoReturn:
-    """The forked child's life: with no terminal, and its words in a log."""
-    import os
-    import sys
-    import traceback
-
-    status = 1
-    try:
-        os.setsid()
-        log = os.open(options.layout.logs / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for target, source in ((0, nothing), (1, log), (2, log)):
-            os.dup2(source, target)
-        os.chdir("/")
-        from kybern.supervisor.cluster import supervise
-        from kybern.supervisor.title import set_title
-
-        set_title("kybern supervisor")
-        supervise(options, composition)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _stay(supervisor: "Identity") -> None:
-    """Wait for the supervisor's end; Ctrl-C asks it to stop."""
-    import os
-    import select
-    import signal
-
-    try:
-        descriptor = os.pidfd_open(supervisor.pid)
-    except ProcessLookupError:
-        return
-    with os.fdopen(descriptor, "rb", closefd=True):
-        while supervisor.alive:
-            try:
-                select.select([descriptor], [], [])
-            except KeyboardInterrupt:
-                os.kill(supervisor.pid, signal.SIGTERM)

@@ -6,19 +6,24 @@ what they have in common.
 """
 
 import os
-from collections.abc import Mapping
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kybern.supervisor import cgroups, containerd, identity, network, teardown
+from kybern.supervisor import cgroups, containerd, identity, keeper, network, teardown
 from kybern.supervisor.identity import SUPERVISOR, Identity, identify, write_record
 from kybern.supervisor.layout import CGROUP, ClusterLayout, NodeLayout, plan_layout
 from kybern.supervisor.namespaces import enter_mount, enter_network
 from kybern.supervisor.processes import Program, Supervisor
 
 CONTROL_CGROUP = f"{CGROUP}/control"
-"""All Python processes of the cluster, and nothing else."""
+"""All Python processes of the cluster, the keeper, and nothing else."""
+LEAST_LIFE_SECONDS = 3.0
+"""A successor begins no earlier after its predecessor did, so that a defect cannot take the processor."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,38 @@ class Composition(Protocol):
 
 def supervise(options: Options, composition: Composition) -> None:
     """Take over from whatever is left of an earlier cluster, and keep this one running until SIGTERM."""
+    take_over()
+    prepare(options)
+    _keep_running(options, composition, {})
+
+
+def succeed(options: Options, composition: Composition) -> None:
+    """Adopt the programs of a supervisor that died, if it has no successor yet, and go on as it would have."""
+    own = _own_identity()
+    # The keeper was started with its supervisor: who dies young, again and again, is not followed at once.
+    time.sleep(max(0.0, LEAST_LIFE_SECONDS - own.age_seconds))
+    with identity.turn():
+        record = identity.read_record()
+        if record is None or not record.is_bereft or record.data_directory != options.data_directory:
+            return
+        adopted = adopt(record)
+        write_record({SUPERVISOR: own, **adopted}, options.data_directory, options.nodes)
+    while True:
+        try:
+            prepare(options)
+            break
+        except Exception:
+            traceback.print_exc()
+            time.sleep(LEAST_LIFE_SECONDS)
+    _keep_running(options, composition, adopted)
+
+
+def prepare(options: Options) -> None:
+    """What must be there before any program can start: cgroups, keys, the network between the nodes."""
     # Threads of numpy's library would be of no use on so small matrices, and no thread may exist where is forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Where a channel exists only programs are started, never forks that go on: gRPC need not prepare, nor complain.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    take_over()
     from kybern.supervisor.pki import ensure_pki
 
     layout = options.layout
@@ -70,15 +102,34 @@ def supervise(options: Options, composition: Composition) -> None:
     layout.data_directory.mkdir(parents=True, exist_ok=True)
     ensure_pki(layout)
     teardown.remember_switches(layout.data_directory, network.apply_fabric(layout))
-    own = identify(os.getpid())
-    assert own is not None, "/proc is not mounted"
+
+
+def _keep_running(options: Options, composition: Composition, adopted: Mapping[str, Identity]) -> None:
+    own = _own_identity()
+    line = keeper.LifeLine()
 
     def changed(processes: Mapping[str, Identity]) -> None:
-        write_record({SUPERVISOR: own, **processes}, layout.data_directory, options.nodes)
+        write_record({SUPERVISOR: own, **processes}, options.data_directory, options.nodes)
 
-    changed({})
-    Supervisor(programs(options, composition), layout.logs, changed).run()
-    changed({})
+    changed(adopted)
+    guard = Program(keeper.NAME, lambda: line.keep(successor(options)), guards=True)
+    chosen = [guard, *programs(options, composition)]
+    Supervisor(chosen, options.layout.logs, changed, line.let_go, adopted).run()
+    # A record without a supervisor wants none.
+    write_record({}, options.data_directory, options.nodes)
+
+
+def _own_identity() -> Identity:
+    own = identify(os.getpid())
+    assert own is not None, "/proc is not mounted"
+    return own
+
+
+def successor(options: Options) -> list[str]:
+    """The command that takes over from a supervisor of these options when it dies."""
+    command = [sys.executable, "-m", "kybern", "supervisor", "--data-dir", str(options.data_directory)]
+    command += ["--nodes", str(options.nodes), "--store", options.store]
+    return [*command, "--cri-socket", options.cri_socket] if options.cri_socket else command
 
 
 def programs(options: Options, composition: Composition) -> list[Program]:
@@ -132,8 +183,31 @@ def take_over() -> None:
         teardown.stop_orphans(record)
     # Whoever was forked in the moment of the death is in no record, but in the cgroup.
     cgroups.kill(CONTROL_CGROUP)
-    unrecorded = {pid for pid in cgroups.processes(CGROUP) if _command(pid) == "containerd"}
-    identity.stop({str(pid): found for pid in unrecorded if (found := identify(pid)) is not None})
+    _stop(pid for pid in cgroups.processes(CGROUP) if _command(pid) == "containerd")
+
+
+def adopt(record: identity.Record) -> dict[str, Identity]:
+    """The programs of a supervisor that died which run on; those that it had no time to record are ended."""
+    own = os.getpid()
+    adopted = {name: found for name, found in record.processes.items() if found.alive and found.pid != own}
+    known = {found.pid for found in adopted.values()} | {own}
+    control = cgroups.processes(CONTROL_CGROUP)
+    # What a program has started has that for a parent; what the supervisor had started has lost it.
+    orphans = {pid for pid in control - known if _parent(pid) not in control}
+    runtimes = {pid for pid in cgroups.processes(CGROUP) - known if _command(pid) == "containerd"}
+    _stop(orphans | runtimes)
+    return adopted
+
+
+def _stop(pids: Iterable[int]) -> None:
+    identity.stop({str(pid): found for pid in pids if (found := identify(pid)) is not None})
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _command(pid: int) -> str:

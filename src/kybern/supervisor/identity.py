@@ -33,6 +33,22 @@ class Identity:
         """Whether this very process still runs (a zombie does not)."""
         return _start(self.pid) == self.started
 
+    def watch(self) -> int | None:
+        """A descriptor that is readable once this very process has ended; None if it has."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return None
+        if self.alive:
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it started."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.started / os.sysconf("SC_CLK_TCK")
+
 
 def identify(pid: int) -> Identity | None:
     """The identity of a running process."""
@@ -74,6 +90,11 @@ class Record:
         """The supervisor, if it is alive."""
         found = self.processes.get(SUPERVISOR)
         return found if found and found.alive else None
+
+    @property
+    def is_bereft(self) -> bool:
+        """Whether there should be a supervisor, and is none: it has died, and nobody took over yet."""
+        return SUPERVISOR in self.processes and self.supervisor is None
 
 
 def read_record(path: Path = RECORD) -> Record | None:

@@ -2,7 +2,7 @@
 
 Invariants: the supervisor has one thread, no event loop and no gRPC channel, so a fork is always safe; what it has
 imported its children share. A program that ends is started again with back-off. The supervisor's death harms no child:
-a later one finds them by their recorded identities and takes over.
+a later one finds them by their recorded identities, and adopts or ends them.
 """
 
 import gc
@@ -40,6 +40,8 @@ class Program:
     prepare: Callable[[], None] = lambda: None
     """Runs in the supervisor before each start: what it imports the child has already."""
     stop_seconds: float = 10.0
+    guards: bool = False
+    """Whether it watches over all this, and so is stopped before all others."""
 
 
 @dataclass
@@ -54,21 +56,34 @@ class _Child:
 
 
 class Supervisor:
-    """Runs programs; `changed` is told who runs whenever that changes."""
+    """Runs programs; `changed` is told who runs whenever that changes.
 
-    def __init__(self, programs: list[Program], logs: Path, changed: Callable[[Mapping[str, Identity]], None]) -> None:
+    `born` is what each forked child does first. `adopted` run already, under an earlier supervisor.
+    """
+
+    def __init__(
+        self,
+        programs: list[Program],
+        logs: Path,
+        changed: Callable[[Mapping[str, Identity]], None],
+        born: Callable[[], None] = lambda: None,
+        adopted: Mapping[str, Identity] | None = None,
+    ) -> None:
         self._children = [_Child(program) for program in programs]
         self._logs = logs
         self._changed = changed
+        self._born = born
+        self._adopted = adopted or {}
         self._stopping = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Keep everything running until SIGTERM or SIGINT; then stop the programs, the last one first."""
+        """Keep everything running until SIGTERM or SIGINT; then stop the programs: guards, then the last one first."""
         self._logs.mkdir(parents=True, exist_ok=True)
         with self._signals():
             poll = select.poll()
             poll.register(self._wake_read, select.POLLIN)
+            self._adopt(poll)
             while not self._stopping:
                 self._start_due(poll)
                 for descriptor, _ in poll.poll(self._patience()):
@@ -98,6 +113,15 @@ class Supervisor:
         now = time.monotonic()
         waits = [c.next_start - now for c in self._children if c.identity is None and not c.done]
         return int(1000 * max(0.005, min(waits))) if waits else 60_000
+
+    def _adopt(self, poll: select.poll) -> None:
+        """Watch over the programs that an earlier supervisor started and that run on."""
+        for child in self._children:
+            found = self._adopted.get(child.program.name)
+            descriptor = found.watch() if found is not None else None
+            if descriptor is not None:
+                child.identity, child.descriptor, child.started = found, descriptor, time.monotonic()
+                poll.register(descriptor, select.POLLIN)
 
     def _start_due(self, poll: select.poll) -> None:
         now = time.monotonic()
@@ -129,6 +153,7 @@ class Supervisor:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
+            self._born()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
@@ -163,7 +188,7 @@ class Supervisor:
     def _ended(self, descriptor: int, poll: select.poll) -> None:
         child = next(child for child in self._children if child.descriptor == descriptor)
         assert child.identity is not None
-        _, waited = os.waitpid(child.identity.pid, 0)
+        waited = _reap(child.identity)
         poll.unregister(descriptor)
         os.close(descriptor)
         now = time.monotonic()
@@ -171,9 +196,7 @@ class Supervisor:
         if child.program.once and waited == 0:
             child.done = True
         else:
-            code = os.waitstatus_to_exitcode(waited)
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-            self._postpone(child, now, how)
+            self._postpone(child, now, _told(waited))
         self._tell()
 
     def _postpone(self, child: _Child, now: float, how: str) -> None:
@@ -187,7 +210,8 @@ class Supervisor:
         self._changed({c.program.name: c.identity for c in self._children if c.identity is not None})
 
     def _stop_all(self) -> None:
-        for child in reversed(self._children):
+        backwards = self._children[::-1]
+        for child in sorted(backwards, key=lambda child: not child.program.guards):
             if child.identity is None:
                 continue
             name = child.program.name
@@ -199,6 +223,22 @@ class Supervisor:
             if not ready:
                 print(f"{name} did not leave; killed", file=sys.stderr, flush=True)
                 stop({name: child.identity}, 0.0)
-            os.waitpid(child.identity.pid, 0)
+            _reap(child.identity)
             os.close(child.descriptor)
             child.identity = None
+
+
+def _reap(identity: Identity) -> int | None:
+    """The wait status of a child that has ended; None of an adopted one, which only its own parent is told."""
+    try:
+        return os.waitpid(identity.pid, 0)[1]
+    except ChildProcessError:
+        return None
+
+
+def _told(waited: int | None) -> str:
+    """How a program ended, in words."""
+    if waited is None:
+        return "ended"
+    code = os.waitstatus_to_exitcode(waited)
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
