@@ -89,7 +89,7 @@ def _class(module: str, definition: Definition) -> str:
     for wire in _WRITTEN_AS_NULL:
         if wire in definition.fields:
             name = field_name(wire)
-            lines += ["", "    def __post_init__(self) -> None:", f"        self.{name} = self.{name} or \"\""]
+            lines += ["", "    def __post_init__(self) -> None:", f'        self.{name} = self.{name} or ""']
     if len(lines) == 1:
         lines.append("    pass")
     return "\n".join(lines)
