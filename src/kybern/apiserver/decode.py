@@ -7,7 +7,7 @@ import orjson
 
 from kybern.api import protobuf
 from kybern.api.resource import FieldError, Object, Resource
-from kybern.api.schema import Codec, codec
+from kybern.api.schema import Codec, codec, structure
 from kybern.api.schema.codec import TYPE_META
 from kybern.api.schema.inspection import go_value
 from kybern.api.schema.syntax import summary
@@ -197,8 +197,16 @@ def _delete_body(call: Call) -> dict[str, Any]:
             ) from None
     if not isinstance(raw, dict):
         raise unrecognized(options, "json parse error: not an object", call.request.body)
+    if _names_delete_options(call, raw.get("apiVersion")):
+        raw["apiVersion"] = "v1"
     converted, _ = codec("v1", "DeleteOptions").convert(raw, "Ignore")
     return converted
+
+
+def _names_delete_options(call: Call, api_version: object) -> bool:
+    """Whether DeleteOptions go by this version too: every group has them, and Go's typed clients write their own."""
+    known = isinstance(api_version, str) and (api_version, "DeleteOptions") in structure.names_of_kinds()
+    return known or api_version == f"{call.info.group}/{call.info.version}"
 
 
 def _delete_query(call: Call) -> dict[str, Any]:
