@@ -79,6 +79,11 @@ def max_length(limit: int) -> str:
     return f"must be no more than {limit} characters"
 
 
+def max_bytes(limit: int) -> str:
+    """How the checks of labels, which are newer, word `max_length`."""
+    return f"must be no more than {limit} bytes"
+
+
 def between(low: int, high: int) -> str:
     return f"must be between {low} and {high}, inclusive"
 
@@ -124,7 +129,7 @@ def label_value(value: str) -> Sequence[str]:
     if len(value) <= 63 and _label_value(value):
         return ()
     message = regex_error(_LABEL_VALUE_MESSAGE, _LABEL_VALUE, "MyValue", "my_value", "12345")
-    return _sized(value, 63, _label_value(value), message)
+    return _sized(value, 63, _label_value(value), message, max_bytes)
 
 
 def config_key(value: str) -> Sequence[str]:
@@ -132,8 +137,10 @@ def config_key(value: str) -> Sequence[str]:
     return (*_sized(value, 253, _config_key(value), message), *_climbs(value))
 
 
-def _sized(value: str, limit: int, matched: object, message: str) -> Sequence[str]:
-    messages = [max_length(limit)] if size(value) > limit else []
+def _sized(
+    value: str, limit: int, matched: object, message: str, too_long: Callable[[int], str] = max_length
+) -> Sequence[str]:
+    messages = [too_long(limit)] if size(value) > limit else []
     return messages if matched else [*messages, message]
 
 
@@ -157,11 +164,13 @@ def qualified_name(value: str) -> Sequence[str]:
     if slash and not prefix:
         messages.append("prefix part must be non-empty")
     elif slash:
-        messages += [f"prefix part {message}" for message in dns_subdomain(prefix)]
+        message = regex_error(_SUBDOMAIN_MESSAGE, _SUBDOMAIN, "example.com")
+        faults = _sized(prefix, 253, _subdomain(prefix), message, max_bytes)
+        messages += [f"prefix part {fault}" for fault in faults]
     if not name:
         messages.append("name part must be non-empty")
     elif size(name) > 63:
-        messages.append(f"name part {max_length(63)}")
+        messages.append(f"name part {max_bytes(63)}")
     if not _qualified(name):
         messages.append(f"name part {expected}")
     return messages
