@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kybern.apiserver.encryption.ciphers import Undecipherable
 from kybern.apiserver.encryption.configuration import ConfigurationError
+from kybern.apiserver.encryption.encrypted_backend import Untransformable
 from kybern.storage.backend import Backend
 from kybern.storage.sqlite import SqliteBackend
 from tests.cluster.api_server import CORE, api_server
@@ -81,14 +81,14 @@ async def test_a_missing_key_is_named(tmp_path: Path) -> None:
     backend = await _open(tmp_path)
     async with api_server(backend, encryption_provider_config=_write(config, _aes("first"))) as api:
         await api.create(SECRETS, {"metadata": {"name": "s"}, "stringData": {"password": PASSWORD}})
-    with pytest.raises(Undecipherable, match='unable to transform key "/registry/secrets/default/s": no matching'):
+    with pytest.raises(Untransformable, match='unable to transform key "/registry/secrets/default/s": no matching'):
         async with api_server(backend, encryption_provider_config=_write(config, _aes("second"))):
             pass
     await backend.close()
 
 
 async def test_the_file_is_read_again_while_the_server_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kybern.apiserver.encryption.reload.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("kybern.apiserver.encryption.encryption.LOOK_SECONDS", 0.01)
     config = _write(tmp_path / "config.yaml", IDENTITY)
     backend = await _open(tmp_path)
     options = {"encryption_provider_config": config, "encryption_provider_config_automatic_reload": True}
@@ -103,7 +103,9 @@ async def test_the_file_is_read_again_while_the_server_runs(tmp_path: Path, monk
                 if not _on_disk(tmp_path, f"{PASSWORD}{number}"):
                     break
                 await asyncio.sleep(0.01)
-        assert (await api.get(f"{SECRETS}/s0"))["data"]
+        before = await api.get(f"{SECRETS}/s0")
+        rewritten = await api("PUT", f"{SECRETS}/s0", before)
+        assert rewritten.body["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"], "it was plain"
         assert (await api.get(f"{SECRETS}/s{number}"))["data"]
     await backend.close()
 

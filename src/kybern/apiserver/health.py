@@ -3,15 +3,15 @@
 Form of the answers: https://kubernetes.io/docs/reference/using-api/health-checks/
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from kybern.apiserver.request_info import truthy
 from kybern.transport.exchange import Request, Response
 
 TEXT = "text/plain; charset=utf-8"
 
-Check = Callable[[], str]
-""""" when all is well, else what is wrong."""
+Check = Callable[[], str | Awaitable[str]]
+""""" when all is well, else what is wrong; some have to ask others to know."""
 
 
 class Health:
@@ -20,41 +20,64 @@ class Health:
     def __init__(self, checks: Mapping[str, Mapping[str, Check]]) -> None:
         self._checks = checks
 
-    def answer(self, request: Request) -> Response | None:
+    def answer(self, request: Request) -> Response | Awaitable[Response] | None:
         """None: no such path or check."""
         path, _, name = request.path.strip("/").partition("/")
         checks = self._checks.get(path)
-        if checks is None:
+        if checks is None or (name and name not in checks):
             return None
-        if name:
-            return _single(name, checks[name]) if name in checks else None
-        return self._all(path, checks, request)
-
-    def _all(self, path: str, checks: Mapping[str, Check], request: Request) -> Response:
         excluded = set(request.query.get("exclude", ()))
+        wanted = {name: checks[name]} if name else {each: checks[each] for each in checks if each not in excluded}
+        faults: dict[str, str] = {}
+        asked: dict[str, Awaitable[str]] = {}
+        for each, check in wanted.items():
+            found = check()
+            if isinstance(found, str):
+                faults[each] = found
+            else:
+                asked[each] = found
+        told = _Told(path, name, checks, excluded, request)
+        return _later(told, faults, asked) if asked else told.answer(faults)
+
+
+async def _later(told: "_Told", faults: dict[str, str], asked: Mapping[str, Awaitable[str]]) -> Response:
+    for each, answer in asked.items():
+        faults[each] = await answer
+    return told.answer(faults)
+
+
+class _Told:
+    """What was asked for, until it is known what is wrong."""
+
+    def __init__(self, path: str, name: str, checks: Mapping[str, Check], excluded: set[str], request: Request) -> None:
+        self._path = path
+        self._name = name
+        self._checks = checks
+        self._excluded = excluded
+        self._request = request
+
+    def answer(self, faults: Mapping[str, str]) -> Response:
+        return _single(faults[self._name]) if self._name else self._all(faults)
+
+    def _all(self, faults: Mapping[str, str]) -> Response:
         lines: list[str] = []
-        failed: list[str] = []
-        for name, check in checks.items():
-            if name in excluded:
+        for name in self._checks:
+            if name in self._excluded:
                 lines.append(f"[+]{name} excluded: ok")
-                continue
-            fault = check()
-            lines.append(f"[-]{name} failed: reason withheld" if fault else f"[+]{name} ok")
-            if fault:
-                failed.append(name)
-        unknown = sorted(excluded - checks.keys())
+            else:
+                lines.append(f"[-]{name} failed: reason withheld" if faults[name] else f"[+]{name} ok")
+        unknown = sorted(self._excluded - self._checks.keys())
         if unknown:
             listed = ", ".join(f'"{name}"' for name in unknown)
             lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
-        if failed:
-            return Response(500, ("\n".join([*lines, f"{path} check failed"]) + "\n").encode(), TEXT)
-        if "verbose" in request.query and truthy(request.parameter("verbose")):
-            return Response(200, ("\n".join([*lines, f"{path} check passed"]) + "\n").encode(), TEXT)
+        if any(faults.values()):
+            return Response(500, ("\n".join([*lines, f"{self._path} check failed"]) + "\n").encode(), TEXT)
+        if "verbose" in self._request.query and truthy(self._request.parameter("verbose")):
+            return Response(200, ("\n".join([*lines, f"{self._path} check passed"]) + "\n").encode(), TEXT)
         return Response(200, b"ok", TEXT)
 
 
-def _single(name: str, check: Check) -> Response:
-    fault = check()
+def _single(fault: str) -> Response:
     if fault:
         return Response(500, f"internal server error: {fault}\n".encode(), TEXT)
     return Response(200, b"ok", TEXT)

@@ -35,8 +35,7 @@ from kybern.apiserver.custom import definition
 from kybern.apiserver.custom.loop import DefinitionLoop
 from kybern.apiserver.custom.publishing import Publisher
 from kybern.apiserver.custom.resources import CustomResources
-from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
-from kybern.apiserver.encryption.reload import encrypted, keep_fresh
+from kybern.apiserver.encryption.encryption import Encryption
 from kybern.apiserver.endpoints.pod_streams import PodStreams
 from kybern.apiserver.endpoints.proxying import Proxying
 from kybern.apiserver.endpoints.reviews import Reviews
@@ -46,7 +45,7 @@ from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.token import TokenEndpoint
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
-from kybern.apiserver.health import Health
+from kybern.apiserver.health import Check, Health
 from kybern.apiserver.metrics import process
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.metrics.state import State
@@ -76,9 +75,10 @@ class ApiServer:
     def __init__(self, config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> None:
         self.config = config
         self._clock = clock
-        if config.encryption_provider_config is not None:
-            backend = encrypted(backend, config.encryption_provider_config)
-        self._backend = backend
+        path, reloads = config.encryption_provider_config, config.encryption_provider_config_automatic_reload
+        self._encryption = None if path is None else Encryption(backend, path, clock, reloads=reloads)
+        if self._encryption is not None:
+            backend = self._encryption.backend
         resources = list(RESOURCES)
         stored = {storage_resource(each).group_resource: storage_resource(each) for each in resources if each.stored}
         self.cache = Cache(backend, clock, stored.values())
@@ -111,10 +111,15 @@ class ApiServer:
         chosen = plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins)
         self.life.admission = Chain(chosen, self.admitted)
         addresses = Addresses(
-            self.life, self.served["networking.k8s.io", "v1", "ipaddresses"], ids, config.service_cluster_ip_range
+            self.life,
+            self.served["networking.k8s.io", "v1", "ipaddresses"],
+            self.served["networking.k8s.io", "v1", "servicecidrs"],
+            ids,
+            config.service_cluster_ip_range,
         )
-        services = self.served["", "v1", "services"]
-        self._allocation = Allocation(services, addresses, Ports(*config.service_node_port_range, ids))
+        services, endpoints = self.served["", "v1", "services"], self.served["", "v1", "endpoints"]
+        ports = Ports(*config.service_node_port_range, ids)
+        self._allocation = Allocation(services, endpoints, self.life.committer, addresses, ports)
         self.life.effects = {"services": self._allocation}
         self._kubernetes = KubernetesService(
             self.life,
@@ -130,14 +135,17 @@ class ApiServer:
         self.definitions = DefinitionLoop(self.life, definitions, self.custom)
         self.audit = make_audit(config, clock)
         self.metrics = Metrics(
-            State(self.cache, self.flow, self.audit).families, self.admitted.families, process.families
+            State(self.cache, self.flow, self.audit).families,
+            self.admitted.families,
+            process.families,
+            *(() if self._encryption is None else (self._encryption.metrics.families,)),
         )
         self.router = Router(self.surroundings, self._special(ids))
         address = f"{config.advertise_address}:{config.secure_port}"
         self.decisions = decisions.Decisions(clock.now)
         self.paths = Paths(
             resources,
-            [decisions.RESOURCE],
+            lambda: self.decisions.resources,
             Health(self._checks()),
             self.metrics,
             address,
@@ -162,6 +170,8 @@ class ApiServer:
 
     async def start(self) -> None:
         """Load the store, then follow it."""
+        if self._encryption is not None:
+            await self._encryption.start()
         await self.cache.load()
         self._tasks = [asyncio.create_task(self.cache.run()), asyncio.create_task(self.cache.run_timers())]
         await self.definitions.start()
@@ -178,10 +188,9 @@ class ApiServer:
             self.definitions.run(),
         )
         self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops(), *self.audit.loops())]
-        path = self.config.encryption_provider_config
-        if self.config.encryption_provider_config_automatic_reload and isinstance(self._backend, EncryptedBackend):
-            assert path is not None
-            self._tasks.append(asyncio.create_task(keep_fresh(self._backend, path, self._clock)))
+        if self._encryption is not None:
+            self._encryption.store_is_read()
+            self._tasks += [asyncio.create_task(each) for each in self._encryption.loops]
         self.ready = True
 
     async def run(self) -> None:
@@ -203,6 +212,8 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.webhooks.close()
+        if self._encryption is not None:
+            await self._encryption.close()
         self.audit.close()
 
     def _answer(self, call: Call) -> Answer | Awaitable[Answer]:
@@ -253,7 +264,7 @@ class ApiServer:
         keys = KeySet(self._keys, self.config.service_account_issuer)
         return {"/openid/v1/jwks": keys.jwks, "/.well-known/openid-configuration": keys.discovery}
 
-    def _checks(self) -> Mapping[str, Mapping[str, Callable[[], str]]]:
+    def _checks(self) -> Mapping[str, Mapping[str, Check]]:
         def loaded() -> str:
             return "" if self.cache.loaded else "the watch cache is not loaded"
 
@@ -263,7 +274,10 @@ class ApiServer:
         def stopping() -> str:
             return "process is shutting down" if self.stopping else ""
 
-        live = {"ping": lambda: "", "log": lambda: "", "etcd": loaded, "poststarthook/start-apiserver": started}
+        live: dict[str, Check] = {
+            "ping": lambda: "", "log": lambda: "", "etcd": loaded, "poststarthook/start-apiserver": started,
+            **({} if self._encryption is None else self._encryption.checks),
+        }  # fmt: skip
         return {"healthz": live, "livez": live, "readyz": {**live, "informer-sync": loaded, "shutdown": stopping}}
 
 

@@ -4,10 +4,10 @@ Counting costs a look-up in a dict; single plugins are not timed, for that would
 Source: https://kubernetes.io/docs/reference/instrumentation/metrics/
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from kybern.apiserver.metrics.family import COUNTER, HISTOGRAM, Family
+from kybern.apiserver.metrics.family import Family
+from kybern.apiserver.metrics.series import Counter, Histogram
 from kybern.base.clock import Clock
 
 ADMIT, VALIDATE, VALIDATING = "admit", "validate", "validating"
@@ -18,45 +18,6 @@ _WEBHOOK_BOUNDS = (*_STEP_BOUNDS, 10.0, 25.0)
 _CHECK_BOUNDS = (0.0000005, 0.001, 0.01, 0.1, 1.0)
 _CODE_LIMIT = 600
 """Higher ones are counted as this one: webhooks name any number."""
-
-
-class Counter:
-    """One value for each combination of labels."""
-
-    def __init__(self, name: str, text: str, *labels: str) -> None:
-        self._name, self._text, self._labels = name, text, labels
-        self._counts: dict[tuple[str, ...], int] = {}
-
-    def count(self, *values: str) -> None:
-        self._counts[values] = self._counts.get(values, 0) + 1
-
-    def family(self) -> Family:
-        family = Family(self._name, COUNTER, self._text)
-        for values, count in self._counts.items():
-            family.add(count, **dict(zip(self._labels, values, strict=True)))
-        return family
-
-
-class Histogram:
-    """Durations in seconds for each combination of labels."""
-
-    def __init__(self, name: str, text: str, bounds: Sequence[float], *labels: str) -> None:
-        self._name, self._text, self._bounds, self._labels = name, text, bounds, labels
-        self._series: dict[tuple[str, ...], tuple[list[int], list[float]]] = {}
-
-    def observe(self, seconds: float, *values: str) -> None:
-        series = self._series.get(values)
-        if series is None:
-            series = self._series[values] = [0] * (len(self._bounds) + 1), [0.0]
-        series[0][bisect_left(self._bounds, seconds)] += 1
-        series[1][0] += seconds
-
-    def family(self) -> Family:
-        family = Family(self._name, HISTOGRAM, self._text)
-        for values, (counts, total) in self._series.items():
-            labels = dict(zip(self._labels, values, strict=True))
-            family.add_histogram(self._bounds, counts, total[0], labels)
-        return family
 
 
 class AdmissionMetrics:

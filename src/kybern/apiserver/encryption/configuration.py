@@ -9,9 +9,9 @@ import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from kybern.apiserver import yaml
+from kybern.apiserver.encryption.kms_configuration import KmsEndpoint, kms_endpoint, kms_faults
 from kybern.base.errors import KybernError
 
 KIND = ("apiserver.config.k8s.io/v1", "EncryptionConfiguration")
@@ -46,27 +46,24 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`kind` is the field's name: aesgcm, aescbc, secretbox, identity."""
+    """`kind` is the field's name: aesgcm, aescbc, secretbox, kms, identity."""
 
     kind: str
     keys: tuple[Key, ...] = ()
+    kms: KmsEndpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Resources as the configuration names them, and their providers; the first one writes, all read."""
+    """Resources as the configuration names them (`secrets`, `deployments.apps`, `*.apps`, `*.*`), and their providers;
+    the first one writes, all read."""
 
     resources: tuple[str, ...]
     providers: tuple[Provider, ...]
 
-    def covers(self, group_resource: str) -> bool:
-        """`secrets`, `deployments.apps`."""
-        group = group_resource.partition(".")[2]
-        return any(name in (group_resource, f"*.{group}", "*.*") for name in self.resources)
-
 
 def parse_configuration(text: bytes) -> tuple[Rule, ...]:
-    """The rules, in their order: the first that covers a resource counts. Raises ConfigurationError."""
+    """The rules, in their order. Raises ConfigurationError."""
     try:
         document = yaml.load(text)
     except ValueError as error:
@@ -95,7 +92,18 @@ def parse_configuration(text: bytes) -> tuple[Rule, ...]:
         rules.append(Rule(tuple(map(str, resources)), tuple(made)))
     if faults:
         raise ConfigurationError("; ".join(faults))
+    _check_masks(rules)
     return tuple(rules)
+
+
+def _check_masks(rules: Sequence[Rule]) -> None:
+    """A rule for a whole group leaves nothing to later ones for a part of it. Raises ConfigurationError."""
+    before: set[str] = set()
+    for name in (name for rule in rules for name in rule.resources):
+        for mask in (f"*.{name.partition('.')[2]}", "*.*"):
+            if mask in before:
+                raise ConfigurationError(f'resource "{name}" is masked by earlier rule "{mask}"')
+        before.add(name)
 
 
 def _resource_faults(path: str, resources: Sequence[Any]) -> Iterator[str]:
@@ -140,7 +148,7 @@ def _provider_faults(path: str, provider: Any, names: set[str]) -> Iterator[str]
     if len(given) != 1:
         yield f"{path}: Invalid value: {_ONE_PROVIDER if given else _NO_PROVIDER}"
     elif given[0] == "kms":
-        yield from _kms_faults(f"{path}.kms", provider["kms"], names)
+        yield from kms_faults(f"{path}.kms", provider["kms"], names)
         names.add(provider["kms"].get("name", ""))
     elif given[0] in KEY_BYTES:
         yield from _key_faults(f"{path}.{given[0]}.keys", provider[given[0]].get("keys"), KEY_BYTES[given[0]])
@@ -166,37 +174,14 @@ def _key_faults(path: str, keys: Any, lengths: Sequence[int]) -> Iterator[str]:
             )
 
 
-def _kms_faults(path: str, kms: Any, names: set[str]) -> Iterator[str]:
-    name, endpoint, version = kms.get("name") or "", str(kms.get("endpoint") or ""), kms.get("apiVersion") or "v1"
-    if not name:
-        yield f"{path}.name: Required value: name is a mandatory field for a provider"
-    elif ":" in name:
-        yield f"{path}.name: Invalid value: \"{name}\": invalid KMS provider name {name}, must not contain ':'"
-    elif name in names:
-        yield f'{path}.name: Invalid value: "{name}": duplicate KMS provider name {name}, names must be unique'
-    if not endpoint:
-        yield f'{path}.endpoint: Invalid value: "": endpoint is a mandatory field for a kms'
-    elif urlsplit(endpoint).scheme != "unix":
-        scheme = urlsplit(endpoint).scheme
-        yield (
-            f'{path}.endpoint: Invalid value: "{endpoint}": unsupported scheme "{scheme}" for KMS provider, '
-            "only unix is supported"
-        )
-    if version != "v2":
-        yield f'{path}.apiVersion: Invalid value: "{version}": unsupported apiVersion {version} for KMS provider'
-    elif kms.get("cachesize") is not None:
-        yield f"{path}.cachesize: Invalid value: {kms['cachesize']}: cachesize is not supported in v2"
-    if _seconds(kms.get("timeout", "3s")) <= 0:
-        yield f'{path}.timeout: Invalid value: "{kms["timeout"]}": timeout should be a positive value'
-    yield f"{path}: Forbidden: this server has no KMS plugins; use aesgcm, secretbox or aescbc"
-
-
 def _provider(provider: dict[str, Any]) -> Provider:
     """Of a provider without faults."""
     for kind in KEY_BYTES:
         if provider.get(kind) is not None:
             keys = provider[kind]["keys"]
             return Provider(kind, tuple(Key(key["name"], _decode(key["secret"]) or b"") for key in keys))
+    if provider.get("kms") is not None:
+        return Provider("kms", kms=kms_endpoint(provider["kms"]))
     return Provider("identity")
 
 
@@ -205,15 +190,3 @@ def _decode(secret: Any) -> bytes | None:
         return base64.b64decode(str(secret), validate=True)
     except binascii.Error:
         return None
-
-
-def _seconds(text: Any) -> float:
-    """Of a duration like 3s, 500ms, 1m; 0 for anything else."""
-    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
-        number = str(text).removesuffix(unit)
-        if number != str(text):
-            try:
-                return float(number) * factor
-            except ValueError:
-                return 0.0
-    return 0.0

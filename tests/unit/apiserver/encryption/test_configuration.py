@@ -5,6 +5,8 @@ import base64
 import pytest
 
 from kybern.apiserver.encryption.configuration import ConfigurationError, parse_configuration
+from kybern.apiserver.encryption.keyring import PLAIN, Keyrings
+from kybern.apiserver.encryption.kms_configuration import KmsEndpoint
 
 KEY = base64.b64encode(b"k" * 32).decode()
 
@@ -33,8 +35,8 @@ def _keys(kind: str = "aesgcm", secret: str = KEY) -> str:
     ],
 )
 def test_what_a_rule_covers(resources: str, group_resource: str, expected: bool) -> None:
-    (rule,) = parse_configuration(_text(resources, _keys()))
-    assert rule.covers(group_resource) is expected
+    keyrings = Keyrings(parse_configuration(_text(resources, _keys())))
+    assert (keyrings.of(group_resource) is not PLAIN) is expected
 
 
 @pytest.mark.parametrize(
@@ -56,14 +58,37 @@ def test_what_a_rule_covers(resources: str, group_resource: str, expected: bool)
         ("[secrets]", "[{aescbc: {keys: []}}]", "aescbc.keys: Required value: at least one keys is required"),
         ("[secrets]", "[{kms: {apiVersion: v2, name: 'a:b', endpoint: 'unix:///x'}}]", "must not contain ':'"),
         ("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'tcp://x'}}]", 'unsupported scheme "tcp"'),
-        ("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'unix:///x'}}]", "this server has no KMS plugins"),
-        ("[secrets]", "[{kms: {apiVersion: v1, name: a, endpoint: 'unix:///x'}}]", "unsupported apiVersion v1"),
+        ("[secrets]", "[{kms: {apiVersion: v2, name: a}}]", "endpoint is a mandatory field for a kms"),
+        ("[secrets]", "[{kms: {apiVersion: v2, endpoint: 'unix:///x'}}]", "name is a mandatory field for a provider"),
+        ("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'unix:///x', timeout: 0s}}]", "should be a positive"),
+        ("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'unix:///x', cachesize: 9}}]", "not supported in v2"),
+        ("[secrets]", "[{kms: {name: a, endpoint: 'unix:///x'}}]", "KMSv1 is deprecated"),
+        ("[secrets]", "[{kms: {apiVersion: v3, name: a, endpoint: 'unix:///x'}}]", "only v1 and v2 are supported"),
+        (
+            "[secrets]",
+            "[{kms: &a {apiVersion: v2, name: a, endpoint: 'unix:///x'}}, {kms: *a}]",
+            "duplicate KMS provider name a, names must be unique",
+        ),
     ],
 )
 def test_faults(resources: str, providers: str, fault: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         parse_configuration(_text(resources, providers))
     assert fault in str(raised.value)
+
+
+def test_where_a_plugin_is() -> None:
+    (rule,) = parse_configuration(
+        _text("[secrets]", "[{kms: {apiVersion: v2, name: a, endpoint: 'unix:///x', timeout: 1m0.5s}}]")
+    )
+    assert rule.providers[0].kms == KmsEndpoint("a", "unix:///x", 60.5)
+
+
+@pytest.mark.parametrize(("first", "second"), [("*.", "secrets"), ("*.*", "secrets"), ("*.*", "*.apps")])
+def test_a_rule_that_an_earlier_one_masks(first: str, second: str) -> None:
+    text = _text(f"['{first}']", _keys()) + f"- resources: ['{second}']\n  providers: {_keys()}\n".encode()
+    with pytest.raises(ConfigurationError, match="is masked by earlier rule"):
+        parse_configuration(text)
 
 
 @pytest.mark.parametrize("text", [b"", b"[", b"kind: Pod", b"apiVersion: apiserver.config.k8s.io/v1\nkind: X\n"])

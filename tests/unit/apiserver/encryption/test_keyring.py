@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kybern.apiserver.encryption.ciphers import Undecipherable
-from kybern.apiserver.encryption.configuration import Key, Provider
-from kybern.apiserver.encryption.keyring import Keyring
+from kybern.apiserver.encryption.configuration import Key, Provider, Rule
+from kybern.apiserver.encryption.keyring import PLAIN, PLAIN_MARK, Keyring, Keyrings
 
 PLACE = b"/registry/secrets/default/a"
 OLD, NEW = Key("old", b"o" * 32), Key("new", b"n" * 32)
@@ -19,20 +19,42 @@ def test_what_is_sealed_opens(kind: str, value: bytes) -> None:
     keyring = Keyring([Provider(kind, (NEW,))])
     sealed = keyring.seal(value, PLACE)
     assert sealed.startswith(f"k8s:enc:{kind}:v1:new:".encode())
-    assert keyring.open(sealed, PLACE) == (value, False)
+    assert keyring.open(sealed, PLACE) == (value, keyring.mark)
     assert len(value) < 4 or value not in sealed[len(f"k8s:enc:{kind}:v1:new:") :]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_value_sealed_with_a_former_key_is_stale(kind: str) -> None:
     sealed = Keyring([Provider(kind, (OLD,))]).seal(b"{}", PLACE)
-    assert Keyring([Provider(kind, (NEW, OLD))]).open(sealed, PLACE) == (b"{}", True)
-    assert Keyring([Provider("identity"), Provider(kind, (OLD,))]).open(sealed, PLACE) == (b"{}", True)
+    for keyring in (Keyring([Provider(kind, (NEW, OLD))]), Keyring([Provider("identity"), Provider(kind, (OLD,))])):
+        value, mark = keyring.open(sealed, PLACE)
+        assert value == b"{}"
+        assert mark != keyring.mark
 
 
 def test_plain_values_are_stale_once_there_are_keys() -> None:
-    assert Keyring([Provider("aesgcm", (NEW,)), Provider("identity")]).open(b"{}", PLACE) == (b"{}", True)
-    assert Keyring([Provider("identity")]).open(b"{}", PLACE) == (b"{}", False)
+    sealing = Keyring([Provider("aesgcm", (NEW,)), Provider("identity")])
+    assert sealing.open(b"{}", PLACE) == (b"{}", PLAIN_MARK)
+    assert sealing.mark != PLAIN_MARK
+    assert Keyring([Provider("identity")]).mark == PLAIN_MARK
+
+
+def test_a_key_changed_under_its_name_has_another_mark() -> None:
+    old, new = Key("a", b"o" * 32), Key("a", b"n" * 32)
+    sealed = Keyring([Provider("aesgcm", (old,))]).seal(b"{}", PLACE)
+    keyring = Keyring([Provider("aesgcm", (new, old))])
+    assert keyring.open(sealed, PLACE)[1] not in (keyring.mark, PLAIN_MARK)
+
+
+def test_the_most_special_rule_counts_and_rules_for_one_resource_add_up() -> None:
+    first, second, third = (Provider("aesgcm", (Key(name, b"k" * 32),)) for name in ("first", "second", "third"))
+    rules = [Rule(("secrets",), (first,)), Rule(("secrets",), (second,)), Rule(("*.",), (third,))]
+    keyrings = Keyrings(rules)
+    sealed = Keyring([second]).seal(b"{}", PLACE)
+    assert keyrings.of("secrets").open(sealed, PLACE)[0] == b"{}"
+    assert keyrings.of("secrets").mark == Keyring([first]).mark
+    assert keyrings.of("configmaps").mark == Keyring([third]).mark
+    assert keyrings.of("deployments.apps") is PLAIN
 
 
 @pytest.mark.parametrize("kind", KINDS)
