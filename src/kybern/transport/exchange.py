@@ -31,6 +31,14 @@ class Request:
     """DER of the verified client certificate; None where the client showed none."""
     context: dict[str, Any] = field(default_factory=dict)
     """What the stages have found out so far (user, attributes, …); `apiserver/stages.py` names the keys."""
+    repeated: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The values of those headers that came more than once, unjoined: a value may hold commas of its own."""
+
+    def values(self, name: str) -> Sequence[str]:
+        """All values of a header, by its name in lower case, each as its own field brought it."""
+        if name in self.repeated:
+            return self.repeated[name]
+        return (self.headers[name],) if name in self.headers else ()
 
     def parameter(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""

@@ -137,9 +137,13 @@ class RequestParser:
             self.refused = Refused(400, str(error))
             return
         headers: dict[str, str] = {}
+        repeated: dict[str, list[str]] = {}
         for field, value in self._fields:
             name, text = _header_name(field), value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+            if name in headers:
+                repeated.setdefault(name, [headers[name]]).append(text)
+                text = f"{headers[name]}, {text}"
+            headers[name] = text
         self._upgrade = parser.should_upgrade()
         self.refused = self._refuse_head(version, headers)
         if target.authority:
@@ -147,7 +151,7 @@ class RequestParser:
         method = parser.get_method().decode("latin-1")
         self._request = Request(
             method, target.path, target.query, headers, b"", self._peer,
-            target.raw_path, target.raw_query, self._certificate,
+            target.raw_path, target.raw_query, self._certificate, repeated=repeated,
         )  # fmt: skip
 
     def on_body(self, data: bytes) -> None:

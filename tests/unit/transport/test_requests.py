@@ -54,6 +54,7 @@ async def test_a_request_comes_whole() -> None:
             "POST", "/pA", "/p%41", "q=1", b"body",
         )  # fmt: skip
         assert seen.headers == {"host": "test", "content-length": "4", "x-a": "1, 2", "accept": "*/*"}
+        assert [seen.values(name) for name in ("x-a", "accept", "x-b")] == [["1", "2"], ("*/*",), ()]
         assert seen.parameter("q") == "1"
         assert seen.peer.startswith("127.0.0.1:")
         assert seen.client_certificate is None

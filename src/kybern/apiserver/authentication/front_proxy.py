@@ -4,6 +4,7 @@ Believed are only client certificates of its own authority, with one of the allo
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#authenticating-proxy
 """
 
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -42,18 +43,18 @@ class FrontProxy:
 
     def authenticate(self, request: Request) -> User | None:
         """Whom the proxy speaks for; None: it is no proxy, or names nobody."""
-        certificate, headers = request.client_certificate, request.headers
-        name = next((headers[each] for each in self._user_headers if headers.get(each)), "")
+        certificate = request.client_certificate
+        name = _first(request, self._user_headers)
         if not name or certificate is None or not self.is_proxy(certificate):
             return None
-        groups = [value for each in self._group_headers for value in _values(headers.get(each, ""))]
-        uid = next((headers[each] for each in self._uid_headers if headers.get(each)), "")
+        groups = [value for each in self._group_headers for value in request.values(each) if value]
+        uid = _first(request, self._uid_headers)
         extra: dict[str, tuple[str, ...]] = {}
         for prefix in self._extra_prefixes:
-            for header, value in headers.items():
+            for header in request.headers:
                 if header.startswith(prefix):
                     key = unquote(header[len(prefix) :])
-                    extra[key] = (*extra.get(key, ()), *_values(value))
+                    extra[key] = (*extra.get(key, ()), *request.values(header))
         return authenticated(name, tuple(groups), uid, extra)
 
     def _is_allowed(self, certificate: bytes) -> bool:
@@ -62,5 +63,6 @@ class FrontProxy:
         return not self._names or bool(names & self._names)
 
 
-def _values(joined: str) -> list[str]:
-    return [value.strip() for value in joined.split(",") if value.strip()]
+def _first(request: Request, headers: Iterable[str]) -> str:
+    """The first value of the first of these headers that says anything."""
+    return next((values[0] for each in headers if (values := request.values(each)) and values[0]), "")

@@ -6,7 +6,7 @@ is the old one: the verb `impersonate`, for everything at once. The first refusa
 Source: https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -60,7 +60,7 @@ class Wanted:
 
 def impersonated(request: Request, info: RequestInfo, user: User, allow: Allow, refuse: Refuse) -> User | None:
     """Whom the request speaks for; None: for the user. Raises Forbidden, BadRequest."""
-    wanted = _wanted(request.headers)
+    wanted = _wanted(request)
     if wanted is None:
         return None
     check = _Check(user, info, wanted, allow, refuse)
@@ -74,15 +74,14 @@ def impersonated(request: Request, info: RequestInfo, user: User, allow: Allow, 
     raise first
 
 
-def _wanted(headers: Mapping[str, str]) -> Wanted | None:
+def _wanted(request: Request) -> Wanted | None:
     extra: dict[str, tuple[str, ...]] = {}
-    for header, value in headers.items():
+    for header in request.headers:
         if header.startswith(EXTRA):
             key = unquote(header[len(EXTRA) :])
-            extra[key] = (*extra.get(key, ()), *_values(value))
-    wanted = Wanted(
-        headers.get(USER, ""), headers.get(UID, ""), _values(headers.get(GROUP, "")), tuple(sorted(extra.items()))
-    )
+            extra[key] = (*extra.get(key, ()), *request.values(header))
+    name, uid = (next(iter(request.values(header)), "") for header in (USER, UID))
+    wanted = Wanted(name, uid, tuple(request.values(GROUP)), tuple(sorted(extra.items())))
     if not wanted.name and not wanted.is_name_only:
         raise BadRequest(f"requested {wanted} without impersonating a user name")
     return wanted if wanted.name else None
@@ -173,11 +172,6 @@ class _Check:
 
 def _right(verb: str, group: str, resource: str, name: str) -> RequestInfo:
     return RequestInfo(True, verb, "", group, "v1", "", resource, "", name)
-
-
-def _values(joined: str) -> tuple[str, ...]:
-    """The transport joins several headers of one name."""
-    return tuple(value.strip() for value in joined.split(",") if value.strip())
 
 
 def _texts(values: tuple[str, ...]) -> str:
