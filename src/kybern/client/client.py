@@ -11,7 +11,7 @@ import orjson
 from kybern.api.types import ResourceName, decode, encode, resource_of
 from kybern.base.errors import Unreachable
 from kybern.client.answers import error_of, watch_error
-from kybern.client.objects import T
+from kybern.client.objects import KubeObject, T
 from kybern.client.transport import NO_HEADERS, HttpStream, Transport, read_whole
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
@@ -113,6 +113,10 @@ class Client:
         path = path_of(resource_of(type(obj)), obj.metadata.namespace)
         query = {"dryRun": "All"} if dry_run else {}
         return decode(type(obj), await self.call("POST", path, query, encode(obj)))
+
+    async def send(self, obj: KubeObject) -> None:
+        """Create, and do not read back what the server made of it. Raises as `create` does."""
+        await self.call("POST", path_of(resource_of(type(obj)), obj.metadata.namespace), body=encode(obj))
 
     async def update(self, obj: T, *, subresource: str = "") -> T:
         """Replace; the object's resourceVersion, if it has one, must be current. Raises Conflict, NotFound."""

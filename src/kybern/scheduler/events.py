@@ -83,7 +83,7 @@ class SchedulerEvents:
             patch = {"series": {"count": series.count, "lastObservedTime": format_micro_time(now)}}
             await self._client.patch(Event, series.name, request.namespace, patch)
             return
-        await self._client.create(event)
+        await self._client.send(event)
         self._series[key] = _Series(event.metadata.name, 1, now)
         if len(self._series) > SERIES_LIMIT:
             self._series.popitem(last=False)

@@ -137,7 +137,7 @@ class Scheduler:
             assert gone is not None
             self.state.remove_pod(gone, now)
         else:
-            self.state.set_pod(new, now)
+            self.state.set_pod(new, now, old)
             if new.spec.scheduling_gates and not _says_gated(new):
                 self._tell_gated(new)
         self._wake.set()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import attrgetter
 
 from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Container, Pod, PodAffinityTerm, PodSpec, ResourceRequirements
@@ -115,6 +116,29 @@ def _pinned(terms: tuple[NodeTerm, ...] | None) -> frozenset[str] | None:
             return None
         names.update(frozenset.intersection(*wanted))
     return frozenset(names)
+
+
+_looked_at = attrgetter(
+    "containers",
+    "init_containers",
+    "resources",
+    "overhead",
+    "node_selector",
+    "affinity",
+    "tolerations",
+    "topology_spread_constraints",
+)
+
+
+def alike(one: Pod, other: Pod) -> bool:
+    """Whether two versions of one Pod have the same shape and identity: cheaper than to decode the second."""
+    before, after = one.metadata, other.metadata
+    return (
+        before.uid == after.uid
+        and before.labels == after.labels
+        and bool(before.deletion_timestamp) == bool(after.deletion_timestamp)
+        and bool(_looked_at(one.spec) == _looked_at(other.spec))
+    )
 
 
 class PodDecoder:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple
 
 from kybern.scheduler.selectors import NodeTerm, Selector
@@ -106,7 +107,7 @@ class Shape:
 
     @cached_property
     def _hash(self) -> int:
-        return hash(tuple(getattr(self, each.name) for each in fields(self)))
+        return hash(_all_of_shape(self))
 
     def __hash__(self) -> int:
         return self._hash
@@ -125,14 +126,18 @@ class Shape:
         return bool(self.affinity or self.anti_affinity or self.preferences or self.spread)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_all_of_shape = attrgetter(*(each.name for each in fields(Shape)))
+
+
+@dataclass(slots=True, eq=False)
 class PodRequest:
-    """One Pod as the scheduler sees it."""
+    """One Pod as the scheduler sees it. Nothing but the revision changes."""
 
     namespace: str
     name: str
     uid: str
     revision: str
+    """Of the newest version of the Pod that decodes to this."""
     shape: Shape
     identity: Identity
     priority: int = 0

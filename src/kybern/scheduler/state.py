@@ -14,7 +14,7 @@ from kybern.scheduler.config import SchedulerConfig
 from kybern.scheduler.hints import ClusterEvent, EventKind
 from kybern.scheduler.nodes import NodeTable
 from kybern.scheduler.placing import Placer
-from kybern.scheduler.pods import PodDecoder
+from kybern.scheduler.pods import PodDecoder, alike
 from kybern.scheduler.preemption import Budget, Memory, PreemptionPlan, preempt
 from kybern.scheduler.queue import SchedulingQueue
 from kybern.scheduler.reasons import Refusal, VolumeMask, refuse
@@ -72,14 +72,14 @@ class SchedulerState:
 
     # What is seen
 
-    def set_pod(self, pod: Pod, now: float) -> None:
-        """A Pod is there, or has changed."""
+    def set_pod(self, pod: Pod, now: float, old: Pod | None = None) -> None:
+        """A Pod is there, or has changed from `old`, which was told before."""
         meta = pod.metadata
         key = (meta.namespace, meta.name)
         if pod.status.phase in TERMINAL:
             self.remove_pod(pod, now)
         elif pod.spec.node_name:
-            self._set_placed(pod, now)
+            self._set_placed(pod, old, now)
         elif meta.deletion_timestamp:
             self._leave_queue(key)
         elif (pod.spec.scheduler_name or "default-scheduler") in self._placers and self._assumed.get(key) != meta.uid:
@@ -89,12 +89,17 @@ class SchedulerState:
             if request.nominated:
                 self._placers[self._profile_of[key]].nominate(request, request.nominated)
 
-    def _set_placed(self, pod: Pod, now: float) -> None:
-        request = self._decoder.decode(pod)
-        self._leave_queue(request.key)
-        assumed = self._assumed.pop(request.key, None) is not None
-        known = self.table.pods.get(request.key)
+    def _set_placed(self, pod: Pod, old: Pod | None, now: float) -> None:
+        key = (pod.metadata.namespace, pod.metadata.name)
+        self._leave_queue(key)
+        assumed = self._assumed.pop(key, None) is not None
+        known = self.table.pods.get(key)
         row = self.table.rows.get(pod.spec.node_name, -1)
+        seen = old.metadata.resource_version if old is not None else ""
+        if known and known[1] == row and old is not None and known[0].revision == seen and alike(old, pod):
+            known[0].revision = pod.metadata.resource_version
+            return
+        request = self._decoder.decode(pod)
         if known and known[1] == row and known[0].shape is request.shape and known[0].identity is request.identity:
             return
         self.table.assign(request, pod.spec.node_name)

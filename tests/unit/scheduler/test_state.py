@@ -29,6 +29,34 @@ def test_a_pod_is_placed_once_and_its_room_is_taken() -> None:
     assert again.request.name == "q"
 
 
+def test_a_pod_that_changed_while_it_was_bound_is_looked_at_anew() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=4), 0)
+    old = pod("p", {"cpu": "1"}, meta={"resourceVersion": "1"})
+    mind.set_pod(old, 0)
+    mind.decide(0)
+    labelled = pod("p", {"cpu": "1"}, labels={"color": "blue"}, meta={"resourceVersion": "2"})
+    mind.set_pod(labelled, 0, old)
+    bound = pod("p", {"cpu": "1"}, on="a", labels={"color": "blue"}, meta={"resourceVersion": "3"})
+    mind.set_pod(bound, 0, labelled)
+    assert mind.table.pods["default", "p"][0].identity.label_map == {"color": "blue"}
+    resized = pod("p", {"cpu": "4"}, on="a", labels={"color": "blue"}, meta={"resourceVersion": "4"})
+    mind.set_pod(resized, 0, bound)
+    mind.set_pod(pod("q", {"cpu": "1"}), 0)
+    assert isinstance(mind.decide(0), Postponement)
+
+
+def test_what_becomes_of_a_running_pod_changes_nothing() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=4), 0)
+    seen = pod("p", {"cpu": "1"}, on="a", meta={"resourceVersion": "1"})
+    mind.set_pod(seen, 0)
+    request = mind.table.pods["default", "p"][0]
+    mind.set_pod(pod("p", {"cpu": "1"}, on="a", status={"phase": "Running"}, meta={"resourceVersion": "2"}), 0, seen)
+    assert mind.table.pods["default", "p"][0] is request
+    assert request.revision == "2"
+
+
 def test_a_failed_binding_gives_the_room_back() -> None:
     mind = state()
     mind.set_node(node("a", cpu=1), 0)
