@@ -102,6 +102,23 @@ async def test_bindings_hold_where_they_are_and_missing_roles_are_told() -> None
         )
 
 
+async def test_a_right_on_one_name_is_none_on_others_and_a_right_on_all_is_taken_back_from_all() -> None:
+    async with api_server() as admin:
+        jane = admin.as_user(JANE)
+        one = {"resourceNames": ["a", "*"]}
+        await admin.create(ROLES, role("reader", rule("get", "core", "configmaps", **one)))
+        await admin.create(BINDINGS, binding("reader", "reader"))
+        for name, code in (("a", 404), ("*", 404), ("b", 403), ("a", 404), ("c", 403)):
+            assert (await jane("GET", f"{CORE}/configmaps/{name}")).status == code
+        await admin.create(ROLES, role("all", rule("get", "core", "configmaps")))
+        await admin.create(BINDINGS, binding("all", "all"))
+        for name in ("b", "c", "d"):
+            assert (await jane("GET", f"{CORE}/configmaps/{name}")).status == 404
+        await admin("DELETE", f"{BINDINGS}/all")
+        for name, code in (("d", 403), ("e", 403), ("a", 404)):
+            assert (await jane("GET", f"{CORE}/configmaps/{name}")).status == code
+
+
 async def test_nobody_grants_what_they_do_not_have() -> None:
     async with api_server() as api:
         jane = api.as_user(JANE)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 REMEMBERED_LIMIT = 65_536
 
+_Asked = tuple[User, str, str, str, str, str, str]
+"""User, verb, group (or path), resource, subresource, namespace, name."""
+
 
 class Decider(Protocol):
     """One authoriser."""
@@ -24,6 +27,10 @@ class Decider(Protocol):
 
     def remembers(self, user: User, info: RequestInfo) -> bool:
         """Whether the decision holds until `Authorizer.forget`."""
+        ...
+
+    def allows_any_name(self, user: User, info: RequestInfo) -> bool:
+        """Whether it allows the same on an object of any other name, until `Authorizer.forget`."""
         ...
 
 
@@ -48,6 +55,9 @@ class Superusers:
     def remembers(self, user: User, info: RequestInfo) -> bool:
         return True
 
+    def allows_any_name(self, user: User, info: RequestInfo) -> bool:
+        return self.allows(user, info)
+
 
 class AlwaysAllow:
     """`--authorization-mode=AlwaysAllow`."""
@@ -61,6 +71,9 @@ class AlwaysAllow:
     def remembers(self, user: User, info: RequestInfo) -> bool:
         return True
 
+    def allows_any_name(self, user: User, info: RequestInfo) -> bool:
+        return self.allows(user, info)
+
 
 class Authorizer:
     """Decisions are remembered until something that they rest on changes (`forget`)."""
@@ -71,23 +84,30 @@ class Authorizer:
         self.asks_others = len(self._deciders) < len(self._chain)
         """Whether some decisions have to be waited for."""
         self.has_node = any(getattr(each, "is_node", False) for each in self._deciders)
-        self._remembered: dict[tuple[User, str, str, str, str, str, str], bool] = {}
+        self._remembered: dict[_Asked, bool] = {}
+        self._on_any_name: set[tuple[User, str, str, str, str, str]] = set()
+        """Rights that no names limit, remembered without the name."""
 
     def allows(self, user: User, info: RequestInfo) -> bool:
         """What is known here; others that were not asked lately have no say."""
         if self.asks_others:
             return self._allows_by_chain(user, info)
-        if info.is_resource:
-            key = (user, info.verb, info.group, info.resource, info.subresource, info.namespace, info.name)
-        else:
-            key = (user, info.verb, info.path, "", "", "", "")
+        if not info.is_resource:
+            return self._allows(user, info, (user, info.verb, info.path, "", "", "", ""))
+        general = (user, info.verb, info.group, info.resource, info.subresource, info.namespace)
+        return general in self._on_any_name or self._allows(user, info, (*general, info.name))
+
+    def _allows(self, user: User, info: RequestInfo, key: _Asked) -> bool:
+        """What is remembered under `key`, or found out now."""
         known = self._remembered.get(key)
         if known is None:
             known = any(decider.allows(user, info) for decider in self._deciders)
             if all(decider.remembers(user, info) for decider in self._deciders):
                 if len(self._remembered) >= REMEMBERED_LIMIT:
-                    self._remembered.clear()
+                    self.forget()
                 self._remembered[key] = known
+                if known and info.name and any(each.allows_any_name(user, info) for each in self._deciders):
+                    self._on_any_name.add(key[:-1])
         return known
 
     def _allows_by_chain(self, user: User, info: RequestInfo) -> bool:
@@ -131,6 +151,7 @@ class Authorizer:
     def forget(self) -> None:
         """Roles, bindings or what the Node authoriser looks at have changed."""
         self._remembered.clear()
+        self._on_any_name.clear()
 
     def check(self, user: User, info: RequestInfo) -> None:
         """Raises Forbidden."""

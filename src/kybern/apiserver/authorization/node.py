@@ -57,6 +57,10 @@ class NodeAuthorizer:
             return True
         return info.resource in ("leases", "csinodes", "nodes") or (info.resource == "pods" and bool(info.subresource))
 
+    def allows_any_name(self, user: User, info: RequestInfo) -> bool:
+        """Never: what a node may do is about its own objects."""
+        return False
+
     def allows(self, user: User, info: RequestInfo) -> bool:
         return bool(user.node_name) and self._verdict(user.node_name, info) is ALLOWED
 

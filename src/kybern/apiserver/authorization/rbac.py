@@ -76,6 +76,9 @@ class Rbac:
     def remembers(self, user: User, info: RequestInfo) -> bool:
         return True
 
+    def allows_any_name(self, user: User, info: RequestInfo) -> bool:
+        return any(not rule.names and rule.allows(info) for rule in self.rules_for(user, info.namespace))
+
     def rules_for(self, user: User, namespace: str) -> Iterator[Rule]:
         """All rules that hold for a user in a namespace ("": cluster-wide ones only)."""
         for grant in self._grants(user, namespace):
