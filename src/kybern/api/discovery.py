@@ -151,7 +151,7 @@ def _entries(row: Resource) -> Iterable[Document]:
         entry["shortNames"] = list(row.short_names)
     if row.categories:
         entry["categories"] = list(row.categories)
-    if row.stored:
+    if row.stored and "create" in row.verbs:  # ComponentStatuses are made when asked.
         group, version = row.storage_version or (row.group, row.version)
         entry["storageVersionHash"] = storage_version_hash(group, version, row.kind)
     if row.verbs:
@@ -189,7 +189,7 @@ def _resource_discovery(row: Resource) -> Document:
         entry["subresources"] = [
             {
                 "subresource": each.name,
-                "responseKind": _kind(*each.group_version_kind) if each.group_version_kind else _response_kind(row),
+                "responseKind": _subresource_kind(row, each),
                 "verbs": list(each.verbs),
             }
             for each in sorted(row.subresources, key=lambda each: each.name)
@@ -201,6 +201,13 @@ def _response_kind(row: Resource) -> Document:
     """Upstream leaves out the group and version that say nothing new, but for custom resources."""
     built_in = find(row.group, row.version, row.plural) is not None
     return _kind("", "", row.kind) if built_in else _kind(row.group, row.version, row.kind)
+
+
+def _subresource_kind(row: Resource, subresource: Subresource) -> Document:
+    group, version, kind = subresource.group_version_kind or (row.group, row.version, row.kind)
+    if (group, version) == (row.group, row.version):
+        return {**_response_kind(row), "kind": kind}
+    return _kind(group, version, kind)
 
 
 def _discovery_elsewhere(other: Elsewhere) -> Document:

@@ -108,6 +108,8 @@ class Resource:
     """Without Name and Age columns only if upstream's table lacks them."""
     cells: Callable[[Object, float], Sequence[Any]] | None = None
     """(object, now) -> one cell for each column. None: Name and Created At."""
+    internal_annotations: frozenset[str] = frozenset()
+    """Annotations that carry fields which this version of the API has no place for: partial objects have them not."""
     row_conditions: Callable[[Object], Sequence[Object]] | None = None
     """Conditions of the object's row in a Table (metav1.TableRowCondition)."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)

@@ -72,20 +72,22 @@ def row(resource: Resource, obj: Object, now: float, include: str = "") -> Objec
     elif include == "None":
         shown["object"] = None
     else:
-        shown["object"] = partial_metadata(obj)
+        shown["object"] = partial_metadata(resource, obj)
     return shown
 
 
-def partial_metadata(obj: Object) -> Object:
-    """PartialObjectMetadata: the metadata and nothing else."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
+def partial_metadata(resource: Resource, obj: Object, version: str = "v1") -> Object:
+    """PartialObjectMetadata: the metadata and nothing else. `version` of meta.k8s.io."""
+    metadata = obj["metadata"]
+    if resource.internal_annotations and metadata.get("annotations"):
+        metadata = _without(metadata, resource.internal_annotations)
+    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": metadata}
 
 
-def partial_metadata_list(objects: Iterable[Object], list_metadata: Mapping[str, Any]) -> Object:
-    """PartialObjectMetadataList."""
-    items = [partial_metadata(obj) for obj in objects]
-    head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
-    return {**head, "metadata": dict(list_metadata), "items": items}
+def _without(metadata: Object, internal: frozenset[str]) -> Object:
+    annotations = {key: value for key, value in metadata["annotations"].items() if key not in internal}
+    rest = {key: value for key, value in metadata.items() if key != "annotations"}
+    return {**rest, "annotations": annotations} if annotations else rest
 
 
 def columns(resource: Resource) -> list[Object]:

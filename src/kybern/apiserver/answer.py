@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 
 from kybern.api.resource import Object
-from kybern.api.table import table, table_of_one
+from kybern.api.table import partial_metadata, table, table_of_one
 from kybern.apiserver import negotiate, yaml
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.negotiate import JSON, Shape
-from kybern.apiserver.served import Served, partial
+from kybern.apiserver.served import Served
 from kybern.apiserver.status import failure, status_of
 from kybern.base.errors import NotAcceptable, StatusError
 from kybern.transport.exchange import Request, Response
@@ -64,7 +64,7 @@ def in_shape(call: Call, served: Served, shape: Shape, obj: Object, now: float) 
         case "Table":
             return make_table(served, [obj], now, call.request.parameter("includeObject"), shape.version)
         case "PartialObjectMetadata":
-            return partial(obj, shape.version)
+            return partial_metadata(served.resource, obj, shape.version)
         case "PartialObjectMetadataList":
             raise NotAcceptable(
                 f"you requested PartialObjectMetadataList, but the requested object is not a list ({_go_type(served)})"
@@ -105,7 +105,7 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
             include = call.request.parameter("includeObject")
             body = make_table(served, [parse(each) for each in versions], now, include, shape.version, metadata)
         case "PartialObjectMetadataList":
-            items = [partial(parse(each), shape.version) for each in versions]
+            items = [partial_metadata(served.resource, parse(each), shape.version) for each in versions]
             body = {
                 "kind": shape.kind,
                 "apiVersion": f"meta.k8s.io/{shape.version}",

@@ -5,7 +5,7 @@ count. Nothing here is durable: it is the record of why, not of what.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
@@ -31,7 +31,7 @@ _TEXTS = ("component", "subject", "verdict", "reason", "message")
 
 
 class Decisions:
-    """The window, indexed by subject."""
+    """The window, indexed by subject. Discovery tells of it once there is something to see."""
 
     def __init__(self, now: Callable[[], float], limit: int = WINDOW_LIMIT) -> None:
         self._now = now
@@ -39,6 +39,11 @@ class Decisions:
         self._window: OrderedDict[Key, Object] = OrderedDict()
         self._by_subject: dict[str, dict[Key, None]] = {}
         self._sequence = 0
+
+    @property
+    def resources(self) -> Sequence[Resource]:
+        """What discovery tells: a server to which no component reports has no such group."""
+        return (RESOURCE,) if self._sequence else ()
 
     def answer(self, call: Call) -> Response:
         """Raises NotFound, MethodNotAllowed, BadRequest."""

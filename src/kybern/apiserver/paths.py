@@ -31,7 +31,7 @@ class Paths:
     def __init__(
         self,
         resources: Sequence[Resource],
-        own: Sequence[Resource],
+        own: Callable[[], Sequence[Resource]],
         health: Health,
         metrics: Metrics,
         address: str,
@@ -40,11 +40,12 @@ class Paths:
         elsewhere: Callable[[], Sequence[discovery.Elsewhere]],
     ) -> None:
         self._documented = resources
-        self._fixed = [*resources, *own]
-        """With Kybern's own resources, which have no place in upstream's definitions."""
+        self._own = own
+        """Kybern's own resources, which have no place in upstream's definitions."""
+        self._told_own: Sequence[Resource] = ()
         self._custom = custom
-        self._resources = self._fixed
-        """With the custom resources that there are now."""
+        self._resources: Sequence[Resource] = resources
+        """With Kybern's own and the custom resources that there are now."""
         self._health = health
         self._metrics = metrics
         self._address = address
@@ -65,10 +66,10 @@ class Paths:
     def answer(self, call: Call) -> Response | Awaitable[Response]:
         """Raises NotFound, MethodNotAllowed."""
         request = call.request
-        if self._changes != self._custom.changes:
-            self._changes = self._custom.changes
+        if self._changes != self._custom.changes or self._told_own != self._own():
+            self._changes, self._told_own = self._custom.changes, self._own()
             self._current = {}
-            self._resources = [*self._fixed, *self._custom.rows]
+            self._resources = [*self._documented, *self._told_own, *self._custom.rows]
         path = request.path.rstrip("/") or "/"
         if request.method not in _READS:
             if call.info.is_resource:

@@ -12,6 +12,7 @@ from kybern.api.fields.versions import Version as FieldsVersion
 from kybern.api.registry import find
 from kybern.api.resource import Object, Resource, Subresource
 from kybern.api.schema import Codec, codec
+from kybern.api.table import partial_metadata
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.resource_cache import ResourceCache
 from kybern.apiserver.cache.version import Version, encode, fields_of, head
@@ -118,7 +119,7 @@ class Served:
         if form is None:
 
             def form(each: Version) -> bytes:
-                return orjson.dumps(partial(self.parse(each), version))
+                return orjson.dumps(partial_metadata(self.resource, self.parse(each), version))
 
             self._partial_forms[version] = form
         return form
@@ -128,11 +129,6 @@ class Served:
         stored = self.resource.to_storage(obj) if self.converted else obj
         labels = stored["metadata"].get("labels") or {}
         return encode(stored), labels, fields_of(self.cache.resource, stored)
-
-
-def partial(obj: Object, version: str) -> Object:
-    """PartialObjectMetadata of an object."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": obj["metadata"]}
 
 
 class ServedResources:

@@ -104,7 +104,7 @@ def status_of(error: StatusError) -> dict[str, Any]:
     return status | {"code": code_of(error)}
 
 
-_WITH_DETAILS = (errors.NotFound, errors.Forbidden, errors.MethodNotAllowed, PatchFailed)
+_WITH_DETAILS = (errors.NotFound, errors.Forbidden, errors.MethodNotAllowed, errors.NoRoute, PatchFailed)
 """Upstream makes details for these even when there is nothing to tell."""
 
 
@@ -141,8 +141,12 @@ def no_such_path() -> errors.NotFound:
     return errors.NotFound("the server could not find the requested resource")
 
 
-def already_exists(resource: Resource, name: str) -> errors.AlreadyExists:
-    return errors.AlreadyExists(f'{resource.group_resource} "{name}" already exists', details=_about(resource, name))
+def already_exists(resource: Resource, name: str, *, going: bool = False) -> errors.AlreadyExists:
+    """`going`: what has the name is being deleted."""
+    message = f'{resource.group_resource} "{name}" already exists'
+    return errors.AlreadyExists(
+        f"object is being deleted: {message}" if going else message, details=_about(resource, name)
+    )
 
 
 def conflict(resource: Resource, name: str, why: str = MODIFIED) -> errors.Conflict:
@@ -161,9 +165,11 @@ def method_not_allowed() -> errors.MethodNotAllowed:
 
 
 def invalid(resource: Resource, name: str, faults: Sequence[FieldError]) -> errors.Invalid:
-    """422 with one cause for each fault."""
-    details = {**_about(resource, name, resource.kind), "causes": causes(faults)}
-    return errors.Invalid(invalid_message(resource.kind, resource.group, name, faults), details=details)
+    """422 with one cause for each fault; of the group that the object is stored in."""
+    group = resource.storage_version[0] if resource.storage_version else resource.group
+    about = {key: value for key, value in (("name", name), ("group", group), ("kind", resource.kind)) if value}
+    message = invalid_message(resource.kind, group, name, faults)
+    return errors.Invalid(message, details={**about, "causes": causes(faults)})
 
 
 def too_large_revision(asked: int, current: int) -> errors.Timeout:
@@ -171,6 +177,11 @@ def too_large_revision(asked: int, current: int) -> errors.Timeout:
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
     message = f"Timeout: Too large resource version: {asked}, current: {current}"
     return errors.Timeout(message, details={"causes": [cause], "retryAfterSeconds": 1})
+
+
+def internal_error(why: str) -> errors.InternalError:
+    """A fault of this server, or one that upstream counts as such."""
+    return errors.InternalError(f"Internal error occurred: {why}", details={"causes": [{"message": why}]})
 
 
 def unavailable(why: StoreUnavailable) -> errors.ServiceUnavailable:

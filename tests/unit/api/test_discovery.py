@@ -3,6 +3,7 @@
 import pytest
 
 from kybern.api import discovery
+from kybern.api.registry import RESOURCES
 from kybern.api.resource import Resource, Subresource
 
 SCALE = Subresource("scale", ("get", "patch", "update"), ("autoscaling", "v1", "Scale"))
@@ -73,3 +74,18 @@ def test_versions_are_sorted_by_stability() -> None:
     versions = ["v1alpha1", "v10", "v2", "foo", "v2beta1", "v11alpha2", "v1"]
     ranked = sorted(versions, key=discovery.version_priority, reverse=True)
     assert ranked == ["v10", "v2", "v1", "v2beta1", "v11alpha2", "v1alpha1", "foo"]
+
+
+def test_a_kind_of_the_resources_own_version_is_told_without_it() -> None:
+    items = discovery.aggregated(RESOURCES, core=True)["items"]
+    [pods] = [each for each in items[0]["versions"][0]["resources"] if each["resource"] == "pods"]
+    kinds = {each["subresource"]: each["responseKind"] for each in pods["subresources"]}
+    assert kinds["exec"] == {"group": "", "version": "", "kind": "PodExecOptions"}
+    assert kinds["eviction"] == {"group": "policy", "version": "v1", "kind": "Eviction"}
+
+
+def test_what_nobody_writes_has_no_hash_of_its_storage() -> None:
+    document = discovery.api_resource_list(RESOURCES, "", "v1")
+    assert document is not None
+    without = {entry["name"] for entry in document["resources"] if "storageVersionHash" not in entry}
+    assert {name for name in without if "/" not in name} == {"bindings", "componentstatuses"}

@@ -49,6 +49,7 @@ _BY_PERCENT = {"type": "Percent", "value": 100, "periodSeconds": 15}
         ("batch/v1 Job", {"parallelism": 2, "backoffLimitPerIndex": 1}, {
             "parallelism": 2, "backoffLimit": 2147483647, "backoffLimitPerIndex": 1, "template": _TEMPLATE,
             "completionMode": "NonIndexed", "suspend": False, "podReplacementPolicy": "TerminatingOrFailed",
+            "manualSelector": False,
         }),
         ("batch/v1 CronJob", {}, {
             "schedule": "", "concurrencyPolicy": "Allow", "suspend": False, "successfulJobsHistoryLimit": 3,

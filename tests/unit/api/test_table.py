@@ -127,3 +127,14 @@ def test_what_rows_carry_of_their_object():
 def test_later_rows_of_a_watch_repeat_no_columns():
     pod = create(new("Pod", {"containers": [CONTAINER]}))
     assert table.table_of_one(resource_of(pod), pod, NOW, headers=False)["columnDefinitions"] is None
+
+
+def test_partial_objects_lack_annotations_that_stand_for_fields():
+    key = "deprecated.daemonset.template.generation"
+    made = create(new("DaemonSet", WORKLOAD, metadata={"annotations": {"a": "b"}}))
+    assert made["metadata"]["annotations"].keys() == {"a", key}
+    assert table.partial_metadata(resource_of(made), made)["metadata"]["annotations"] == {"a": "b"}
+    [row] = table.table(resource_of(made), [made], NOW)["rows"]
+    assert row["object"]["metadata"]["annotations"] == {"a": "b"}
+    [row] = table.table(resource_of(made), [made], NOW, "Object")["rows"]
+    assert key in row["object"]["metadata"]["annotations"]

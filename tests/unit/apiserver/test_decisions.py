@@ -32,6 +32,13 @@ def decided(subject: str, message: str = "m", **more: Any) -> dict[str, Any]:
     return {**given, **more}
 
 
+def test_discovery_tells_of_them_once_there_are_any() -> None:
+    decisions = Decisions(lambda: 9.0)
+    assert not decisions.resources
+    ask(decisions, "POST", body={"items": [decided("Node/n")]})
+    assert [row.plural for row in decisions.resources] == ["decisions"]
+
+
 def test_by_subject_and_namespace() -> None:
     decisions = Decisions(lambda: 9.0)
     ask(decisions, "POST", body={"items": [decided("Pod/a/p"), decided("Pod/b/q"), decided("Node/n")]})

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from kybern.apiserver.services.allocation import set_families
-from kybern.apiserver.services.ports import Ports, PortTaken, ports_of
+from kybern.apiserver.services.families import set_families
+from kybern.apiserver.services.ports import Ports, PortTaken, ports_of, static_band
 from kybern.base.errors import InternalError, Invalid
 from kybern.base.ids import RandomIds
 
@@ -40,12 +40,37 @@ def test_ports_of_a_service() -> None:
 
 def families(expected: tuple[list[str], str] | None, **spec: object) -> None:
     service = {"metadata": {"name": "s"}, "spec": {"type": "ClusterIP", "selector": {"a": "b"}, **spec}}
+    if "clusterIP" in spec:
+        service["spec"]["clusterIPs"] = [spec["clusterIP"]]
     if expected is None:
         with pytest.raises(Invalid):
             set_families(service)
         return
     set_families(service)
     assert (service["spec"]["ipFamilies"], service["spec"]["ipFamilyPolicy"]) == expected
+
+
+def changed(before: dict[str, object], **spec: object) -> dict[str, object]:
+    """The spec after a change of one that had `before`."""
+    common = {"type": "ClusterIP", "selector": {"a": "b"}, "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]}
+    old = {"metadata": {"name": "s"}, "spec": {**common, **before}}
+    new = {"metadata": {"name": "s"}, "spec": {**common, **spec}}
+    set_families(new, old)
+    return new["spec"]
+
+
+def test_families_of_a_change() -> None:
+    kept = changed({"ipFamilies": ["IPv4"], "ipFamilyPolicy": "PreferDualStack"})
+    assert (kept["ipFamilies"], kept["ipFamilyPolicy"]) == (["IPv4"], "PreferDualStack")
+    both = ["IPv4", "IPv6"]
+    single = changed({"ipFamilies": both}, ipFamilies=both, ipFamilyPolicy="SingleStack")
+    assert single["ipFamilies"] == ["IPv4"]
+    with pytest.raises(Invalid, match="must be 'SingleStack' to release the secondary IP family"):
+        changed({"ipFamilies": both, "ipFamilyPolicy": "PreferDualStack"}, ipFamilies=["IPv4"])
+
+
+def test_the_lowest_part_of_a_range_is_for_those_who_choose() -> None:
+    assert [static_band(size, 16, 128, 32) for size in (16, 100, 2768, 30000)] == [0, 16, 86, 128]
 
 
 def test_families() -> None:

@@ -44,13 +44,15 @@ def daemon_set(obj: Object) -> None:
 
 
 def stateful_set_strategy(obj: Object) -> None:
-    """The parameters appear where the type was left out, and are completed where they were given."""
+    """The parameters appear where the type was left out, and are completed where they were given.
+
+    maxUnavailable has no default while its feature (MaxUnavailableStatefulSet) is off, as in v1.36.
+    """
     if not obj.get("type"):
         obj["type"] = "RollingUpdate"
         obj.setdefault("rollingUpdate", {})
     if obj["type"] == "RollingUpdate" and "rollingUpdate" in obj:
         obj["rollingUpdate"].setdefault("partition", 0)
-        obj["rollingUpdate"].setdefault("maxUnavailable", 1)
 
 
 def stateful_set_spec(obj: Object) -> None:

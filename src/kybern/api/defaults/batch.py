@@ -26,6 +26,7 @@ def job(obj: Object) -> None:
     spec.setdefault("backoffLimit", _NO_LIMIT if "backoffLimitPerIndex" in spec else 6)
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
+    spec.setdefault("manualSelector", False)
     spec.setdefault("podReplacementPolicy", "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed")
     labels = spec["template"].get("metadata", {}).get("labels")
     if labels and not obj["metadata"].get("labels"):

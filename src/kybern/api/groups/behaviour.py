@@ -38,10 +38,13 @@ class Behaviour:
 
     columns: Sequence[Column] = ()
     cells: Callable[[Object, float], Sequence[Any]] | None = None
+    internal_annotations: frozenset[str] = frozenset()
     row_conditions: Callable[[Object], Sequence[Object]] | None = None
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     generation: Callable[[Object, Object], bool] | None = None
     """(new, old) -> the desired state changed; None: the kind has no generation."""
+    first_generation: int = 1
+    """0: only changes are counted, a new object has none (CSIDrivers)."""
     keeps_status: bool = False
     """Creation takes the status that the client sent (Nodes register so); otherwise it starts empty."""
     prepare_create: Prepare | None = None
@@ -134,6 +137,7 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         subresources=tuple(_subresource(sub, b) for sub in names.subresources),
         columns=b.columns,
         cells=b.cells,
+        internal_annotations=b.internal_annotations,
         row_conditions=b.row_conditions,
         selectable_fields=b.selectable_fields,
         has_generation=b.generation is not None,
@@ -173,8 +177,8 @@ def _prepare_create(b: Behaviour, empty_status: Callable[[], Object] | None) -> 
     def prepare_create(obj: Object, change: Change) -> None:
         if empty_status is not None:
             obj["status"] = empty_status()
-        if b.generation is not None:
-            obj["metadata"]["generation"] = 1
+        if b.generation is not None and b.first_generation:
+            obj["metadata"]["generation"] = b.first_generation
         if b.prepare_create is not None:
             b.prepare_create(obj, change)
 

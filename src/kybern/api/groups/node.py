@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, checked_first
-from kybern.api.groups.columns import AGE, NAME, age, column
-from kybern.api.resource import Object
+from kybern.api.groups.columns import AGE, NAME, age
+from kybern.api.resource import Column, Object
 from kybern.api.validation.node import validate_runtime_class, validate_runtime_class_update
 
-COLUMNS = (NAME, column("Handler", "node.v1.RuntimeClass.handler"), AGE)
+COLUMNS = (NAME, Column("Handler"), AGE)
 
 
 def cells(obj: Object, now: float) -> Sequence[Any]:

@@ -12,6 +12,7 @@ import orjson
 
 from kybern.api.resource import Object
 from kybern.api.selectors import FieldSelector, SelectorError, check_fields, parse_fields
+from kybern.api.table import partial_metadata
 from kybern.apiserver import answer, negotiate
 from kybern.apiserver.cache.change import event_line
 from kybern.apiserver.cache.version import Version
@@ -22,7 +23,7 @@ from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.watch import watch_objects
 from kybern.apiserver.negotiate import Shape
-from kybern.apiserver.served import Served, partial
+from kybern.apiserver.served import Served
 from kybern.apiserver.status import status_of
 from kybern.base.errors import BadRequest, StatusError
 from kybern.transport.exchange import Answer, Request, Stream
@@ -173,4 +174,4 @@ class _Events:
                     self._served, [obj], self._at.now(), include, self._shape.version, headers=first
                 )
             case _:
-                return partial(obj, self._shape.version)
+                return partial_metadata(self._served.resource, obj, self._shape.version)

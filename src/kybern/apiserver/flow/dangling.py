@@ -3,13 +3,15 @@
 import asyncio
 
 from kybern.api.resource import Object
-from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.change import Change
+from kybern.apiserver.endpoints.own_apply import apply_status
 from kybern.apiserver.flow.control import GROUP
 from kybern.apiserver.objects.life import Life
-from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import ServedResources
 from kybern.base.errors import Conflict, NotFound
+
+TYPE = "Dangling"
+MANAGER = "api-priority-and-fairness-config-consumer-v1"
 
 
 class Dangling:
@@ -31,7 +33,7 @@ class Dangling:
             self._changed.clear()
             for version in list(self._schemas.cache.objects.values()):
                 schema = self._schemas.parse(version)
-                if _with_condition(schema, self._state(schema), self._life.timestamp()) is not schema:
+                if not self._state(schema).items() <= _told(schema).items():
                     await self._write(schema["metadata"]["name"])
 
     def _state(self, schema: Object) -> Object:
@@ -39,22 +41,21 @@ class Dangling:
         exists = self._levels.find("", name) is not None
         told = "and it exists" if exists else "but there is no such object"
         return {
-            "type": "Dangling",
+            "type": TYPE,
             "status": "False" if exists else "True",
             "reason": "Found" if exists else "NotFound",
             "message": f'This FlowSchema references the PriorityLevelConfiguration object named "{name}" {told}',
         }
 
     async def _write(self, name: str) -> None:
-        attributes = Attributes("UPDATE", self._schemas.resource, "", name, subresource="status")
         at = self._life.timestamp()
+        version = self._schemas.find("", name)
+        if version is None:
+            return
+        schema = self._schemas.parse(version)
+        condition = _condition(schema, self._state(schema), at)
         try:
-            await update(
-                self._life,
-                self._schemas,
-                lambda schema: _with_condition(schema, self._state(schema), at),
-                attributes,
-            )
+            await apply_status(self._life, self._schemas, name, {"conditions": [condition]}, MANAGER)
         except (NotFound, Conflict):
             return  # The change that came between is looked at next.
 
@@ -62,13 +63,14 @@ class Dangling:
         self._changed.set()
 
 
-def _with_condition(schema: Object, state: Object, at: str) -> Object:
-    """The schema itself where the condition is told already."""
+def _told(schema: Object) -> Object:
     conditions = (schema.get("status") or {}).get("conditions") or []
-    before: Object = next((each for each in conditions if each.get("type") == state["type"]), {})
-    if all(before.get(key) == value for key, value in state.items()):
-        return schema
+    found: Object = next((each for each in conditions if each.get("type") == TYPE), {})
+    return found
+
+
+def _condition(schema: Object, state: Object, at: str) -> Object:
+    """The condition as it should be; its time is that of the last change of its status."""
+    before = _told(schema)
     since = before.get("lastTransitionTime", at) if before.get("status") == state["status"] else at
-    others = [each for each in conditions if each is not before]
-    status = {**(schema.get("status") or {}), "conditions": [*others, {**state, "lastTransitionTime": since}]}
-    return {**schema, "status": status}
+    return {**state, "lastTransitionTime": since}

@@ -8,7 +8,7 @@ from kybern.api.validation import validate_create
 from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.commit import Changed
-from kybern.apiserver.objects.life import Life, Outcome, commit
+from kybern.apiserver.objects.life import Life, Outcome
 from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, track_create
 from kybern.apiserver.served import Served
@@ -41,25 +41,45 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     prefix = "" if metadata.get("name") else metadata.get("generateName", "")
     if prefix:
         metadata["name"] = _free_name(life, served, metadata.get("namespace", ""), prefix)
-    _complete(life, served, obj, attributes)
+    metadata["uid"] = life.ids.uid()
+    metadata["creationTimestamp"] = life.timestamp()
+    effect = life.effect(served)
+    taken = None if effect is None else await effect.begin(obj, None, dry_run=attributes.dry_run)
+    try:
+        await _settle(life, served, obj, attributes)
+        outcome = await _store(life, served, obj, attributes)
+    except BaseException as error:
+        await attributes.release_holds()
+        if taken is not None:
+            await taken.undo()
+        if not isinstance(error, Changed):
+            raise
+        if metadata.get("generateName"):
+            raise _not_unique(served, metadata["name"]) from None
+        raise status.already_exists(served.resource, metadata["name"], going=_is_going(served, metadata)) from None
+    attributes.keep_holds()
+    if taken is not None:
+        await taken.keep()
+    return outcome
+
+
+def _is_going(served: Served, metadata: Object) -> bool:
+    """Whether what has the name already waits for its finalizers or its grace period."""
+    version = served.find(metadata.get("namespace", ""), metadata["name"])
+    return version is not None and bool(served.parse(version)["metadata"].get("deletionTimestamp"))
+
+
+async def _settle(life: Life, served: Served, obj: Object, attributes: Attributes) -> None:
+    """Run the kind's rules and the plugins that only judge. Raises StatusError."""
+    user, metadata = attributes.user, obj["metadata"]
+    change = Change(life.clock.now(), "", user.name, user.uid, user.groups, dict(user.extra))
+    served.resource.prepare_create(obj, change)
     faults = validate_create(served.resource, obj)
     if faults:
         raise status.invalid(served.resource, metadata.get("name", ""), faults)
     attributes.name = metadata["name"]
     attributes.warnings.extend(served.resource.warnings(obj, None))
     await life.admission.validate(attributes, obj, None)
-    try:
-        outcome = await _store(life, served, obj, attributes)
-    except Changed:
-        await attributes.release_holds()
-        if prefix:
-            raise _not_unique(served, metadata["name"]) from None
-        raise status.already_exists(served.resource, metadata["name"]) from None
-    except BaseException:
-        await attributes.release_holds()
-        raise
-    attributes.keep_holds()
-    return outcome
 
 
 def _free_name(life: Life, served: Served, namespace: str, prefix: str) -> str:
@@ -90,27 +110,10 @@ def place(served: Served, metadata: Object, namespace: str) -> None:
     metadata["namespace"] = namespace
 
 
-def _complete(life: Life, served: Served, obj: Object, attributes: Attributes) -> None:
-    """What the server decides."""
-    metadata = obj["metadata"]
-    metadata["uid"] = life.ids.uid()
-    metadata["creationTimestamp"] = life.timestamp()
-    user = attributes.user
-    served.resource.prepare_create(
-        obj, Change(life.clock.now(), "", user.name, user.uid, user.groups, dict(user.extra))
-    )
-
-
 async def _store(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
     metadata = obj["metadata"]
-    if attributes.dry_run:
-        if served.find(metadata.get("namespace", ""), metadata["name"]) is not None:
-            raise Changed
-        effect = life.effect(served)
-        if effect is not None:
-            await effect.begin(obj, None, dry_run=True)
-        return Outcome(obj, created=True)
     if served.find(metadata.get("namespace", ""), metadata["name"]) is not None:
         raise Changed
-    version = await commit(life, served, obj, None, expected=0)
-    return Outcome(obj, version, created=True)
+    if attributes.dry_run:
+        return Outcome(obj, created=True)
+    return Outcome(obj, await life.committer.put(served, obj, expected=0), created=True)

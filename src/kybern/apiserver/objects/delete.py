@@ -13,7 +13,7 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.custom.deletion import DEFINITIONS, begin_deletion
-from kybern.apiserver.objects.life import Life, Outcome, commit, remove
+from kybern.apiserver.objects.life import Life, Outcome, remove
 from kybern.apiserver.objects.update import ANY, ATTEMPTS, Preconditions
 from kybern.apiserver.served import Served
 from kybern.base.clock import format_time, parse_time
@@ -63,7 +63,7 @@ async def _store(
         return Outcome(new, deleted=True)
     if new == old:
         return Outcome(old, version)
-    return Outcome(new, await commit(life, served, new, old, expected=version.revision))
+    return Outcome(new, await life.committer.put(served, new, expected=version.revision))
 
 
 def _begin(life: Life, served: Served, obj: Object, options: DeleteOptions) -> bool:
@@ -104,6 +104,7 @@ def _graceful(life: Life, served: Served, obj: Object, options: DeleteOptions) -
     if seconds == 0:
         metadata["deletionTimestamp"] = life.timestamp()
         metadata["deletionGracePeriodSeconds"] = 0
+        _next_generation(metadata)
         return False
     metadata["deletionTimestamp"] = format_time(life.clock.now() + seconds)
     metadata["deletionGracePeriodSeconds"] = seconds

@@ -5,17 +5,25 @@ from typing import Protocol
 from kybern.api.resource import Object
 
 
+class Taken(Protocol):
+    """What a write took before it was made; one of the two is called, once."""
+
+    async def keep(self) -> None:
+        """The write is durable: give back what only the old object held."""
+        ...
+
+    async def undo(self) -> None:
+        """The write failed: give back what was taken for it."""
+        ...
+
+
 class Effect(Protocol):
-    """Called around commits. `undo` runs when the write failed after `begin` succeeded."""
+    """Begins before the kind's own rules judge an object, as upstream's BeginCreate and BeginUpdate do."""
 
-    async def begin(self, new: Object, old: Object | None, *, dry_run: bool) -> None:
-        """Just before the commit; may change `new`. Raises StatusError."""
+    async def begin(self, new: Object, old: Object | None, *, dry_run: bool) -> Taken:
+        """May change `new`; a dry run takes nothing. Raises StatusError, nothing is held then."""
         ...
 
-    async def done(self, new: Object | None, old: Object | None) -> None:
-        """The write is durable; `new` is None after a deletion."""
-        ...
-
-    async def undo(self, new: Object, old: Object | None) -> None:
-        """The write failed: give back what `begin` took."""
+    async def deleted(self, old: Object) -> None:
+        """A deletion is durable."""
         ...

@@ -51,25 +51,10 @@ class Outcome:
     deleted: bool = False
 
 
-async def commit(life: Life, served: Served, new: Object, old: Object | None, *, expected: int) -> Version:
-    """Write with the kind's effects around it. Raises Changed, StatusError."""
-    effect = life.effect(served)
-    if effect is None:
-        return await life.committer.put(served, new, expected=expected)
-    await effect.begin(new, old, dry_run=False)
-    try:
-        version = await life.committer.put(served, new, expected=expected)
-    except BaseException:
-        await effect.undo(new, old)
-        raise
-    await effect.done(new, old)
-    return version
-
-
 async def remove(life: Life, served: Served, version: Version, old: Object) -> int:
     """Delete with the kind's effects after it; the revision of the deletion. Raises Changed, StatusError."""
     revision = await life.committer.delete(served, version)
     effect = life.effect(served)
     if effect is not None:
-        await effect.done(None, old)
+        await effect.deleted(old)
     return revision

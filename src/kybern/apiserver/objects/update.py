@@ -4,28 +4,28 @@ Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/update.go, ge
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from kybern.api.resource import Change, Object
 from kybern.api.validation import validate_subresource_update, validate_update
-from kybern.api.validation.field import invalid
+from kybern.api.validation.field import invalid, quote
 from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.create import create, place
-from kybern.apiserver.objects.life import Life, Outcome, commit, remove
+from kybern.apiserver.objects.life import Life, Outcome, remove
 from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, keep_times, track_update
 from kybern.apiserver.served import Served
-from kybern.base.errors import AlreadyExists, BadRequest
+from kybern.base.errors import AlreadyExists, BadRequest, Unclassified
 
 ATTEMPTS = 1000
 """Tries of a write while others write in between: only other processes can make it more than a few."""
 
-_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_REVISION_LIMIT = 2**64
 
 Edit = Callable[[Object], Object]
 """The stored object (a copy, the edit's own) -> what it should be. Runs again when someone else wrote meanwhile."""
@@ -119,34 +119,59 @@ async def _attempt(
     _keep(new, old)
     if tracks:
         track_update(served, new, old, attributes, life.timestamp())
-    await _settle(life, served, new, old, attributes, rules)
+    await _mutate(life, new, old, attributes)
+    effect = None if rules else life.effect(served)
+    taken = None if effect is None else await effect.begin(new, old, dry_run=attributes.dry_run)
     try:
+        await _settle(life, served, new, old, attributes, rules)
         outcome = await _store(life, served, new, old, version, attributes)
     except BaseException:
         await attributes.release_holds()
+        if taken is not None:
+            await taken.undo()
         raise
     attributes.keep_holds()
+    if taken is not None:
+        await (taken.undo() if outcome.deleted else taken.keep())
     return outcome
 
 
+async def _mutate(life: Life, new: Object, old: Object, attributes: Attributes) -> None:
+    """Run the plugins that may change the object. Raises StatusError."""
+    owners = new["metadata"].get(FIELD)
+    await life.admission.mutate(attributes, new, old)
+    check_admitted(new, owners, attributes)
+    single_owners(new, attributes, admitted=True)
+
+
 def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> None:
-    """Compare names, uid and resourceVersion, which must be that of `version` where it is given. Raises StatusError."""
+    """Compare names and the resourceVersion, which must be that of `version` where it is given. Raises StatusError."""
     metadata = new["metadata"]
     place(served, metadata, attributes.namespace)
     name = check_name(metadata, attributes.name)
-    uid, kept_uid = metadata.get("uid"), old["metadata"]["uid"]
-    if uid and uid != kept_uid:
-        raise status.invalid(served.resource, name, [invalid("metadata.uid", uid, "field is immutable")])
     given = metadata.get("resourceVersion") or ""
-    if given and given != str(version.revision):
-        if not given.isdecimal():
-            fault = invalid("metadata.resourceVersion", given, "must be an integer")
-            raise status.invalid(served.resource, name, [fault])
+    current = str(version.revision)
+    if given == current:
+        return
+    revision = _revision(given)
+    if revision and revision != version.revision:
         raise status.conflict(served.resource, name)
-    if not given and not served.resource.unconditional_update:
+    if not revision and not served.resource.unconditional_update:
         fault = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise status.invalid(served.resource, name, [fault])
-    metadata["resourceVersion"] = str(version.revision)
+        # Upstream has only the resource's name here, and puts it where the kind's should stand.
+        raise status.invalid(replace(served.resource, kind=served.resource.plural), name, [fault])
+    metadata["resourceVersion"] = current
+
+
+def _revision(given: str) -> int:
+    """0 where none is asked for. Raises Unclassified for what is no revision: upstream passes on Go's error."""
+    if not given:
+        return 0
+    if not (given.isascii() and given.isdecimal()):
+        raise Unclassified(f"strconv.ParseUint: parsing {quote(given)}: invalid syntax")
+    if int(given) >= _REVISION_LIMIT:
+        raise Unclassified(f"strconv.ParseUint: parsing {quote(given)}: value out of range")
+    return int(given)
 
 
 def check_name(metadata: Object, name: str) -> str:
@@ -160,22 +185,20 @@ def check_name(metadata: Object, name: str) -> str:
 
 
 def _keep(new: Object, old: Object) -> None:
-    """Put back what no client changes."""
+    """Put back what no client changes; what it adds or makes another stays, for validation to refuse."""
     metadata, kept = new["metadata"], old["metadata"]
-    for key in _KEPT:
+    if not metadata.get("uid"):
+        metadata["uid"] = kept["uid"]
+    for key in ("creationTimestamp", "deletionTimestamp"):
         if key in kept:
             metadata[key] = kept[key]
-        else:
-            metadata.pop(key, None)
+    if metadata.get("deletionGracePeriodSeconds") is None and "deletionGracePeriodSeconds" in kept:
+        metadata["deletionGracePeriodSeconds"] = kept["deletionGracePeriodSeconds"]
     metadata.pop("selfLink", None)
 
 
 async def _settle(life: Life, served: Served, new: Object, old: Object, attributes: Attributes, sub: str) -> None:
-    """Run the kind's rules and admission. Raises StatusError."""
-    owners = new["metadata"].get(FIELD)
-    await life.admission.mutate(attributes, new, old)
-    check_admitted(new, owners, attributes)
-    single_owners(new, attributes, admitted=True)
+    """Run the kind's rules and the plugins that only judge. Raises StatusError."""
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
@@ -199,11 +222,8 @@ async def _store(
             await remove(life, served, version, old)
         return Outcome(new, deleted=True)
     if attributes.dry_run:
-        effect = life.effect(served)
-        if effect is not None:
-            await effect.begin(new, old, dry_run=True)
         return Outcome(new)
-    return Outcome(new, await commit(life, served, new, old, expected=version.revision))
+    return Outcome(new, await life.committer.put(served, new, expected=version.revision))
 
 
 def _same(served: Served, new: Object, old: Object) -> bool:

@@ -12,58 +12,84 @@ from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.create import create
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.served import Served
+from kybern.apiserver.services.ports import static_band
+from kybern.apiserver.status import internal_error
 from kybern.apiserver.status import invalid as invalid_object
-from kybern.base.errors import AlreadyExists, InternalError, Invalid
+from kybern.base.errors import AlreadyExists, Invalid
 from kybern.base.ids import Ids
 
 MANAGER = "ipallocator.k8s.io"
 FAMILY_LABEL, MANAGER_LABEL = "ipaddress.kubernetes.io/ip-family", "ipaddress.kubernetes.io/managed-by"
-STATIC_BAND_LIMITS = (16, 256)
-"""The lowest addresses, between 16 and 256 of them, are given out only to Services that ask for one of them."""
+_STATIC_BAND = (16, 256, 16)
+"""The lowest addresses are given out only to Services that ask for one of them, while there are others (KEP-3070)."""
 SERVICES = Resource("", "v1", "Service", "services", True)
 
 
 class Addresses:
-    """One IPv4 range."""
+    """Those of the ServiceCIDR objects; `cidr` is the range that the server was started with."""
 
-    def __init__(self, life: Life, objects: Served, ids: Ids, cidr: str) -> None:
+    def __init__(self, life: Life, objects: Served, ranges: Served, ids: Ids, cidr: str) -> None:
         network = ipaddress.ip_network(cidr)
         if not isinstance(network, ipaddress.IPv4Network):
             raise ValueError(f"{cidr} is no IPv4 range")
-        self.network = network
+        self._configured = network
         self.first = str(network[1])
         """The address of the Service `kubernetes`."""
         self._life = life
         self._objects = objects
+        self._ranges = ranges
         self._ids = ids
-        size = network.num_addresses
-        self._band = min(max(STATIC_BAND_LIMITS[0], size // 16), STATIC_BAND_LIMITS[1]) if size > 32 else 1
+
+    def networks(self) -> list[ipaddress.IPv4Network]:
+        """From which addresses are given out now: a ServiceCIDR that is going or not ready gives none."""
+        found = {}
+        for version in self._ranges.cache.objects.values():
+            obj = self._ranges.parse(version)
+            conditions = (obj.get("status") or {}).get("conditions") or ()
+            if obj["metadata"].get("deletionTimestamp") or any(
+                each.get("type") == "Ready" and each.get("status") != "True" for each in conditions
+            ):
+                continue
+            for cidr in (obj.get("spec") or {}).get("cidrs") or ():
+                network = ipaddress.ip_network(cidr, strict=False)
+                if isinstance(network, ipaddress.IPv4Network):
+                    found[network] = True
+        return list(found) or [self._configured]
 
     async def take(self, service: Object, address: str, *, dry_run: bool) -> None:
-        """Reserve a chosen address. Raises Invalid."""
+        """Reserve a chosen address. Raises Invalid. A dry run only looks at the range."""
         wanted = ipaddress.ip_address(address)
-        if wanted not in self.network or wanted in (self.network[0], self.network[-1]):
+        networks = self.networks()
+        if not any(wanted in network and wanted not in (network[0], network[-1]) for network in networks):
             raise self._refused(
                 service,
                 address,
-                f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self.network}",
+                f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {networks[0]}"
+                if dry_run
+                else "the provided network does not match the current range",
             )
-        if not await self._reserve(service, address, dry_run=dry_run):
+        if not dry_run and not await self._reserve(service, address):
             raise self._refused(service, address, "provided IP is already allocated")
 
     async def take_any(self, service: Object, *, dry_run: bool) -> str:
-        """Reserve a free address; from the upper band, while that has any. Raises InternalError when all are taken."""
-        usable = self.network.num_addresses - 2
+        """Reserve a free address; from the upper band, while that has any. Raises InternalError when all are taken.
+
+        A dry run shows the range's own address, which no Service ever has.
+        """
+        networks = self.networks()
+        if dry_run:
+            return str(networks[0][0])
         start = int(self._ids.uid().replace("-", ""), 16)
-        for low, high in ((self._band, usable), (0, self._band)):
-            width = high - low
-            for step in range(width):
-                address = str(self.network[1 + low + (start + step) % width])
-                if address not in self._objects.cache.objects and await self._reserve(
-                    service, address, dry_run=dry_run
-                ):
-                    return address
-        raise InternalError(f"failed to allocate a serviceIP: range is full ({self.network})")
+        for network in networks:
+            usable = network.num_addresses - 2
+            band = static_band(network.num_addresses, *_STATIC_BAND)
+            for low, high in ((band, usable), (0, band)):
+                for step in range(high - low):
+                    address = str(network[1 + low + (start + step) % (high - low)])
+                    if address not in self._objects.cache.objects and await self._reserve(service, address):
+                        return address
+        name = service["metadata"]["name"]
+        raise internal_error(f'failed to allocate a serviceIP for Service "{name}": range is full')
 
     async def release(self, address: str) -> None:
         """Give back; an address that nobody holds is fine."""
@@ -83,10 +109,11 @@ class Addresses:
             if managed and name not in held:
                 await self.release(name)
         for address, service in held.items():
-            if address not in self._objects.cache.objects and ipaddress.ip_address(address) in self.network:
-                await self._reserve(service, address, dry_run=False)
+            inside = any(ipaddress.ip_address(address) in network for network in self.networks())
+            if inside and address not in self._objects.cache.objects:
+                await self._reserve(service, address)
 
-    async def _reserve(self, service: Object, address: str, *, dry_run: bool) -> bool:
+    async def _reserve(self, service: Object, address: str) -> bool:
         if address in self._objects.cache.objects:
             return False
         metadata = service["metadata"]
@@ -102,7 +129,7 @@ class Addresses:
                 self._life,
                 self._objects,
                 obj,
-                Attributes("CREATE", self._objects.resource, "", address, dry_run=dry_run),
+                Attributes("CREATE", self._objects.resource, "", address),
             )
         except AlreadyExists:
             return False

@@ -1,54 +1,66 @@
 """What a write of a Service takes and gives back: cluster IP, node ports, health-check port.
 
-Source: https://kubernetes.io/docs/concepts/services-networking/service/ and pkg/registry/core/service/storage/alloc.go
-for the order and the words.
+Source: https://kubernetes.io/docs/concepts/services-networking/service/ and pkg/registry/core/service/storage
+(alloc.go, storage.go) for the order and the words.
 """
 
+from kybern.api.groups.core.service_fields import normalize_cluster_ips, patch_allocated
 from kybern.api.resource import Object
-from kybern.api.validation.core.service import needs_health_check
-from kybern.api.validation.field import invalid
 from kybern.apiserver.cache.change import Change
+from kybern.apiserver.commit import Changed, Committer
 from kybern.apiserver.served import Served
-from kybern.apiserver.services.addresses import SERVICES, Addresses
-from kybern.apiserver.services.ports import Ports, PortTaken, ports_of
-from kybern.apiserver.status import invalid as invalid_object
-from kybern.base.errors import Invalid
+from kybern.apiserver.services.addresses import Addresses
+from kybern.apiserver.services.families import set_families
+from kybern.apiserver.services.port_operation import PortOperation
+from kybern.apiserver.services.ports import Ports, ports_of
 
 
 class Allocation:
     """The effect of Services (`objects/effects.py`)."""
 
-    def __init__(self, services: Served, addresses: Addresses, ports: Ports) -> None:
+    def __init__(
+        self, services: Served, endpoints: Served, committer: Committer, addresses: Addresses, ports: Ports
+    ) -> None:
         self._services = services
+        self._endpoints = endpoints
+        self._committer = committer
         self._addresses = addresses
         self._ports = ports
         services.cache.listen(self._notice)
 
-    async def begin(self, new: Object, old: Object | None, *, dry_run: bool) -> None:
+    async def begin(self, new: Object, old: Object | None, *, dry_run: bool) -> "TakenForService":
         """Raises Invalid, InternalError; nothing is held then."""
-        set_families(new)
-        before = ports_of(old)
-        taken: set[int] = set()
-        address = ""
+        new.setdefault("spec", {})
+        if old is not None:
+            patch_allocated(new, old)
+        normalize_cluster_ips(new, old)
+        set_families(new, old)
+        taken = TakenForService(self._addresses, PortOperation(self._ports, dry_run=dry_run), dry_run=dry_run)
         try:
-            self._take_ports(new, old, taken)
-            address = await self._take_address(new, old, dry_run=dry_run)
+            if old is None or (old.get("spec") or {}).get("type") == "ExternalName":
+                await taken.take_address(new)
+            elif new["spec"].get("type") == "ExternalName":
+                taken.released = _addresses(old)
+            if old is None:
+                taken.ports.create(new)
+            else:
+                taken.ports.update(new, old)
         except BaseException:
-            self._ports.release(taken - before)
-            if address and not dry_run:
-                await self._addresses.release(address)
+            await taken.undo()
             raise
-        if dry_run:
-            self._ports.release(taken - before)
+        return taken
 
-    async def done(self, new: Object | None, old: Object | None) -> None:
-        self._ports.release(ports_of(old) - ports_of(new))
-        for address in _addresses(old) - _addresses(new):
-            await self._addresses.release(address)
-
-    async def undo(self, new: Object, old: Object | None) -> None:
-        self._ports.release(ports_of(new) - ports_of(old))
-        for address in _addresses(new) - _addresses(old):
+    async def deleted(self, old: Object) -> None:
+        """Its Endpoints go with a Service, lest another of the same name have them."""
+        metadata = old["metadata"]
+        version = self._endpoints.find(metadata["namespace"], metadata["name"])
+        if version is not None:
+            try:
+                await self._committer.delete(self._endpoints, version)
+            except Changed:
+                pass  # Their controller is at work on them; it sees that the Service is gone.
+        self._ports.release(ports_of(old))
+        for address in _addresses(old):
             await self._addresses.release(address)
 
     async def repair(self) -> None:
@@ -60,108 +72,50 @@ class Allocation:
             held.update((address, service) for address in _addresses(service))
         await self._addresses.repair(held)
 
-    async def _take_address(self, new: Object, old: Object | None, *, dry_run: bool) -> str:
-        spec = new["spec"]
-        if spec.get("type") == "ExternalName" or _headless(spec):
-            return ""
-        given = (spec.get("clusterIPs") or [spec.get("clusterIP") or ""])[0]
-        if given and given in _addresses(old):
-            return ""
-        if given:
-            await self._addresses.take(new, given, dry_run=dry_run)
-        else:
-            given = await self._addresses.take_any(new, dry_run=dry_run)
-        spec["clusterIP"], spec["clusterIPs"] = given, [given]
-        return str(given)
-
-    def _take_ports(self, new: Object, old: Object | None, taken: set[int]) -> None:
-        spec, before = new["spec"], ports_of(old)
-        if _needs_node_ports(spec):
-            for index, port in enumerate(spec.get("ports") or ()):
-                number = port.get("nodePort") or 0
-                if not number:
-                    continue
-                if number not in before and number not in taken:
-                    self._take(new, number, taken, f"spec.ports[{index}].nodePort")
-                taken.add(number)
-            for port in spec.get("ports") or ():
-                if not port.get("nodePort"):
-                    port["nodePort"] = self._shared_or_any(spec, port, taken)
-        if needs_health_check(spec):
-            number = spec.get("healthCheckNodePort") or 0
-            if not number:
-                number = spec["healthCheckNodePort"] = self._ports.take_any()
-            elif number not in before:
-                self._take(new, number, taken, "spec.healthCheckNodePort")
-            taken.add(number)
-
-    def _shared_or_any(self, spec: Object, port: Object, taken: set[int]) -> int:
-        """A port number that is there for another protocol already serves this one too."""
-        for other in spec["ports"]:
-            same_port = other is not port and other["port"] == port["port"]
-            if same_port and other.get("nodePort") and other.get("protocol", "TCP") != port.get("protocol", "TCP"):
-                return int(other["nodePort"])
-        number = self._ports.take_any()
-        taken.add(number)
-        return number
-
-    def _take(self, service: Object, number: int, taken: set[int], path: str) -> None:
-        try:
-            self._ports.take(number)
-        except PortTaken as error:
-            fault = invalid(path, number, str(error))
-            raise invalid_object(SERVICES, service["metadata"]["name"], [fault]) from None
-        taken.add(number)
-
     def _notice(self, change: Change) -> None:
         """Writes of other servers over the same store are seen here; own ones change nothing."""
         if change.new is not None and change.old is None:
             self._ports.adopt(ports_of(self._services.parse(change.new)))
 
 
-def _addresses(service: Object | None) -> set[str]:
-    if service is None:
-        return set()
+class TakenForService:
+    """`objects/effects.Taken`."""
+
+    def __init__(self, addresses: Addresses, ports: PortOperation, *, dry_run: bool) -> None:
+        self._addresses = addresses
+        self._dry_run = dry_run
+        self.ports = ports
+        self.taken: set[str] = set()
+        self.released: set[str] = set()
+
+    async def take_address(self, service: Object) -> None:
+        """Raises Invalid, InternalError."""
+        spec = service["spec"]
+        addresses = spec.get("clusterIPs") or []
+        if spec.get("type") == "ExternalName" or addresses[:1] == ["None"]:
+            return
+        if addresses:
+            await self._addresses.take(service, addresses[0], dry_run=self._dry_run)
+            self.taken.add(addresses[0])
+            return
+        address = await self._addresses.take_any(service, dry_run=self._dry_run)
+        self.taken.add(address)
+        spec["clusterIP"], spec["clusterIPs"] = address, [address]
+
+    async def keep(self) -> None:
+        self.ports.keep()
+        await self._release(self.released)
+
+    async def undo(self) -> None:
+        self.ports.undo()
+        await self._release(self.taken)
+
+    async def _release(self, addresses: set[str]) -> None:
+        if not self._dry_run:
+            for address in addresses:
+                await self._addresses.release(address)
+
+
+def _addresses(service: Object) -> set[str]:
     spec = service.get("spec") or {}
     return {address for address in spec.get("clusterIPs") or [spec.get("clusterIP")] if address and address != "None"}
-
-
-def _headless(spec: Object) -> bool:
-    return spec.get("clusterIP") == "None" or spec.get("clusterIPs") == ["None"]
-
-
-def _needs_node_ports(spec: Object) -> bool:
-    if spec.get("type") == "NodePort":
-        return True
-    return spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
-
-
-def set_families(service: Object) -> None:
-    """ipFamilies and ipFamilyPolicy on a cluster of IPv4 alone. Raises Invalid.
-
-    A headless Service without a selector may name both families: whoever writes its endpoints decides.
-    """
-    spec = service["spec"]
-    if spec.get("type") == "ExternalName":
-        return
-    families, policy = spec.get("ipFamilies") or [], spec.get("ipFamilyPolicy")
-    if _headless(spec) and not spec.get("selector"):
-        policy = policy or "RequireDualStack"
-        families = families or ["IPv4"]
-        if len(families) == 1 and policy != "SingleStack":
-            families = [*families, "IPv6" if families[0] == "IPv4" else "IPv4"]
-    else:
-        faults = []
-        if policy == "RequireDualStack":
-            detail = "this cluster is not configured for dual-stack services"
-            faults.append(invalid("spec.ipFamilyPolicy", policy, detail))
-        for index, family in enumerate(families):
-            if family != "IPv4":
-                faults.append(invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
-        if faults:
-            error: Invalid = invalid_object(SERVICES, service["metadata"]["name"], faults)
-            raise error
-        families, policy = families or ["IPv4"], policy or "SingleStack"
-    if _headless(spec):
-        spec["clusterIP"], spec["clusterIPs"] = "None", ["None"]
-    spec["ipFamilies"], spec["ipFamilyPolicy"] = families, policy

@@ -7,6 +7,7 @@ import ipaddress
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.endpoints.own_apply import apply_status
 from kybern.apiserver.objects.create import create
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.objects.update import update
@@ -15,6 +16,7 @@ from kybern.base.clock import Clock
 from kybern.base.errors import StatusError
 
 NAME, NAMESPACE = "kubernetes", "default"
+CIDR_MANAGER = "kubernetes-service-cidr-controller"
 PERIOD_SECONDS = 10.0
 
 
@@ -57,11 +59,23 @@ class KubernetesService:
                 served.codec.default(obj)
                 if served.resource.default is not None:
                     served.resource.default(obj)
-                await create(
-                    self._life, served, obj, Attributes("CREATE", served.resource, namespace, metadata["name"])
-                )
+                attributes = Attributes("CREATE", served.resource, namespace, metadata["name"])
+                await create(self._life, served, obj, attributes)
+                if served.resource.kind == "ServiceCIDR":
+                    await self._tell_ready(served)
             elif served.resource.kind in ("Endpoints", "EndpointSlice"):
                 await self._update(served, wanted, namespace)
+            elif served.resource.kind == "ServiceCIDR" and not served.parse(version).get("status"):
+                await self._tell_ready(served)
+
+    async def _tell_ready(self, served: Served) -> None:
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "message": "Kubernetes default Service CIDR is ready",
+            "lastTransitionTime": self._life.timestamp(),
+        }
+        await apply_status(self._life, served, NAME, {"conditions": [ready]}, CIDR_MANAGER)
 
     async def _update(self, served: Served, wanted: Object, namespace: str) -> None:
         def edit(stored: Object) -> Object:
@@ -88,8 +102,6 @@ def _service(cluster_ip: str, port: int) -> Object:
         "spec": {
             "type": "ClusterIP",
             "clusterIP": cluster_ip,
-            "clusterIPs": [cluster_ip],
-            "ipFamilies": ["IPv4"],
             "ipFamilyPolicy": "SingleStack",
             "sessionAffinity": "None",
             "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": port}],

@@ -7,8 +7,17 @@ again when its Service is gone.
 from collections.abc import Iterator
 
 from kybern.api.resource import Object
-from kybern.base.errors import InternalError
+from kybern.apiserver.status import internal_error
 from kybern.base.ids import Ids
+
+_STATIC_BAND = (16, 128, 32)
+"""The lowest ports are given out only to Services that ask for one of them, while there are others (KEP-3682)."""
+
+
+def static_band(size: int, least: int, most: int, step: int) -> int:
+    """How much of a range is set apart for those who choose: a `step`-th, between `least` and `most`; of a small one
+    nothing."""
+    return 0 if size <= least else min(max(size // step, least), most)
 
 
 class PortTaken(ValueError):
@@ -38,16 +47,21 @@ class Ports:
             raise PortTaken("provided port is already allocated")
         self._taken.add(port)
 
+    def is_taken(self, port: int) -> bool:
+        return port in self._taken
+
     def take_any(self) -> int:
-        """Raises InternalError when all are taken."""
+        """From the upper band, while that has any. Raises InternalError when all are taken."""
         width = self._last - self._first + 1
+        band = static_band(width, *_STATIC_BAND)
         start = int(self._ids.uid().replace("-", ""), 16)
-        for step in range(width):
-            port = self._first + (start + step) % width
-            if port not in self._taken:
-                self._taken.add(port)
-                return port
-        raise InternalError("failed to allocate a nodePort: range is full")
+        for low, high in ((band, width), (0, band)):
+            for step in range(high - low):
+                port = self._first + low + (start + step) % (high - low)
+                if port not in self._taken:
+                    self._taken.add(port)
+                    return port
+        raise internal_error("failed to allocate a nodePort: range is full")
 
     def release(self, ports: "set[int]") -> None:
         self._taken -= ports

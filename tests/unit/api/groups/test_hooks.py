@@ -110,7 +110,9 @@ def test_a_job_with_a_selector_of_its_own_is_left_alone():
 
 def test_a_daemon_sets_annotation_counts_changes_of_its_template():
     key = "deprecated.daemonset.template.generation"
-    made = create(new("DaemonSet", WORKLOAD, metadata={"annotations": {key: "7"}}))
+    given = create(new("DaemonSet", WORKLOAD, metadata={"annotations": {key: "7"}}))
+    assert given["metadata"]["annotations"][key] == "7"
+    made = create(new("DaemonSet", WORKLOAD, metadata={"annotations": {key: "-7"}}))
     assert made["metadata"]["annotations"][key] == "1"
     same = update(made, lambda obj: obj["spec"].update(minReadySeconds=3))
     assert same["metadata"]["annotations"][key] == "1"
@@ -186,3 +188,10 @@ def test_what_workloads_warn_of():
     assert named.startswith("metadata.name: this is used in Pod names and hostnames")
     assert labelled.startswith("spec.template.spec.nodeSelector[beta.kubernetes.io/os]: deprecated")
     assert resource.warnings(made, made) == ()
+
+
+def test_a_csi_driver_counts_changes_from_none():
+    made = create(new("CSIDriver", {"attachRequired": True}))
+    assert "generation" not in made["metadata"]
+    changed = update(made, lambda obj: obj["spec"].update(podInfoOnMount=True))
+    assert changed["metadata"]["generation"] == 1

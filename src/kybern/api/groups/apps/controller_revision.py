@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, checked_first
-from kybern.api.groups.columns import AGE, NAME, NONE, age
+from kybern.api.groups.columns import AGE, NAME, NONE, age, column
 from kybern.api.resource import Column, Object
 from kybern.api.validation.workloads import validate_controller_revision, validate_controller_revision_update
 
 COLUMNS = (
     NAME,
     Column("Controller", description="Controller of the object"),
-    Column("Revision", description="revision indicates the revision of the state represented by Data."),
+    column("Revision", "apps.v1.ControllerRevision.revision"),
     AGE,
 )
 

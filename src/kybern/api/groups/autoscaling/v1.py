@@ -135,6 +135,7 @@ BEHAVIOUR = {
     "HorizontalPodAutoscaler": Behaviour(
         columns=v2.COLUMNS,
         cells=lambda obj, now: v2.cells(to_storage(obj), now),
+        internal_annotations=_ROUND_TRIP,
         validate=lambda obj: v2.validate(to_storage(obj)),
         validate_update=_both(v2.validate_update),
         validate_on_update=False,

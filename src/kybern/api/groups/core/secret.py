@@ -1,5 +1,6 @@
 """Secret."""
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,17 @@ def cells(obj: Object, now: float) -> Sequence[Any]:
     return obj["metadata"]["name"], obj.get("type", ""), len(obj.get("data") or ()), age(obj, now)
 
 
+def _warnings(new: Object, old: Object | None) -> Sequence[str]:
+    """A TLS Secret whose key and certificate no server could use together."""
+    if new.get("type") != "kubernetes.io/tls":
+        return ()
+    from kybern.api.validation.core.key_pair import key_pair_fault  # What it needs is slow to import.
+
+    data = new.get("data") or {}
+    fault = key_pair_fault(*(base64.b64decode(data.get(key) or "") for key in ("tls.crt", "tls.key")))
+    return (fault,) if fault else ()
+
+
 BEHAVIOUR = {
     "Secret": Behaviour(
         columns=COLUMNS,
@@ -27,5 +39,6 @@ BEHAVIOUR = {
         selectable_fields={"type": lambda obj: obj.get("type") or ""},
         validate=lambda obj: list(validate_secret(obj)),
         validate_update=lambda new, old: list(validate_secret_update(new, old)),
+        warnings=_warnings,
     )
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, keep
 from kybern.api.groups.columns import AGE, NAME, NONE, UNKNOWN, age, column
-from kybern.api.groups.core.service_fields import drop_unused, normalize_cluster_ips, patch_allocated
+from kybern.api.groups.core.service_fields import drop_unused
 from kybern.api.resource import Change, Object
 from kybern.api.selectors import format_map
 from kybern.api.validation.core.service import validate_service, validate_service_status, validate_service_update
@@ -22,13 +22,7 @@ COLUMNS = (
 )
 
 
-def prepare_create(obj: Object, change: Change) -> None:
-    normalize_cluster_ips(obj, None)
-
-
 def prepare_update(new: Object, old: Object, change: Change) -> None:
-    patch_allocated(new, old)
-    normalize_cluster_ips(new, old)
     drop_unused(new, old)
 
 
@@ -90,7 +84,6 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         selectable_fields={"spec.clusterIP": _spec("clusterIP"), "spec.type": _spec("type")},
-        prepare_create=prepare_create,
         prepare_update=prepare_update,
         prepare_status=prepare_status,
         validate=lambda obj: list(validate_service(obj)),

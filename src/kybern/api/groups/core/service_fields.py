@@ -13,10 +13,10 @@ def normalize_cluster_ips(new: Object, old: Object | None) -> None:
         return
     before = old.get("spec") or {}
     known, known_all = before.get("clusterIP") or "", before.get("clusterIPs") or []
+    if known_all and not addresses and address == known:
+        after["clusterIPs"] = addresses = known_all
     if address != known and addresses == known_all:
         after["clusterIPs"] = [address] if address else []
-    elif address == known and addresses != known_all and not addresses:
-        after["clusterIP"] = ""
     if not after.get("clusterIPs"):
         after.pop("clusterIPs", None)
 
@@ -27,7 +27,7 @@ def patch_allocated(new: Object, old: Object) -> None:
     if _has_cluster_ip(before) and _has_cluster_ip(after):
         if not after.get("clusterIP"):
             _keep_given(after, before, "clusterIP")
-        if not after.get("clusterIPs") and after.get("clusterIP") == before.get("clusterIP"):
+        if not after.get("clusterIPs"):
             _keep_given(after, before, "clusterIPs")
     if _has_node_ports(before) and _has_node_ports(after):
         _keep_node_ports(after, before)
@@ -41,14 +41,15 @@ def _keep_given(after: Object, before: Object, key: str) -> None:
 
 
 def _keep_node_ports(after: Object, before: Object) -> None:
-    """By port and protocol, unless the number is asked for by another port."""
-    known = {(port.get("protocol"), port.get("port")): port.get("nodePort") for port in before.get("ports") or ()}
-    taken = {port.get("nodePort") for port in after.get("ports") or () if port.get("nodePort")}
+    """By the port's name, unless the number is asked for by another port."""
+    held, asked = (
+        {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")} for spec in (before, after)
+    )
+    known = {port.get("name") or "": port.get("nodePort") for port in before.get("ports") or ()}
     for port in after.get("ports") or ():
-        number = known.get((port.get("protocol"), port.get("port")))
-        if not port.get("nodePort") and number and number not in taken:
+        number = known.get(port.get("name") or "")
+        if not port.get("nodePort") and number and number not in held & asked:
             port["nodePort"] = number
-            taken.add(number)
 
 
 def drop_unused(new: Object, old: Object) -> None:
@@ -57,18 +58,21 @@ def drop_unused(new: Object, old: Object) -> None:
     before = old.get("spec") or {}
     if _has_cluster_ip(before) and not _has_cluster_ip(after):
         _drop_same(after, before, "clusterIP", "clusterIPs")
-        _drop_same(after, before, "ipFamilies", "ipFamilyPolicy")
-    if _has_node_ports(before) and not _has_node_ports(after):
+        _drop_same(after, before, "ipFamilies")
+        _drop_same(after, before, "ipFamilyPolicy")
+    if _may_have_node_ports(before) and not _may_have_node_ports(after):
         _drop_node_ports(after, before)
     if _has_health_check(before) and not _has_health_check(after):
         _drop_same(after, before, "healthCheckNodePort")
     if before.get("type") == "LoadBalancer" and after.get("type") != "LoadBalancer":
-        _drop_same(after, before, "allocateLoadBalancerNodePorts", "loadBalancerClass")
-        new["status"] = {"loadBalancer": {}}
-    if before.get("type") == "ExternalName" and after.get("type") != "ExternalName":
-        _drop_same(after, before, "externalName")
+        _drop_same(after, before, "allocateLoadBalancerNodePorts")
+        _drop_same(after, before, "loadBalancerClass")
     if _external(before) and not _external(after):
         _drop_same(after, before, "externalTrafficPolicy")
+    if after.get("type") == "ExternalName":
+        after.pop("internalTrafficPolicy", None)  # Upstream stores it and shows it not.
+    if after.get("type") != "LoadBalancer":
+        new["status"] = {**(new.get("status") or {}), "loadBalancer": {}}
 
 
 def _drop_same(after: Object, before: Object, *keys: str) -> None:
@@ -85,7 +89,11 @@ def _drop_node_ports(after: Object, before: Object) -> None:
 
 
 def _has_cluster_ip(spec: Object) -> bool:
-    return spec.get("type") in ("ClusterIP", "NodePort", "LoadBalancer")
+    return spec.get("type") != "ExternalName"
+
+
+def _may_have_node_ports(spec: Object) -> bool:
+    return spec.get("type") in ("NodePort", "LoadBalancer")
 
 
 def _has_node_ports(spec: Object) -> bool:

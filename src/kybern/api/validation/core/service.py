@@ -37,7 +37,7 @@ def validate_service(obj: Object) -> Iterator[FieldError]:
         yield from _port(port, len(ports) > 1, names_seen, f"spec.ports[{index}]")
     yield from validate_labels(spec.get("selector"), "spec.selector")
     yield from _affinity(spec)
-    yield from _cluster_ips(spec)
+    yield from validate_cluster_ips(spec)
     yield from _external_ips(spec)
     if not kind:
         yield required("spec.type")
@@ -114,7 +114,8 @@ def _affinity(spec: Object) -> Iterator[FieldError]:
         yield invalid(f"{path}.clientIP.timeoutSeconds", seconds, detail)
 
 
-def _cluster_ips(spec: Object) -> Iterator[FieldError]:
+def validate_cluster_ips(spec: Object) -> Iterator[FieldError]:
+    """Addresses, families and their policy, before any is given out."""
     if spec.get("type") == "ExternalName":
         return
     first, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from kybern.api.resource import Object
-from kybern.api.validation.addresses import parse_cidr, parse_ip
-from kybern.api.validation.field import quote
+from kybern.api.validation.address_warnings import cidr_warnings, ip_warnings
+from kybern.api.validation.core.service import headless
 
 _HINTS, _MODE = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
 
@@ -16,28 +16,30 @@ def service_warnings(new: Object, old: Object | None) -> Iterator[str]:
     addresses = spec.get("clusterIPs") or []
     if addresses and addresses != ["None"]:
         for index, address in enumerate(addresses):
-            yield from _ip(f"spec.clusterIPs[{index}]", address)
+            yield from ip_warnings(f"spec.clusterIPs[{index}]", address)
+    is_headless = headless(spec)
+    if is_headless:
+        yield from _ignored(spec)
     for index, address in enumerate(spec.get("externalIPs") or ()):
-        yield from _ip(f"spec.externalIPs[{index}]", address)
+        yield from ip_warnings(f"spec.externalIPs[{index}]", address)
+    if spec.get("externalIPs") and not is_headless and spec.get("type") != "ExternalName":
+        yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
     if spec.get("loadBalancerIP"):
-        yield from _ip("spec.loadBalancerIP", spec["loadBalancerIP"])
+        yield from ip_warnings("spec.loadBalancerIP", spec["loadBalancerIP"])
     for index, cidr in enumerate(spec.get("loadBalancerSourceRanges") or ()):
-        yield from _cidr(f"spec.loadBalancerSourceRanges[{index}]", cidr.strip())
+        yield from cidr_warnings(f"spec.loadBalancerSourceRanges[{index}]", cidr)
     if spec.get("type") == "ExternalName" and spec.get("externalIPs"):
         yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
     if spec.get("type") != "ExternalName" and spec.get("externalName"):
         yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
     if spec.get("trafficDistribution") == "PreferClose":
-        yield "spec.trafficDistribution: PreferClose is deprecated; use PreferSameZone or PreferSameNode"
+        yield 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'
 
 
-def _ip(path: str, text: str) -> Iterator[str]:
-    address = parse_ip(text)
-    if address is not None and address.version == 6 and str(address) != text:
-        yield f"{path}: IPv6 address {quote(text)} should be in RFC 5952 canonical format ({quote(str(address))})"
-
-
-def _cidr(path: str, text: str) -> Iterator[str]:
-    network = parse_cidr(text)
-    if network is not None and network.version == 6 and str(network) != text:
-        yield f"{path}: IPv6 CIDR value {quote(text)} should be in RFC 5952 canonical format ({quote(str(network))})"
+def _ignored(spec: Object) -> Iterator[str]:
+    if spec.get("loadBalancerIP"):
+        yield "spec.loadBalancerIP is ignored for headless services"
+    if spec.get("externalIPs"):
+        yield "spec.externalIPs is ignored for headless services"
+    if spec.get("sessionAffinity") != "None":
+        yield "spec.SessionAffinity is ignored for headless services"
