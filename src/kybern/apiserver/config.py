@@ -20,6 +20,9 @@ class ApiServerConfig:
     tls_cert_file: Path | None = None
     tls_private_key_file: Path | None = None
     client_ca_file: Path | None = None
+    tls_min_version: str = "VersionTLS12"
+    shutdown_delay_seconds: float = 0.0
+    """Between the first sign of the end, `/readyz`, and the end of listening."""
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
     authentication_config: Path | None = None
@@ -71,6 +74,8 @@ class ApiServerConfig:
     """Days for which they are kept; 0: for ever."""
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
+    default_not_ready_toleration_seconds: int = 300
+    default_unreachable_toleration_seconds: int = 300
     event_ttl_seconds: int = 3600
     min_request_timeout_seconds: float = 1800.0
     etcd_prefix: str = "/registry"

@@ -107,6 +107,7 @@ class ApiServer:
             read_configuration(config.admission_control_config_file),
             self.webhooks,
             self.admitted,
+            (config.default_not_ready_toleration_seconds, config.default_unreachable_toleration_seconds),
         )
         chosen = plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins)
         self.life.admission = Chain(chosen, self.admitted)
@@ -304,6 +305,7 @@ async def run(
             config.tls_private_key_file,
             config.client_ca_file,
             config.request_header.client_ca,
+            config.tls_min_version,
         )
         tls = Tls(files)
     transport = Server(server, tls=tls, clock=clock, refuse=refuse)
@@ -314,6 +316,9 @@ async def run(
             ready(transport.addresses)
         await server.run()
     finally:
+        if config.shutdown_delay_seconds:
+            server.stopping = True
+            await asyncio.sleep(config.shutdown_delay_seconds)
         server.end_watches()
         await transport.stop()
         await server.stop()

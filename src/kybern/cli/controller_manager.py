@@ -2,10 +2,10 @@
 
 import argparse
 
+from kybern.cli.values import add_boolean, seconds
+
 NAME = "controller-manager"
 HELP = "run the controllers alone, against the API server of a kubeconfig"
-
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,25 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=12500,
         help="finished Pods that may stay; 0: all",
     )
-    add(
-        "--leader-elect",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="act only while holding the lease kube-system/kube-controller-manager",
-    )
-
-
-def seconds(text: str) -> float:
-    """`40s`, `1m30s`, `500ms` or a plain number. Raises argparse.ArgumentTypeError."""
-    import re
-
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return sum(float(number) * UNITS[unit] for number, unit in parts)
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration (40s, 1m30s)") from None
+    add_boolean(parser, "--leader-elect", True, "act only while holding the lease kube-system/kube-controller-manager")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kybern.cli.values import add_boolean
+
 if TYPE_CHECKING:
     from kybern.kubelet.kubelet_config import KubeletConfig
     from kybern.kubelet.server.service import NodeServer
@@ -42,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--image-gc-high-threshold", metavar="PERCENT", type=int, default=85, help="of the disk; 100: never")
     add("--image-gc-low-threshold", metavar="PERCENT", type=int, default=80, help="down to which images are removed")
-    add("--register-node", action=argparse.BooleanOptionalAction, default=True, help="make the Node object")
+    add_boolean(parser, "--register-node", True, "make the Node object")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from kybern.cli.values import add_boolean
+
 if TYPE_CHECKING:
     from kybern.client.client import Client
 
@@ -18,12 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="a KubeSchedulerConfiguration (profiles, score weights, back-off)"
     )
-    parser.add_argument(
-        "--leader-elect",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="work only while holding the lease kube-system/kube-scheduler",
-    )
+    add_boolean(parser, "--leader-elect", False, "work only while holding the lease kube-system/kube-scheduler")
 
 
 def execute(args: argparse.Namespace) -> int:

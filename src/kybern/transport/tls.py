@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 RELOAD_SECONDS: Final = 60.0
 """How often the files are looked at, as upstream's dynamic certificates."""
 
+VERSIONS: Final = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+"""The oldest version that is spoken, by upstream's names."""
+
 _VERIFY_PEER: Final = 0x01
 
 _VerifyCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
@@ -47,6 +50,13 @@ class TlsFiles:
     """Who may sign client certificates; None: none are asked for."""
     proxy_ca: Path | None = None
     """Who may sign those of front proxies, besides; whose a certificate is, the handler tells apart."""
+    min_version: str = "VersionTLS12"
+    """A key of `VERSIONS`."""
+
+    @property
+    def authorities(self) -> Sequence[Path]:
+        """Of clients and of front proxies."""
+        return [path for path in (self.client_ca, self.proxy_ca) if path is not None]
 
 
 class Tls:
@@ -61,7 +71,7 @@ class Tls:
         """Whether a client with a certificate of an unknown CA gets through the handshake (as one without)."""
         if files.client_ca is not None:
             self.context.verify_mode = ssl.CERT_OPTIONAL
-            self.takes_unknown_authorities = _take_every_certificate(self.context)
+            self.takes_unknown_authorities = _take_every_certificate(self.context, files.authorities)
             if not self.takes_unknown_authorities:
                 self.context.load_verify_locations(files.client_ca)
                 if files.proxy_ca is not None:
@@ -83,7 +93,11 @@ class Tls:
         _make_context(self.files)  # A pair that does not fit must not get into the context that is in use.
         self.context.load_cert_chain(self.files.certificate, self.files.key)
         self._authorities = authorities
-        if self.files.client_ca is not None and not self.takes_unknown_authorities:
+        if self.files.client_ca is None:
+            return
+        if self.takes_unknown_authorities:
+            _take_every_certificate(self.context, self.files.authorities)
+        else:
             self.context.load_verify_locations(self.files.client_ca)
 
     async def keep_fresh(self, clock: Clock) -> None:
@@ -114,7 +128,7 @@ class Tls:
 
 def _make_context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = VERSIONS[files.min_version]
     context.set_alpn_protocols(["http/1.1"])
     # A resumed session knows the client's certificate but not its intermediates; and clients keep connections open.
     context.options |= ssl.OP_NO_TICKET
@@ -133,10 +147,11 @@ def _intermediates(tls: Any) -> Sequence[bytes]:
     ]
 
 
-def _take_every_certificate(context: ssl.SSLContext) -> bool:
+def _take_every_certificate(context: ssl.SSLContext, authorities: Sequence[Path]) -> bool:
     """Have OpenSSL accept every client certificate in this context; whether that could be done.
 
-    The context's SSL_CTX is the first field of CPython's object; that it is the right one is tried with a getter.
+    `authorities` are named to clients, some of which choose a certificate by them. The context's SSL_CTX is the first
+    field of CPython's object; that it is the right one is tried with a getter.
     """
     if sys.implementation.name != "cpython":
         return False
@@ -145,6 +160,8 @@ def _take_every_certificate(context: ssl.SSLContext) -> bool:
 
         library = ctypes.CDLL(getattr(_ssl, "__file__", None))
         get_mode, set_verify = library.SSL_CTX_get_verify_mode, library.SSL_CTX_set_verify
+        new_names, add_names = library.OPENSSL_sk_new_null, library.SSL_add_file_cert_subjects_to_stack
+        set_names = library.SSL_CTX_set_client_CA_list
     except (OSError, AttributeError, ImportError):
         return False
     get_mode.argtypes, get_mode.restype = [ctypes.c_void_p], ctypes.c_int
@@ -153,4 +170,11 @@ def _take_every_certificate(context: ssl.SSLContext) -> bool:
     if get_mode(handle) != _VERIFY_PEER:
         return False
     set_verify(handle, _VERIFY_PEER, _take_any)
+    new_names.argtypes, new_names.restype = [], ctypes.c_void_p
+    add_names.argtypes, add_names.restype = [ctypes.c_void_p, ctypes.c_char_p], ctypes.c_int
+    set_names.argtypes, set_names.restype = [ctypes.c_void_p, ctypes.c_void_p], None
+    names = ctypes.c_void_p(new_names())
+    for authority in authorities:
+        add_names(names, os.fsencode(authority))
+    set_names(handle, names)  # The context owns them now.
     return True

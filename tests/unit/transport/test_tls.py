@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import ssl
-from dataclasses import dataclass
+import subprocess
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,7 @@ async def test_unknown_authorities_get_through_here(pki: Pki) -> None:
 async def test_without_the_door_an_unknown_authority_ends_the_handshake(
     pki: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kybern.transport.tls._take_every_certificate", lambda context: False)
+    monkeypatch.setattr("kybern.transport.tls._take_every_certificate", lambda context, authorities: False)
     unknown = client_context(
         pki.server_ca, issue("c", issue("other", ca=True), usages=(CLIENT,)).write(pki.folder, "c")
     )
@@ -226,6 +228,19 @@ async def test_who_sends_too_much_over_tls_can_read_why(pki: Pki) -> None:
             wire.send(b"x" * 65536)
             await wire.writer.drain()
         assert (await wire.answer()).status == 413
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl shows what a server tells its clients")
+async def test_clients_are_told_whose_certificates_are_asked_for(pki: Pki) -> None:
+    async with running(tls=Tls(replace(pki.files, proxy_ca=pki.server_ca))) as rig:
+        host, port = rig.server.addresses[0]
+        client = await asyncio.create_subprocess_exec(
+            "openssl", "s_client", "-connect", f"{host}:{port}", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        shown, _ = await client.communicate()
+    names = shown.decode().partition("Acceptable client certificate CA names\n")[2].splitlines()[:2]
+    assert [name.replace(" ", "") for name in names] == ["CN=clientCA", "CN=serverCA"]
 
 
 async def test_http2_is_not_offered(pki: Pki) -> None:

@@ -38,7 +38,7 @@ from kybern.apiserver.admission.optional import (
     NamespaceExists,
 )
 from kybern.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
-from kybern.apiserver.admission.pod_defaults import DefaultTolerationSeconds, Priority, RuntimeClass
+from kybern.apiserver.admission.pod_defaults import TOLERATION_SECONDS, DefaultTolerationSeconds, Priority, RuntimeClass
 from kybern.apiserver.admission.pod_resize import PodResizeValidator
 from kybern.apiserver.admission.pod_security.plugin import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
@@ -72,6 +72,8 @@ class Parts:
     configuration: Configuration
     client: WebhookClient
     metrics: AdmissionMetrics
+    toleration_seconds: tuple[int, int] = (TOLERATION_SECONDS, TOLERATION_SECONDS)
+    """Of nodes that are not ready, and of those that cannot be reached."""
 
     @property
     def versions(self) -> Versions:
@@ -101,7 +103,7 @@ PLUGINS: Mapping[str, Callable[[Parts], Plugin]] = {
     "AlwaysPullImages": lambda parts: AlwaysPullImages(),
     "PodSecurity": lambda parts: PodSecurity(parts.lookup, parts.configuration.pod_security, parts.metrics),
     "Priority": lambda parts: Priority(parts.lookup),
-    "DefaultTolerationSeconds": lambda parts: DefaultTolerationSeconds(),
+    "DefaultTolerationSeconds": lambda parts: DefaultTolerationSeconds(*parts.toleration_seconds),
     "EventRateLimit": lambda parts: EventRateLimit(parts.life.clock, parts.configuration.event_limits),
     "ExtendedResourceToleration": lambda parts: ExtendedResourceToleration(),
     "DefaultStorageClass": lambda parts: DefaultStorageClass(parts.lookup),

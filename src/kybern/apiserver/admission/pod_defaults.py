@@ -11,10 +11,6 @@ PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
 DEFAULT_PREEMPTION = "PreemptLowerPriority"
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 TOLERATION_SECONDS = 300
-_BROKEN = tuple(
-    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS}
-    for key in (NOT_READY, UNREACHABLE)
-)
 
 
 def _is_pod(attributes: Attributes) -> bool:
@@ -89,20 +85,28 @@ def _unknown_class(name: str) -> str:
 
 
 class DefaultTolerationSeconds(Plugin):
-    """Pods stay on a node that is not ready or cannot be reached for five minutes, unless they say otherwise."""
+    """Pods stay for a while on a node that is not ready or cannot be reached, unless they say otherwise."""
 
     about = ("pods",)
+
+    def __init__(
+        self, not_ready_seconds: int = TOLERATION_SECONDS, unreachable_seconds: int = TOLERATION_SECONDS
+    ) -> None:
+        self._added = tuple(
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+            for key, seconds in ((NOT_READY, not_ready_seconds), (UNREACHABLE, unreachable_seconds))
+        )
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if not _is_pod(attributes):
             return
         tolerations = obj["spec"].get("tolerations")
         if not tolerations:
-            obj["spec"]["tolerations"] = [dict(_BROKEN[0]), dict(_BROKEN[1])]
+            obj["spec"]["tolerations"] = [dict(each) for each in self._added]
             return
         missing = [key for key in (NOT_READY, UNREACHABLE) if not any(_tolerates(each, key) for each in tolerations)]
         if missing:
-            added = [dict(each) for each in _BROKEN if each["key"] in missing]
+            added = [dict(each) for each in self._added if each["key"] in missing]
             obj["spec"]["tolerations"] = [*tolerations, *added]
 
 
