@@ -315,10 +315,11 @@ async def run(
         if ready is not None:
             ready(transport.addresses)
         await server.run()
+    except asyncio.CancelledError:
+        server.stopping = True
+        await clock.sleep(config.shutdown_delay_seconds)
+        raise
     finally:
-        if config.shutdown_delay_seconds:
-            server.stopping = True
-            await asyncio.sleep(config.shutdown_delay_seconds)
         server.end_watches()
         await transport.stop()
         await server.stop()
