@@ -166,7 +166,7 @@ class Kubelet:
             make_agent, self.config, self.client, self.runtime, self._node_events, self.clock
         )
         if self._nodes is not None:
-            self._nodes.subscribe(lambda type, *_: agent.was_deleted() if type == "DELETED" else None)
+            self._nodes.subscribe(lambda _, node, __: agent.was_deleted() if node is None else agent.seen(node))
         tasks.create_task(agent.run(), name="node agent")
 
     def _informer(self, kind: type[T], selector: str, extensions: Extensions) -> Informer[T] | None:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from kybern.api.types import to_dict
 from kybern.api.types.coordination_v1 import Lease, LeaseSpec
 from kybern.api.types.core_v1 import ContainerImage, Node, NodeCondition, NodeSpec, NodeStatus, Taint
@@ -94,6 +96,16 @@ class NodeAgent:
         """Someone deleted the Node while its kubelet lives: introduce it again."""
         self._written = None
         self.hurry()
+
+    def seen(self, node: Node) -> None:
+        """The Node as it is now. What others said of its conditions (it was silent, so it is Unknown) is answered."""
+        if self._written is None or self.node is None or _revision(node) <= _revision(self.node):
+            return
+        theirs = {each.type: each for each in node.status.conditions}
+        conditions = [theirs.get(own.type) for own in self._written.conditions]
+        if any(each is None or each.status != _known(self._written, each.type) for each in conditions):
+            self._written = replace(self._written, conditions=[each for each in conditions if each is not None])
+            self.hurry()
 
     async def run(self) -> None:
         """Register, then keep Lease and status."""
@@ -234,6 +246,10 @@ _WORDS = {
     ("Ready", "False"): "NodeNotReady",
 }
 """The events' reasons, by condition and status."""
+
+
+def _revision(node: Node) -> int:
+    return int(node.metadata.resource_version or 0)
 
 
 def _known(status: NodeStatus | None, type: str) -> str:
