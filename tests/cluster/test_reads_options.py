@@ -191,3 +191,24 @@ async def test_old_paths_are_checked_as_lists_are() -> None:
         assert (mismatch.status, mismatch.message) == (400, "fieldSelector metadata.name doesn't match requested name")
         stream = await api.raw("GET", f"{path}/a", fieldSelector="metadata.name=a", timeoutSeconds="1")
         assert isinstance(stream, Stream)
+
+
+async def test_events_are_selected_by_the_names_of_their_version() -> None:
+    """events.k8s.io has other names for what core/v1 stores; each version knows its own alone."""
+    core, own = f"{CORE}/events", "/apis/events.k8s.io/v1/namespaces/default/events"
+    async with api_server() as api:
+        for name in ("a", "b"):
+            event = {
+                "metadata": {"name": name}, "eventTime": "2026-05-01T10:00:00.000000Z", "type": "Normal",
+                "reportingController": f"example.com/{name}", "reportingInstance": "i", "action": "Look",
+                "reason": "Seen", "regarding": {"kind": "Pod", "name": name, "namespace": "default"},
+            }  # fmt: skip
+            await api.create(own, event)
+        assert await api.names(own, fieldSelector="reportingController=example.com/a") == "a"
+        assert await api.names(own, fieldSelector="regarding.name=b") == "b"
+        assert await api.names(core, fieldSelector="involvedObject.name=b,reportingComponent!=example.com/a") == "b"
+        watch = await api.watch(own, fieldSelector="regarding.name=a", resourceVersion="0")
+        assert await watch.take(1) == [("ADDED", "a")]
+        refused = await api("GET", core, fieldSelector="regarding.name=b")
+        assert (refused.status, refused.message) == (400, "field label not supported: regarding.name")
+        assert (await api("GET", own, fieldSelector="involvedObject.name=b")).status == 400

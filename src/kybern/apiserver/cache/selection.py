@@ -46,12 +46,12 @@ class Selection:
 
 
 def selection_of(resource: Resource, namespace: str, labels: str, fields: str) -> Selection:
-    """From the texts of a request. Raises BadRequest in upstream's words."""
+    """From the texts of a request for `resource`; fields are named as they are stored. Raises BadRequest."""
     try:
         label_selector = parse_labels(labels) if labels else EVERYTHING
         field_selector = parse_fields(fields) if fields else _NO_FIELDS
     except SelectorError as error:
         raise BadRequest(str(error)) from None
     if field_selector.requirements:
-        check_fields(field_selector, resource)
+        field_selector = check_fields(field_selector, resource)
     return Selection(namespace, label_selector, field_selector)

@@ -41,9 +41,10 @@ def list_options(call: Call, served: Served) -> ListOptions:
     request = call.request
     namespace = call.info.namespace if served.resource.namespaced else ""
     initial = request.query.get("sendInitialEvents")
-    selected = served.resource if served.resource.is_custom else served.cache.resource
     options = ListOptions(
-        selection_of(selected, namespace, request.parameter("labelSelector"), request.parameter("fieldSelector")),
+        selection_of(
+            served.resource, namespace, request.parameter("labelSelector"), request.parameter("fieldSelector")
+        ),
         request.parameter("resourceVersion"),
         request.parameter("resourceVersionMatch"),
         max(0, _number(request, "limit")),
