@@ -25,7 +25,7 @@ from kybern.base.errors import BadRequest
 
 REPEATED = "yaml: unmarshal errors:\n"
 """How go-yaml begins its list of keys that a mapping has twice."""
-FIELD_VALIDATIONS = ("Ignore", "Warn", "Strict")
+FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 PROPAGATION_POLICIES = ("Foreground", "Background", "Orphan")
 
 
@@ -44,7 +44,12 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
         obj, messages = codec.admit(body, validation)
     call.warnings.extend(messages)
     complete(resource, obj)
-    if FIELD.encode() in body and FIELD not in obj["metadata"] and _resets_owners(media, body):
+    if (
+        codec.keeps_empty_lists
+        and FIELD.encode() in body
+        and FIELD not in obj["metadata"]
+        and _resets_owners(media, body)
+    ):
         obj["metadata"][FIELD] = []
     return obj
 

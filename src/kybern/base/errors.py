@@ -86,6 +86,14 @@ class UnsupportedMediaType(StatusError):
     reason = "UnsupportedMediaType"
 
 
+class NoRepresentation(NotAcceptable):
+    """An answer in an encoding that no route makes; upstream's router says so in its own words."""
+
+
+class NoRoute(UnsupportedMediaType):
+    """A body that no route of a built-in kind takes; upstream's router says so in its own words."""
+
+
 class RequestEntityTooLarge(StatusError):
     reason = "RequestEntityTooLarge"
 
@@ -104,6 +112,12 @@ class ServiceUnavailable(StatusError):
 
 class InternalError(StatusError):
     reason = "InternalError"
+
+
+class Unclassified(InternalError):
+    """What upstream passes on as it came: 500, the message alone, no reason."""
+
+    reason = ""
 
 
 BY_REASON: Mapping[str, type[StatusError]] = {kind.reason: kind for kind in StatusError.__subclasses__()}

@@ -179,7 +179,8 @@ def field_set(atom: Atom, value: Any) -> Fields:
         if own in node or item.__class__ not in _COMPOUND:
             node[own] = LEAF
         else:
-            node[own] = {".": LEAF, **field_set(element, item)}
+            below = field_set(element, item)
+            node[own] = {".": LEAF, **below} if below else LEAF
     return node
 
 

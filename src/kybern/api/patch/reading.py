@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from kybern.api.patch.rfc6902 import json_patch, mistyped
-from kybern.api.patch.rfc7386 import merge_patch
+from kybern.api.patch.rfc7386 import BAD_MERGE_PATCH, merge_patch
 from kybern.api.patch.strategic import go_value, strategic_merge
 from kybern.api.resource import Object
 from kybern.api.schema import duplicates, syntax
@@ -20,18 +20,22 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _OPERATION = frozenset(("op", "path", "from", "value"))
+_TYPE_META = ("kind", "apiVersion")
 _OBJECT = "map[string]interface {}"
 
 
 class Patch(NamedTuple):
     """What a client wants changed."""
 
-    apply: Callable[[Object], Object]
-    """Raises BadRequest, PatchFailed (422), RequestEntityTooLarge, InternalError."""
+    apply: Callable[[Object], Any]
+    """What the object becomes, which may be no object. Raises BadRequest, PatchFailed (422), RequestEntityTooLarge,
+    InternalError."""
     findings: list[str]
     """What Strict refuses and Warn tells: `duplicate field "spec"`, `json patch unknown field "[0].foo"`."""
     shown: Callable[[Object], str]
     """What a message about the patched object shows of it."""
+    definition: str = ""
+    """Of a strategic merge, which upstream puts into its type without a detour through JSON."""
 
 
 def read(media: str, body: bytes, definition: str, *, strict: bool) -> Patch:
@@ -40,6 +44,8 @@ def read(media: str, body: bytes, definition: str, *, strict: bool) -> Patch:
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if media == MERGE_PATCH and not strict:
+            raise BadRequest(BAD_MERGE_PATCH) from None
         raise BadRequest((prefix if strict else "") + (syntax.fault(body) or str(error))) from None
     if media == JSON_PATCH:
         findings = _operations_findings(content, body) if strict else []
@@ -50,11 +56,18 @@ def read(media: str, body: bytes, definition: str, *, strict: bool) -> Patch:
     if media == MERGE_PATCH:
         return Patch(lambda obj: merge_patch(obj, content), findings, _document)
     merged = content or {}
-    return Patch(lambda obj: strategic_merge(obj, merged, definition), findings, lambda obj: go_value(merged))
+
+    def strategic(obj: Object) -> Object:
+        """What is patched stays of its kind, whatever the patch says."""
+        return strategic_merge(obj, merged, definition) | {key: obj[key] for key in _TYPE_META if key in obj}
+
+    return Patch(strategic, findings, lambda obj: go_value(merged), definition)
 
 
-def _document(patched: Object) -> str:
-    return orjson.dumps(patched).decode()
+def _document(patched: Any) -> str:
+    """As Go writes maps."""
+    text = orjson.dumps(patched, option=orjson.OPT_SORT_KEYS).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _repeated(content: Any, body: bytes) -> list[str]:
@@ -70,7 +83,8 @@ def _operations_findings(content: Any, body: bytes) -> list[str]:
     fault = mistyped(content, "[]handlers.jsonPatchOp", "handlers.jsonPatchOp")
     if fault:
         raise BadRequest(f"error decoding patch: {fault}")
-    for operation in content:
+    operations = [each or {} for each in content or ()]
+    for operation in operations:
         for key in ("op", "path", "from"):
             value = operation.get(key)
             if value is not None and not isinstance(value, str):
@@ -80,7 +94,7 @@ def _operations_findings(content: Any, body: bytes) -> list[str]:
                 )
     unknown = [
         f'json patch unknown field "[{index}].{key}"'
-        for index, operation in enumerate(content)
+        for index, operation in enumerate(operations)
         for key in operation
         if key not in _OPERATION
     ]

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from kybern.api.resource import Object
 from kybern.base.errors import BadRequest, Invalid, RequestEntityTooLarge
 
 OPERATIONS_LIMIT = 10_000
+COPIES_LIMIT_BYTES = 3 * 1024 * 1024
+"""What all `copy` operations of one patch may add together: a few lines could double a document thirty times."""
 _REJECTED = "the server rejected our request due to an error in our request"
 
 
@@ -18,8 +22,10 @@ class PatchFailed(Invalid):
         self.detail = detail
 
 
-def json_patch(obj: Object, operations: Any) -> Object:
-    """The patched object. Raises BadRequest, RequestEntityTooLarge, PatchFailed (422)."""
+def json_patch(obj: Object, operations: Any) -> Any:
+    """The patched document; null is no operation. Raises BadRequest, RequestEntityTooLarge, PatchFailed (422)."""
+    if operations is None:
+        return obj
     fault = mistyped(operations, "jsonpatch.Patch", "jsonpatch.Operation")
     if fault:
         raise BadRequest(fault)
@@ -28,21 +34,21 @@ def json_patch(obj: Object, operations: Any) -> Object:
         raise RequestEntityTooLarge(f"Request entity too large: {limit}")
     document = _Document(obj)
     for operation in operations:
-        apply = _OPERATIONS.get(str(operation.get("op")))
+        apply = _OPERATIONS.get(str(operation.get("op"))) if operation is not None else None
         if apply is None:
-            raise PatchFailed(f"Unexpected kind: {operation.get('op', 'unknown')}")
+            raise PatchFailed(f"Unexpected kind: {(operation or {}).get('op', 'unknown')}")
         apply(document, operation)
-    if not isinstance(document.root, dict):
-        raise PatchFailed("the patched document is no object")
     return document.root
 
 
 def mistyped(operations: Any, whole: str, each: str) -> str:
     """Go's words for what is no list of objects; the names of its types are the caller's. "" where it is one."""
+    if operations is None:
+        return ""
     if not isinstance(operations, list):
         return f"json: cannot unmarshal {_GO_KINDS.get(type(operations), 'null')} into Go value of type {whole}"
-    odd = [one for one in operations if not isinstance(one, dict)]
-    kind = _GO_KINDS.get(type(odd[0]), "null") if odd else ""
+    odd = [one for one in operations if one is not None and not isinstance(one, dict)]
+    kind = _GO_KINDS.get(type(odd[0]), "") if odd else ""
     return f"json: cannot unmarshal {kind} into Go value of type {each}" if odd else ""
 
 
@@ -62,6 +68,16 @@ class _Document:
     def __init__(self, root: Any) -> None:
         self.root = root
         self._owned: dict[int, Any] = {}
+        self._copied_bytes = 0
+
+    def count_copy(self, value: Any) -> None:
+        """Raises PatchFailed when the copies together have become too large."""
+        self._copied_bytes += len(orjson.dumps(value)) if value is not None else 0
+        if self._copied_bytes > COPIES_LIMIT_BYTES:
+            raise PatchFailed(
+                f"Unable to complete the copy, the accumulated size increase of copy is {self._copied_bytes}, "
+                f"exceeding the limit {COPIES_LIMIT_BYTES}"
+            )
 
     def parent(self, path: str, write: bool) -> tuple[Any, str]:
         """(container or None, last part of the path)."""
@@ -177,9 +193,10 @@ def _move(document: _Document, operation: Object) -> None:
 
 def _copy(document: _Document, operation: Object) -> None:
     source, key = _find(document, _pointer(operation, "from"), "copy", write=False)
-    value = _share(_get(source, key), document)
+    value = _get(source, key)
     target, key = _find(document, _pointer(operation), "copy", write=True)
-    _insert(target, key, value)
+    document.count_copy(value)
+    _insert(target, key, _share(value, document))
 
 
 def _share(value: Any, document: _Document) -> Any:

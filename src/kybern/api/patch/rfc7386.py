@@ -5,11 +5,15 @@ from typing import Any
 from kybern.api.resource import Object
 from kybern.base.errors import BadRequest
 
+BAD_MERGE_PATCH = "Invalid JSON Patch"
 
-def merge_patch(obj: Object, patch: Any) -> Object:
-    """The patched object. Raises BadRequest when the patch is no object."""
+
+def merge_patch(obj: Object, patch: Any) -> Any:
+    """The patched object; a list replaces it. Raises BadRequest for a patch that is neither."""
+    if isinstance(patch, list):
+        return [item for item in patch if item is not None]
     if not isinstance(patch, dict):
-        raise BadRequest("Invalid JSON Patch")
+        raise BadRequest(BAD_MERGE_PATCH)
     return _merge(obj, patch)
 
 

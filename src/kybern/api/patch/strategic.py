@@ -10,7 +10,7 @@ import orjson
 
 from kybern.api.patch.rfc6902 import PatchFailed
 from kybern.api.resource import Object
-from kybern.base.errors import BadRequest, InternalError
+from kybern.base.errors import BadRequest, Unclassified
 
 _DIRECTIVE = "$patch"
 _RETAIN_KEYS = "$retainKeys"
@@ -41,7 +41,7 @@ Lookup = Callable[[str, str], Field]
 def strategic_merge(obj: Object, patch: Any, type_name: str, lookup: Lookup | None = None) -> Object:
     """The patched object; `type_name` as the definitions call it (`io.k8s.api.core.v1.Pod`).
 
-    Raises BadRequest, PatchFailed (422), InternalError for what upstream answers with 500.
+    Raises BadRequest, PatchFailed (422), Unclassified for what upstream answers with 500.
     """
     if not isinstance(patch, dict):
         raise BadRequest("invalid JSON document")
@@ -91,7 +91,7 @@ class _Merge:
             merged = list(dict.fromkeys([*old, *patch]))
             return _interleave(merged, patch, old, _key_of(""))
         if not field.merge_key:
-            raise InternalError(f"cannot merge lists without merge key for {field.type}")
+            raise Unclassified(f"cannot merge lists without merge key for {field.type}")
         kept, changes = _apply_list_directives(old, patch, field.merge_key)
         merged = self._merged_objects(kept, changes, field)
         return _interleave(merged, changes, kept, _key_of(field.merge_key))
@@ -112,12 +112,14 @@ class _Merge:
 
     def _ordered(self, merged: Object, changes: Object, directive: str, type_name: str) -> None:
         """`$setElementOrder/list`: merges the list and puts it into the given order."""
-        order = changes.pop(directive)
+        order = _list_of(changes.pop(directive))
         name = directive.removeprefix(_ORDER)
-        if name == directive or not name or not isinstance(order, list):
+        if name == directive or not name:
             raise BadRequest("invalid patch format of setElementOrder list")
         field = self._lookup(type_name, name)
         old, patch = merged.get(name), changes.pop(name, None)
+        for given in (old, patch):
+            _list_of(given if given is not None else [])
         _check_order(patch or [], order, field.merge_key)
         if not isinstance(old, list) and not isinstance(patch, list):
             return
@@ -129,13 +131,31 @@ class _Merge:
         merged[name] = _interleave(result, order, old or [], key)
 
 
+def _list_of(value: Any) -> list[Any]:
+    """Raises Unclassified for what is no list."""
+    if not isinstance(value, list):
+        raise Unclassified(f"expected a []interface {{}}, but received a {_go_type(value)}")
+    return value
+
+
 def _directed(patch: Object) -> Object:
     directive = patch[_DIRECTIVE]
     if directive == "replace":
         return {key: value for key, value in patch.items() if key != _DIRECTIVE}
     if directive == "delete":
         return {}
-    raise InternalError(f"unknown patch type: {directive} in map: {go_value(patch)}")
+    raise _unknown(directive, patch)
+
+
+def _unknown(directive: Any, patch: Object) -> Unclassified:
+    return Unclassified(f"unknown patch type: {_as_text(directive)} in map: {go_value(patch)}")
+
+
+def _as_text(value: Any) -> str:
+    """Go's %s of decoded JSON."""
+    if isinstance(value, str | dict | list):
+        return go_value(value)
+    return _go_type(value) if value is None else f"%!s({_go_type(value)}={go_value(value)})"
 
 
 def _retain(original: Object, patch: Object) -> Object:
@@ -171,17 +191,17 @@ def _apply_list_directives(old: list[Any], patch: list[Any], merge_key: str) -> 
             case "replace":
                 replace = True
             case "merge":
-                raise InternalError("merging lists cannot yet be specified in the patch")
+                raise Unclassified("merging lists cannot yet be specified in the patch")
             case other:
-                raise InternalError(f"unknown patch type: {other} in map: {go_value(item)}")
+                raise _unknown(other, item)
     return (plain, []) if replace else (old, plain)
 
 
 def _key(item: Any, merge_key: str) -> Any:
     if not isinstance(item, dict):
-        raise InternalError(f"expected a map[string]interface {{}}, but received a {_go_type(item)}")
+        raise Unclassified(f"expected a map[string]interface {{}}, but received a {_go_type(item)}")
     if merge_key not in item:
-        raise InternalError(f"map: {go_value(item)} does not contain declared merge key: {merge_key}")
+        raise Unclassified(f"map: {go_value(item)} does not contain declared merge key: {merge_key}")
     value = item[merge_key]
     if isinstance(value, dict | list):
         # No key can be one; as a text it is compared by what it holds, and the object's type refuses it later.
@@ -195,13 +215,11 @@ def _key_of(merge_key: str) -> Callable[[Any], Any]:
 
 
 def _holds_objects(*lists: list[Any]) -> bool:
-    kinds = {
-        dict if isinstance(item, dict) else list if isinstance(item, list) else str for one in lists for item in one
-    }
-    if list in kinds:
+    kinds = dict.fromkeys(type(item) for one in lists for item in one)
+    if next(iter(kinds)) is list:
         raise PatchFailed("lists of lists are not supported")
     if len(kinds) > 1:
-        raise InternalError("list element types are not identical")
+        raise Unclassified(f"list element types are not identical: {go_value(list(lists))}")
     return dict in kinds
 
 
@@ -236,7 +254,7 @@ def _check_order(patch: list[Any], order: list[Any], merge_key: str) -> None:
         wanted = key(item)
         if all(found != wanted for found in rest):
             lists = f"{go_value(patch)}\n doesn't match $setElementOrder list:\n{go_value(order)}\n"
-            raise InternalError(f"The order in patch list:\n{lists}")
+            raise Unclassified(f"The order in patch list:\n{lists}")
 
 
 def _plain(value: Any) -> Any:

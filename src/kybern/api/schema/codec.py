@@ -25,6 +25,9 @@ class CannotHandle(BadRequest):
 class Codec:
     """One kind of one apiVersion. Methods that take an object consume it: parts of it live on in the result."""
 
+    keeps_empty_lists = True
+    """Whether an empty list of the metadata is told from none: `managedFields: []` resets who owns what."""
+
     def __init__(self, api_version: str, kind: str, name: str) -> None:
         self.api_version = api_version
         self.kind = kind
@@ -111,7 +114,7 @@ class Codec:
                 f"the API version in the data ({api_version})"
                 f" does not match the expected API version ({self.api_version})"
             )
-        raise BadRequest(f'{kind} in version "{version}" cannot be handled as a {self.kind}: {fault}')
+        raise CannotHandle(f'{kind} in version "{version}" cannot be handled as a {self.kind}: {fault}', fault)
 
     def _duplicates(self, body: bytes, obj: Object) -> list[str]:
         try:

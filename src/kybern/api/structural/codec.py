@@ -12,7 +12,7 @@ import orjson
 
 from kybern.api.resource import Object
 from kybern.api.schema import syntax
-from kybern.api.schema.codec import IGNORE, Codec
+from kybern.api.schema.codec import IGNORE, CannotHandle, Codec
 from kybern.api.schema.values import Unfit
 from kybern.api.structural import embedded, form
 from kybern.api.structural import schema as read
@@ -24,6 +24,8 @@ from kybern.base.errors import BadRequest
 
 class CustomCodec(Codec):
     """One version of one custom resource. Methods that take an object consume it."""
+
+    keeps_empty_lists = False
 
     def __init__(self, api_version: str, kind: str, schema: Schema) -> None:
         super().__init__(api_version, kind, "")
@@ -117,10 +119,11 @@ class CustomCodec(Codec):
             if value is not None and not isinstance(value, str):
                 raise BadRequest(f"couldn't get version/kind; json parse error: {key} is no string")
         if not kind:
-            text = body or orjson.dumps(obj)
-            raise BadRequest(
-                f"the object provided is unrecognized (must be of type {self.kind}): "
-                f"Object 'Kind' is missing in '{text.decode(errors='replace')}' ({syntax.summary(text)})"
+            text = body or orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+            fault = f"Object 'Kind' is missing in '{text.decode(errors='replace')}'"
+            raise CannotHandle(
+                f"the object provided is unrecognized (must be of type {self.kind}): {fault} ({syntax.summary(text)})",
+                fault,
             )
         if api_version != self.api_version:
             raise BadRequest(

@@ -24,17 +24,15 @@ from kybern.apiserver.endpoints.update import may_create, written
 from kybern.apiserver.objects.tracking import FIELD
 from kybern.apiserver.objects.update import check_name, update
 from kybern.apiserver.served import Served
-from kybern.base.errors import BadRequest, Conflict, InternalError
+from kybern.base.errors import BadRequest, Conflict, Unclassified
 from kybern.transport.exchange import Response
 
 APPLY_PATCH = "application/apply-patch+yaml"
 _REPEATED = "error converting YAML to JSON: yaml: unmarshal errors:\n"
 
 
-class ApplyFailed(InternalError):
-    """A configuration that does not fit its type: upstream answers 500 without a reason."""
-
-    reason = ""
+class ApplyFailed(Unclassified):
+    """A configuration that does not fit its type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,16 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-a
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kybern.api.openapi.schemas import definition_name
-from kybern.api.patch import reading
+from kybern.api.patch import conversion, reading
 from kybern.api.patch.reading import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Patch
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import Codec
-from kybern.api.schema.codec import CannotHandle
+from kybern.api.schema.codec import TYPE_META, CannotHandle
+from kybern.api.schema.inspection import go_value as go_kind
+from kybern.api.structural.codec import CustomCodec
 from kybern.api.validation.field import invalid
 from kybern.apiserver import decode, negotiate, status
 from kybern.apiserver.call import Call
@@ -20,7 +23,7 @@ from kybern.apiserver.endpoints.update import written
 from kybern.apiserver.objects.tracking import FIELD
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
-from kybern.base.errors import BadRequest
+from kybern.base.errors import BadRequest, NoRoute
 from kybern.transport.exchange import Response
 
 _NO_KIND = Resource("", "", "", "", False)
@@ -42,11 +45,16 @@ async def patch_object(at: Surroundings, call: Call, served: Served) -> Response
 
 
 def patch_media(call: Call, resource: Resource) -> str:
-    """The kind of patch; custom resources know no strategic merge. Raises UnsupportedMediaType."""
+    """The kind of patch; custom resources know no strategic merge. Raises UnsupportedMediaType.
+
+    Built-in kinds have a route for each kind of patch; what none takes is refused before the handler sees it.
+    """
     media = call.request.headers.get("content-type", "").partition(";")[0]
     supported = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH]
     if not _definition(resource):
         supported.remove(STRATEGIC_PATCH)
+    elif media.strip() not in supported:
+        raise NoRoute("415: Unsupported Media Type")
     if media not in supported:
         raise negotiate.unsupported(", ".join(supported))
     return media
@@ -67,18 +75,35 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     validation = decode.field_validation(call)
     changed = patch.apply(old)
     shown = patch.shown
+    if not isinstance(changed, dict):
+        fault = f"json: cannot unmarshal {go_kind(changed)} into Go value of type {TYPE_META}"
+        raise _refusal(shown(changed), f"couldn't get version/kind; json parse error: {fault}")
+    _check_custom_kind(codec, changed, old)
     try:
         obj, messages = codec.complete(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
     except BadRequest as error:
         fault = error.fault if isinstance(error, CannotHandle) else error.message
+        if patch.definition:
+            fault = conversion.fault(patch.definition, changed) or fault
         raise _refusal(_shown(shown, changed), fault) from None
     findings = [*patch.findings, *messages]
     if findings and validation == "Strict":
         raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
     call.warnings.extend(each for each in findings if each not in call.warnings)
-    if (changed.get("metadata") or {}).get(FIELD) == []:
+    if codec.keeps_empty_lists and (changed.get("metadata") or {}).get(FIELD) == []:
         obj["metadata"][FIELD] = []
     return obj
+
+
+def _check_custom_kind(codec: Codec, changed: Object, old: Object) -> None:
+    """A custom resource of another kind or version is refused by its rules, under the name that it took."""
+    kind, api_version = changed.get("kind"), changed.get("apiVersion")
+    if isinstance(codec, CustomCodec) and isinstance(kind, str) and isinstance(api_version, str) and kind:
+        wanted = (("kind", kind, codec.kind), ("apiVersion", api_version, codec.api_version))
+        faults = [invalid(key, given, f"must be {own}") for key, given, own in wanted if given != own]
+        if faults:
+            group = api_version.rpartition("/")[0]
+            raise status.invalid(replace(_NO_KIND, group=group, kind=kind), old["metadata"]["name"], faults)
 
 
 def _shown(shown: Callable[[Object], str], changed: Object) -> str:

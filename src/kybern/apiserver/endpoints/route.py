@@ -13,6 +13,7 @@ from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.update import update_object
 from kybern.apiserver.endpoints.watch import watch_objects
 from kybern.apiserver.served import Served
+from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Answer
 
 Endpoint = Callable[[Surroundings, Call, Served], Answer | Awaitable[Answer]]
@@ -28,6 +29,19 @@ VERBS: Mapping[str, Endpoint] = {
     "deletecollection": delete_collection,
 }
 """For objects, and (get, update, patch) for the subresources that are parts of them."""
+
+
+_OF_OBJECTS = ("get", "update", "patch", "delete")
+_OF_COLLECTIONS = ("create", "deletecollection")
+"""A list or watch may be of one name."""
+
+
+def _refuse_place(served: Served, name: str) -> None:
+    """A verb of objects on a collection, or the other way round. Raises MethodNotAllowed, BadRequest."""
+    if not served.resource.is_custom:
+        raise status.method_not_allowed()
+    if not name:
+        raise BadRequest("name must be provided")
 
 
 class Router:
@@ -62,6 +76,8 @@ class Router:
         verbs = served.subresources[info.subresource].verbs if info.subresource else served.resource.verbs
         if info.verb not in verbs:
             raise status.method_not_allowed()
+        if not info.subresource and info.verb in (_OF_COLLECTIONS if info.name else _OF_OBJECTS):
+            _refuse_place(served, info.name)
         if served.resource.namespaced and not info.namespace and not self._cluster_wide(call):
             raise status.no_such_path() if info.name else status.method_not_allowed()
         return VERBS[info.verb]

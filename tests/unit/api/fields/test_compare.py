@@ -93,3 +93,10 @@ def test_elements_that_nothing_names() -> None:
 def test_without_a_schema_maps_are_looked_into_and_lists_are_not() -> None:
     removed, modified, added = compare(DEDUCED, {"a": {"b": 1}, "l": [1]}, {"a": {"c": 1}, "l": [2]})
     assert (told(removed), told(modified), told(added)) == ([".a.b"], [".l"], [".a.c"])
+
+
+def test_an_element_that_is_one_value_is_a_leaf():
+    """As clients compare the text, `{}` and `{".": {}}` are not the same to them."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}
+    made = field_set(ATOM, thing({}, ownerReferences=[owner]))
+    assert made["f:metadata"]["f:ownerReferences"] == {'k:{"uid":"u"}': {}}

@@ -3,6 +3,7 @@
 import pytest
 
 from kybern.api.patch.reading import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, read
+from kybern.api.patch.rfc6902 import PatchFailed
 from kybern.base.errors import BadRequest
 
 CONFIG_MAP = "io.k8s.api.core.v1.ConfigMap"
@@ -51,9 +52,25 @@ def test_without_strictness_the_patch_itself_refuses():
     with pytest.raises(BadRequest, match=r"json: cannot unmarshal object into Go value of type jsonpatch\.Patch"):
         read(JSON_PATCH, b"{}", CONFIG_MAP, strict=False).apply(OLD)
     with pytest.raises(BadRequest, match="Invalid JSON Patch"):
-        read(MERGE_PATCH, b"[]", CONFIG_MAP, strict=False).apply(OLD)
+        read(MERGE_PATCH, b'"x"', CONFIG_MAP, strict=False).apply(OLD)
+    with pytest.raises(BadRequest, match="Invalid JSON Patch"):
+        read(MERGE_PATCH, b"{", CONFIG_MAP, strict=False)
+
+
+def test_null_among_operations():
+    assert read(JSON_PATCH, b"null", CONFIG_MAP, strict=True).apply(OLD) == OLD
+    with pytest.raises(PatchFailed) as caught:
+        read(JSON_PATCH, b"[null]", CONFIG_MAP, strict=True).apply(OLD)
+    assert caught.value.detail == "Unexpected kind: unknown"
+
+
+def test_what_is_merged_strategically_stays_of_its_kind():
+    old = {"kind": "ConfigMap", "apiVersion": "v1", "data": {"a": "b"}}
+    patch = read(STRATEGIC_PATCH, b'{"kind":"Secret","apiVersion":"v7","data":{"c":"d"}}', CONFIG_MAP, strict=True)
+    assert patch.apply(old) == {**old, "data": {"a": "b", "c": "d"}}
 
 
 def test_messages_show_the_object_or_the_patch():
-    assert read(MERGE_PATCH, b"{}", CONFIG_MAP, strict=True).shown(OLD) == '{"data":{"a":"b"}}'
+    shown = read(MERGE_PATCH, b"{}", CONFIG_MAP, strict=True).shown
+    assert shown({"data": {"b": "<&>", "a": "b"}}) == '{"data":{"a":"b","b":"\\u003c\\u0026\\u003e"}}'
     assert read(STRATEGIC_PATCH, b'{"data":{"x":"y"}}', CONFIG_MAP, strict=True).shown(OLD) == "map[data:map[x:y]]"

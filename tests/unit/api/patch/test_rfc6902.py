@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kybern.api.patch import json_patch
-from kybern.api.patch.rfc6902 import OPERATIONS_LIMIT, PatchFailed
+from kybern.api.patch.rfc6902 import COPIES_LIMIT_BYTES, OPERATIONS_LIMIT, PatchFailed
 from kybern.base.errors import BadRequest, RequestEntityTooLarge
 
 
@@ -85,3 +85,12 @@ def test_added_then_tested(obj, key, value):
     before = copy.deepcopy(obj)
     assert json_patch(obj, [op("add", f"/{key}", value), op("test", f"/{key}", value)]) == {**obj, key: value}
     assert obj == before
+
+
+def test_copies_have_a_limit_together():
+    """Thirty doublings of a kilobyte would be a terabyte."""
+    doublings = [{"op": "copy", "from": "/a", "path": f"/a/c{index}"} for index in range(30)]
+    with pytest.raises(PatchFailed) as caught:
+        json_patch({"a": {"x": "y" * 1000}}, doublings)
+    assert caught.value.detail.endswith(f"exceeding the limit {COPIES_LIMIT_BYTES}")
+    assert len(json_patch({"a": {"x": "y" * 1000}}, doublings[:10])["a"]) == 11

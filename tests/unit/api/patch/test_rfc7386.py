@@ -30,7 +30,11 @@ def test_merges(obj, patch, expected):
     assert obj == before
 
 
-@pytest.mark.parametrize("patch", [[1], "x", None, 3])
+def test_a_list_replaces_the_object():
+    assert merge_patch({"a": 1}, [1, None, 2]) == [1, 2]
+
+
+@pytest.mark.parametrize("patch", ["x", None, 3])
 def test_only_objects(patch):
     with pytest.raises(BadRequest, match="Invalid JSON Patch"):
         merge_patch({}, patch)

@@ -6,7 +6,8 @@ import pytest
 
 from kybern.api.patch import strategic_merge
 from kybern.api.patch.rfc6902 import PatchFailed
-from kybern.base.errors import BadRequest, InternalError
+from kybern.api.patch.strategic import go_value
+from kybern.base.errors import BadRequest, Unclassified
 
 POD = "io.k8s.api.core.v1.Pod"
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
@@ -120,16 +121,36 @@ def test_merges(kind, obj, patch, expected):
 
 REFUSALS = [
     ([1], BadRequest, "invalid JSON document"),
-    ({"spec": {"$setElementOrder/containers": 1}}, BadRequest, "invalid patch format of setElementOrder list"),
+    ({"spec": {"$setElementOrder": []}}, BadRequest, "invalid patch format of setElementOrder list"),
+    (
+        {"spec": {"$setElementOrder/containers": 1}},
+        Unclassified,
+        "expected a []interface {}, but received a int64",
+    ),
+    (
+        {"spec": {"$setElementOrder/containers": [], "containers": "x"}},
+        Unclassified,
+        "expected a []interface {}, but received a string",
+    ),
     ({"spec": {"$retainKeys": ["a"], "nodeName": "n"}}, BadRequest, "invalid patch format of retainKeys"),
     ({"metadata": {"$deleteFromPrimitiveList": []}}, BadRequest, "invalid patch format of primitive list"),
-    (containers({"image": "x"}), InternalError, "map: map[image:x] does not contain declared merge key: name"),
+    (containers({"image": "x"}), Unclassified, "map: map[image:x] does not contain declared merge key: name"),
     (
         containers({"name": "a", "$patch": "boil"}),
-        InternalError,
+        Unclassified,
         "unknown patch type: boil in map: map[$patch:boil name:a]",
     ),
-    (containers([1]), PatchFailed, "the server rejected our request due to an error in our request"),
+    (
+        containers({"name": "a", "$patch": 7}),
+        Unclassified,
+        "unknown patch type: %!s(int64=7) in map: map[$patch:7 name:a]",
+    ),
+    (containers(1), Unclassified, f"list element types are not identical: [[{go_value(A1)}] [1]]"),
+    (
+        {"metadata": {"finalizers": [[1]]}},
+        PatchFailed,
+        "the server rejected our request due to an error in our request",
+    ),
 ]
 
 

@@ -1,0 +1,76 @@
+"""Why a strategically merged object does not fit its type, in upstream's words.
+
+Upstream puts such an object into its Go type by reflection, not through JSON, and names Go's kinds in what it says.
+Source: k8s.io/apimachinery runtime/converter.go. Types that decode themselves (times, quantities, ports) are not told of
+here: they go through JSON there too.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kybern.api.schema import structure
+
+_KINDS = {"s": "string", "b": "bool", "i": "int32", "l": "int64", "d": "float64"}
+_NUMBERS = ("int32", "int64", "float64")
+
+
+def fault(definition: str, obj: Any) -> str:
+    """Of the first member that does not fit; "" where it is none of these."""
+    return next(_struct(definition, obj), "")
+
+
+def _struct(definition: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"cannot restore struct from: {_kind(value)}"
+        return
+    for name, field in structure.fields(definition).items():
+        inner = value.get(name)
+        if inner is not None:
+            yield from _value(field["t"], inner, field.get("g", ""))
+
+
+def _value(kind: structure.Type, value: Any, named: str) -> Iterator[str]:
+    if isinstance(kind, str):
+        yield from _scalar(kind, value, named)
+        return
+    mark, inner = kind
+    if mark == "@":
+        yield from _struct(inner, value)
+        return
+    wanted, called = (list, "slice") if mark == "[" else (dict, "map")
+    if not isinstance(value, wanted):
+        yield f"cannot restore {called} from {_kind(value)}"
+        return
+    element = structure.go_element(named)
+    for each in value if isinstance(value, list) else value.values():
+        if each is not None:
+            yield from _value(inner, each, element)
+
+
+def _scalar(letter: str, value: Any, named: str) -> Iterator[str]:
+    given, wanted = _kind(value), _KINDS.get(letter, "")
+    if letter == "B" and not isinstance(value, str):
+        yield f"cannot restore slice from {given}"
+    if not wanted or given == wanted or (given == "int64" and wanted in _NUMBERS):
+        return
+    if given == "float64" and wanted in _NUMBERS and value.is_integer():
+        return
+    converts = (given == "int64" and wanted == "string") or (given == "float64" and wanted in _NUMBERS)
+    yield f"cannot convert {given} to {named or wanted}" if converts else f"unrecognized type: {wanted}"
+
+
+def _kind(value: Any) -> str:
+    """Go's kind of decoded JSON."""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case int():
+            return "int64"
+        case float():
+            return "float64"
+        case list():
+            return "slice"
+        case _:
+            return "map"
