@@ -40,7 +40,8 @@ def table(
     rows = [row(resource, obj, now, include) for obj in objects]
     metadata = dict(list_metadata or {})
     metadata.setdefault("resourceVersion", "")
-    return {**_HEADER, "metadata": metadata, "columnDefinitions": columns(resource) if headers else None, "rows": rows}
+    shown = None if resource.cells is None and not rows and not resource.is_custom else rows  # As Go has an empty list.
+    return {**_HEADER, "metadata": metadata, "columnDefinitions": columns(resource) if headers else None, "rows": shown}
 
 
 def table_of_one(resource: Resource, obj: Object, now: float, include: str = "", *, headers: bool = True) -> Object:

@@ -38,7 +38,7 @@ PRIORITIES: Mapping[tuple[str, str], tuple[int, int]] = {
     ("node.k8s.io", "v1"): (16300, 15),
     ("discovery.k8s.io", "v1"): (16200, 15),
     ("flowcontrol.apiserver.k8s.io", "v1"): (16100, 21),
-    ("resource.k8s.io", "v1"): (15900, 20),
+    ("resource.k8s.io", "v1"): (16200, 21),
 }
 """Minimum priority of the group and priority of the version, as upstream registers its own."""
 

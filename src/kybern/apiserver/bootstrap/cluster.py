@@ -26,6 +26,7 @@ from kybern.base.errors import AlreadyExists
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 FLOW_CONTROL = "flowcontrol.apiserver.k8s.io"
+FLOW_CONTROL_MANAGER = "api-priority-and-fairness-config-producer-v1"
 
 _PRIORITY_CLASSES = (
     (
@@ -87,8 +88,11 @@ class Bootstrap:
         if resource.default is not None:
             resource.default(whole)
         namespace = obj["metadata"].get("namespace", "")
+        attributes = Attributes("CREATE", resource, namespace, "")
+        if resource.group == FLOW_CONTROL:
+            attributes.manager = FLOW_CONTROL_MANAGER
         try:
-            await create(self._life, served, whole, Attributes("CREATE", resource, namespace, ""))
+            await create(self._life, served, whole, attributes)
         except AlreadyExists:
             return  # Another server of the same store was quicker.
 

@@ -4,6 +4,7 @@ Source: https://kubernetes.io/docs/concepts/services-networking/cluster-ip-alloc
 """
 
 import ipaddress
+from collections.abc import Iterable, Iterator
 
 from kybern.api.resource import Object, Resource
 from kybern.api.validation.field import invalid
@@ -68,28 +69,41 @@ class Addresses:
                 if dry_run
                 else "the provided network does not match the current range",
             )
-        if not dry_run and not await self._reserve(service, address):
+        try:
+            taken = dry_run or await self._reserve(service, address)
+        except Invalid as error:
+            raise self._refused(service, address, error.message) from None
+        if not taken:
             raise self._refused(service, address, "provided IP is already allocated")
 
     async def take_any(self, service: Object, *, dry_run: bool) -> str:
-        """Reserve a free address; from the upper band, while that has any. Raises InternalError when all are taken.
+        """Reserve a free address; from the upper band, while that has any. Raises Invalid, InternalError.
 
         A dry run shows the range's own address, which no Service ever has.
         """
         networks = self.networks()
         if dry_run:
             return str(networks[0][0])
+        for address in self._candidates(networks):
+            if address in self._objects.cache.objects:
+                continue
+            try:
+                taken = await self._reserve(service, address)
+            except Invalid as error:  # Of a Service without a name.
+                raise self._refused(service, "", error.message) from None
+            if taken:
+                return address
+        name = service["metadata"].get("name", "")
+        raise internal_error(f'failed to allocate a serviceIP for Service "{name}": range is full')
+
+    def _candidates(self, networks: Iterable[ipaddress.IPv4Network]) -> Iterator[str]:
+        """Every address once, beginning somewhere."""
         start = int(self._ids.uid().replace("-", ""), 16)
         for network in networks:
-            usable = network.num_addresses - 2
             band = static_band(network.num_addresses, *_STATIC_BAND)
-            for low, high in ((band, usable), (0, band)):
+            for low, high in ((band, network.num_addresses - 2), (0, band)):
                 for step in range(high - low):
-                    address = str(network[1 + low + (start + step) % (high - low)])
-                    if address not in self._objects.cache.objects and await self._reserve(service, address):
-                        return address
-        name = service["metadata"]["name"]
-        raise internal_error(f'failed to allocate a serviceIP for Service "{name}": range is full')
+                    yield str(network[1 + low + (start + step) % (high - low)])
 
     async def release(self, address: str) -> None:
         """Give back; an address that nobody holds is fine."""
@@ -117,7 +131,7 @@ class Addresses:
         if address in self._objects.cache.objects:
             return False
         metadata = service["metadata"]
-        parent = {"resource": "services", "namespace": metadata["namespace"], "name": metadata["name"]}
+        parent = {"resource": "services", "namespace": metadata["namespace"], "name": metadata.get("name", "")}
         obj: Object = {
             "kind": "IPAddress",
             "apiVersion": "networking.k8s.io/v1",
@@ -136,5 +150,7 @@ class Addresses:
         return True
 
     def _refused(self, service: Object, address: str, why: str) -> Invalid:
-        fault = invalid("spec.clusterIPs", service["spec"].get("clusterIPs"), f"failed to allocate IP {address}: {why}")
-        return invalid_object(SERVICES, service["metadata"]["name"], [fault])
+        """`address` "": whichever was tried."""
+        what = f"failed to allocate IP {address}" if address else "failed to allocate IP"
+        fault = invalid("spec.clusterIPs", service["spec"].get("clusterIPs") or [""], f"{what}: {why}")
+        return invalid_object(SERVICES, service["metadata"].get("name", ""), [fault])

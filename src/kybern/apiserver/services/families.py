@@ -36,7 +36,7 @@ def set_families(new: Object, old: Object | None = None) -> None:
 
 def _refuse(service: Object, faults: list[FieldError]) -> None:
     if faults:
-        raise invalid_object(SERVICES, service["metadata"]["name"], faults)
+        raise invalid_object(SERVICES, service["metadata"].get("name", ""), faults)
 
 
 def _headless(spec: Object) -> bool:

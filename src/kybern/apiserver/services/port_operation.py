@@ -107,7 +107,7 @@ class PortOperation:
             self._take(number)
         except PortTaken as error:
             fault = invalid(f"spec.ports[{index}].nodePort", number, str(error))
-            raise invalid_object(SERVICES, service["metadata"]["name"], [fault]) from None
+            raise invalid_object(SERVICES, service["metadata"].get("name", ""), [fault]) from None
 
     def _take(self, number: int) -> None:
         if not self._dry_run:
