@@ -104,7 +104,9 @@ def status_of(error: StatusError) -> dict[str, Any]:
     return status | {"code": code_of(error)}
 
 
-_WITH_DETAILS = (errors.NotFound, errors.Forbidden, errors.MethodNotAllowed, errors.NoRoute, PatchFailed)
+_WITH_DETAILS = (
+    errors.NotFound, errors.Forbidden, errors.MethodNotAllowed, errors.NoRepresentation, errors.NoRoute, PatchFailed
+)  # fmt: skip
 """Upstream makes details for these even when there is nothing to tell."""
 
 

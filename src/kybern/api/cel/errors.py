@@ -53,6 +53,8 @@ class Issue:
 
     def display(self, source: Source) -> str:
         """cel-go's form: position, message, the line, and a caret below the place."""
+        if not source.text:
+            return f"ERROR: <input>:1:0: {self.message}"
         head = f"ERROR: <input>:{self.line}:{self.column + 1}: {self.message}"
         snippet = source.line(self.line)
         if snippet is None or len(snippet.encode("utf-8", "surrogatepass")) > MAX_SNIPPET_BYTES:

@@ -48,7 +48,6 @@ V1: dict[str, Object] = {
     "EndpointPort": {"protocol": "TCP"},
     "ReplicationControllerSpec": {"replicas": 1},
     "Secret": {"type": "Opaque"},
-    "PersistentVolumeSpec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},
     "PersistentVolumeStatus": {"phase": "Pending"},
     "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
     "PersistentVolumeClaimStatus": {"phase": "Pending"},
@@ -161,6 +160,13 @@ def secret(obj: Object) -> None:
         obj["data"] = obj.get("data", {}) | encoded
 
 
+def persistent_volume(obj: Object) -> None:
+    """Not of the volumes that stand within a VolumeAttachment."""
+    spec = obj["spec"]
+    spec["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy") or "Retain"
+    spec.setdefault("volumeMode", "Filesystem")
+
+
 def namespace(obj: Object) -> None:
     name = obj["metadata"].get("name")
     if name:
@@ -189,6 +195,7 @@ V1_CODE = {
     "Service": service,
     "ReplicationController": replication_controller,
     "Secret": secret,
+    "PersistentVolume": persistent_volume,
     "Namespace": namespace,
     "LimitRangeItem": limit_range_item,
 }

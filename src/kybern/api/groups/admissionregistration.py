@@ -6,7 +6,8 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour, anything_changed, spec_changed
 from kybern.api.groups.columns import AGE, NAME, UNSET, age
 from kybern.api.resource import Column, Object
-from kybern.api.validation import admission as rules
+from kybern.api.validation import admission_policy as rules
+from kybern.api.validation.admission import validate_webhooks
 
 WEBHOOK_COLUMNS = (
     NAME,
@@ -94,7 +95,7 @@ def _webhooks() -> Behaviour:
         columns=WEBHOOK_COLUMNS,
         cells=webhook_cells,
         generation=anything_changed,
-        validate=lambda obj: list(rules.validate_webhooks(obj)),
+        validate=lambda obj: list(validate_webhooks(obj)),
         unconditional_update=False,
     )
 

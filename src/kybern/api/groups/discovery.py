@@ -1,34 +1,22 @@
 """EndpointSlice."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, anything_changed
 from kybern.api.groups.columns import AGE, NAME, UNSET, age, at_most, column
-from kybern.api.resource import Column, Object
-from kybern.api.validation.discovery import validate_endpoint_slice, validate_endpoint_slice_update
+from kybern.api.resource import Change, Object
+from kybern.api.validation.discovery import (
+    validate_endpoint_slice,
+    validate_endpoint_slice_update,
+    warn_of_endpoint_slice,
+)
+from kybern.api.validation.names import dns_subdomain
 
 COLUMNS = (
     NAME,
-    Column(
-        "AddressType",
-        description=(
-            "addressType specifies the type of address carried by this EndpointSlice. All "
-            "addresses in this slice must be the same type. This field is immutable after "
-            "creation. The following address types are currently supported: * IPv4: Represents an "
-            "IPv4 Address. * IPv6: Represents an IPv6 Address. * FQDN: Represents a Fully "
-            "Qualified Domain Name."
-        ),
-    ),
-    Column(
-        "Ports",
-        description=(
-            "ports specifies the list of network ports exposed by each endpoint in this slice. "
-            "Each port must have a unique name. When ports is empty, it indicates that there are "
-            'no defined ports. When a port is defined with a nil port value, it indicates "all '
-            'ports". Each slice may include a maximum of 100 ports.'
-        ),
-    ),
+    column("AddressType", "discovery.v1.EndpointSlice.addressType"),
+    column("Ports", "discovery.v1.EndpointSlice.ports"),
     column("Endpoints", "discovery.v1.EndpointSlice.endpoints"),
     AGE,
 )
@@ -60,11 +48,41 @@ def _generation(new: Object, old: Object) -> bool:
     return anything_changed(new, old) or labels[0] != labels[1]
 
 
+_HOST = "kubernetes.io/hostname"
+
+
+def prepare_create(obj: Object, change: Change) -> None:
+    _drop_topology(obj, ())
+
+
+def prepare_update(new: Object, old: Object, change: Change) -> None:
+    before = old.get("endpoints") or []
+    if new.get("endpoints") != before:
+        _drop_topology(new, {(endpoint.get("deprecatedTopology") or {}).get(_HOST) for endpoint in before})
+
+
+def _drop_topology(obj: Object, known_nodes: Collection[str | None]) -> None:
+    """v1 does not take the topology of v1beta1; a node that stood there before goes where v1 has it."""
+    if not obj.get("endpoints"):
+        return
+    kept = []
+    for endpoint in obj["endpoints"]:
+        node = (endpoint.get("deprecatedTopology") or {}).get(_HOST)
+        endpoint = {key: value for key, value in endpoint.items() if key != "deprecatedTopology"}
+        if node and endpoint.get("nodeName") is None and node in known_nodes and not dns_subdomain(node):
+            endpoint["nodeName"] = node
+        kept.append(endpoint)
+    obj["endpoints"] = kept
+
+
 BEHAVIOUR = {
     "EndpointSlice": Behaviour(
         columns=COLUMNS,
         cells=cells,
         generation=_generation,
+        prepare_create=prepare_create,
+        prepare_update=prepare_update,
+        warnings=lambda new, old: list(warn_of_endpoint_slice(new, old)),
         validate=lambda obj: list(validate_endpoint_slice(obj)),
         validate_update=lambda new, old: list(validate_endpoint_slice_update(new, old)),
         validate_on_update=False,

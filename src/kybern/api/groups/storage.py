@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, checked_first
+from kybern.api.groups.behaviour import Behaviour, checked_first, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, UNSET, age, column
-from kybern.api.resource import Column, Object
+from kybern.api.resource import Change, Column, Object
 from kybern.api.validation import storage as rules
 
 CLASS_COLUMNS = (
@@ -50,15 +50,6 @@ CAPACITY_COLUMNS = (
     column("Capacity", "storage.v1.CSIStorageCapacity.capacity"),
 )
 DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-_MUTABLE = (
-    "fsGroupPolicy",
-    "podInfoOnMount",
-    "requiresRepublish",
-    "seLinuxMount",
-    "storageCapacity",
-    "tokenRequests",
-    "nodeAllocatableUpdatePeriodSeconds",
-)
 
 
 def class_cells(obj: Object, now: float) -> Sequence[Any]:
@@ -113,11 +104,13 @@ def capacity_cells(obj: Object, now: float) -> Sequence[Any]:
     return obj["metadata"]["name"], obj.get("storageClassName") or "", obj.get("capacity", UNSET)
 
 
-def _driver_generation(new: Object, old: Object) -> bool:
-    """Only what may change counts."""
-    after, before = new.get("spec") or {}, old.get("spec") or {}
-    return any(after.get(key) != before.get(key) for key in _MUTABLE)
+def prepare_driver(new: Object, old: Object, change: Change) -> None:
+    """Limits of volumes that scale are off by default: their field goes, unless it is there already."""
+    if (old.get("spec") or {}).get(_SCALING) is None:
+        (new.get("spec") or {}).pop(_SCALING, None)
 
+
+_SCALING = "preventPodSchedulingIfMissing"
 
 BEHAVIOUR = {
     "StorageClass": Behaviour(
@@ -145,9 +138,13 @@ BEHAVIOUR = {
     "CSIDriver": Behaviour(
         columns=DRIVER_COLUMNS,
         cells=driver_cells,
-        generation=_driver_generation,
+        generation=spec_changed,
+        first_generation=0,
+        prepare_create=lambda obj, change: prepare_driver(obj, {}, change),
+        prepare_update=prepare_driver,
         validate=lambda obj: list(rules.validate_driver(obj)),
         validate_update=checked_first(rules.validate_driver, rules.validate_driver_update),
+        warnings=rules.warn_of_tokens,
         validate_on_update=False,
         unconditional_update=False,
     ),

@@ -7,6 +7,7 @@ from typing import Any
 from kybern.api.cel import (
     BOOL,
     DYN,
+    NULL,
     Budget,
     BudgetExceeded,
     CelType,
@@ -62,7 +63,7 @@ def compile_for(text: str, environment: Environment, wanted: Sequence[CelType] =
     except ProgramError as error:
         return Expression(text, None, f"program instantiation failed: {error}")
     if wanted and program.result_type not in wanted:
-        names = " ".join(map(str, wanted))
+        names = " ".join("null_type" if kind is NULL else str(kind) for kind in wanted)
         which = names if len(wanted) == 1 else f"one of [{names}]"
         return Expression(text, None, f"must evaluate to {which} but got {program.result_type}")
     return Expression(text, program)

@@ -1,6 +1,6 @@
 """A whole policy, compiled: its variables, its conditions, and what it validates or changes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,16 +37,18 @@ class PolicyPrograms:
 
     conditions: Sequence[Expression] = ()
     variables: Mapping[str, Expression] = field(default_factory=dict)
+    variable_faults: Sequence[tuple[str, Expression]] = ()
+    """All variables by their path, those of the same name too."""
     validations: Sequence[tuple[Expression, Expression | None]] = ()
     """(expression, messageExpression)."""
     annotations: Sequence[Expression] = ()
     mutations: Sequence[Mutation] = ()
 
-    def faults(self) -> Iterator[tuple[str, Expression]]:
-        """Those that do not compile, by their path below `spec`."""
+    def faults(self) -> dict[str, str]:
+        """Path below `spec` -> why the expression there does not compile."""
         named: list[tuple[str, Expression]] = []
         named += [(f"matchConditions[{i}].expression", each) for i, each in enumerate(self.conditions)]
-        named += [(f"variables[{i}].expression", each) for i, each in enumerate(self.variables.values())]
+        named += self.variable_faults
         for i, (expression, message) in enumerate(self.validations):
             named.append((f"validations[{i}].expression", expression))
             if message is not None:
@@ -55,7 +57,7 @@ class PolicyPrograms:
         for i, mutation in enumerate(self.mutations):
             key = "jsonPatch" if mutation.json_patch else "applyConfiguration"
             named.append((f"mutations[{i}].{key}.expression", mutation.expression))
-        return ((path, each) for path, each in named if each.program is None)
+        return {path: each.fault for path, each in named if each.program is None}
 
 
 class Activation:
@@ -112,21 +114,27 @@ def conditions_hold(conditions: Sequence[Expression], bindings: Mapping[str, Any
 
 def condition_programs(conditions: Sequence[Object]) -> list[Expression]:
     """Match conditions of a webhook: they know no variables and no params."""
-    environment = Names(composes=False).environment()
-    return [compile_for(each.get("expression") or "", environment, BOOL_RESULT) for each in conditions]
+    return _conditions(conditions, Names(composes=False))
+
+
+def _conditions(conditions: Sequence[Object], names: Names) -> list[Expression]:
+    environment = names.environment()
+    return [compile_for(_text(each).strip(), environment, BOOL_RESULT) for each in conditions]
 
 
 def validating_programs(
     spec: Object, params: CelType = DYN, objects: Mapping[str, CelType] | None = None
 ) -> PolicyPrograms:
     """Of a ValidatingAdmissionPolicy; `objects`: types of object and oldObject, where they are to be checked."""
-    names = Names(params=params if spec.get("paramKind") else None, objects=objects)
-    variables = _variables(spec, names)
+    given = params if spec.get("paramKind") is not None else None
+    names = Names(params=given, composes=bool(spec.get("variables")), objects=objects)
+    variables, by_path = _variables(spec, names)
     environment = names.environment()
     plain = names.environment(authorizer=False)
     return PolicyPrograms(
-        [compile_for(_text(each), environment, BOOL_RESULT) for each in spec.get("matchConditions") or ()],
+        _conditions(spec.get("matchConditions") or (), Names(params=given, composes=False, objects=objects)),
         variables,
+        by_path,
         [
             (
                 compile_for(_text(each), environment, BOOL_RESULT),
@@ -135,7 +143,7 @@ def validating_programs(
             for each in spec.get("validations") or ()
         ],
         [
-            compile_for(each.get("valueExpression") or "", environment, (STRING, NULL))
+            compile_for((each.get("valueExpression") or "").strip(), environment, (STRING, NULL))
             for each in spec.get("auditAnnotations") or ()
         ],
     )
@@ -143,27 +151,32 @@ def validating_programs(
 
 def mutating_programs(spec: Object) -> PolicyPrograms:
     """Of a MutatingAdmissionPolicy."""
-    names = Names(params=DYN if spec.get("paramKind") else None)
-    variables = _variables(spec, names)
-    environment, building = names.environment(), names.environment(mutation=True)
+    params = DYN if spec.get("paramKind") is not None else None
+    names = Names(params=params)
+    variables, by_path = _variables(spec, names)
+    building = names.environment(mutation=True)
     mutations = []
     for each in spec.get("mutations") or ():
         json_patch = each.get("patchType") == "JSONPatch"
         given = each.get("jsonPatch" if json_patch else "applyConfiguration") or {}
         wanted = list_of(_PATCH) if json_patch else _CONFIGURATION
-        mutations.append(Mutation(json_patch, compile_for(_text(given), building, (wanted,))))
-    conditions = [compile_for(_text(each), environment, BOOL_RESULT) for each in spec.get("matchConditions") or ()]
-    return PolicyPrograms(conditions, variables, mutations=mutations)
+        mutations.append(Mutation(json_patch, compile_for(_text(given).strip(), building, (wanted,))))
+    conditions = _conditions(spec.get("matchConditions") or (), Names(params=params, composes=False))
+    return PolicyPrograms(conditions, variables, by_path, mutations=mutations)
 
 
-def _variables(spec: Object, names: Names) -> dict[str, Expression]:
-    """Each may use those before it."""
-    found = {}
-    for each in spec.get("variables") or ():
+def _variables(spec: Object, names: Names) -> tuple[dict[str, Expression], list[tuple[str, Expression]]]:
+    """By name and by path. Each may use those before it; one without an expression is none."""
+    found: dict[str, Expression] = {}
+    by_path: list[tuple[str, Expression]] = []
+    for index, each in enumerate(spec.get("variables") or ()):
+        if not _text(each).strip():
+            continue
         expression = compile_for(_text(each), names.environment())
         names.add(each.get("name") or "", expression.result_type)
         found[each.get("name") or ""] = expression
-    return found
+        by_path.append((f"variables[{index}].expression", expression))
+    return found, by_path
 
 
 def _text(holder: Object) -> str:

@@ -19,14 +19,23 @@ def time(text: str, *, micro: bool) -> str:
     for element, pattern in (*_DATE, fraction, _ZONE):
         match = re.match(pattern, rest, re.ASCII)
         if match is None:
-            return f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{element}"'
+            return f'parsing time {_quote(text)} as "{layout}": cannot parse {_quote(rest)} as "{element}"'
         rest = rest[match.end() :]
     if rest:
-        return f'parsing time "{text}": extra text: "{rest}"'
+        return f"parsing time {_quote(text)}: extra text: {_quote(rest)}"
     for start, low, high, what in _LIMITS:
         if not low <= int(text[start : start + 2]) <= high:
             return f'parsing time "{text}": {what} out of range'
     return f'parsing time "{text}": day out of range'
+
+
+def _quote(text: str) -> str:
+    """As Go's package time quotes: only what is not plain ASCII is escaped, byte by byte."""
+    shown = (
+        f"\\{chr(byte)}" if byte in b'"\\' else chr(byte) if 0x20 <= byte < 0x80 else f"\\x{byte:02x}"
+        for byte in text.encode()
+    )
+    return f'"{"".join(shown)}"'
 
 
 def base64(text: str) -> str:

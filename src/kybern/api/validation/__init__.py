@@ -19,8 +19,10 @@ def validate_create(resource: Resource, obj: Object) -> list[FieldError]:
     The common check of the name comes after the kind's own: the more special message is shown (rest.BeforeCreate).
     """
     check_name = resource.validate_name or names.subdomain_name
-    errors = list(validate_metadata(obj["metadata"], resource.namespaced, check_name))
-    errors += _finalizers(resource, obj)
+    errors: list[FieldError] = []
+    if resource.group_resource not in _OWN_METADATA:
+        errors += validate_metadata(obj["metadata"], resource.namespaced, check_name)
+        errors += _finalizers(resource, obj)
     errors += resource.validate(obj)
     return errors or list(validate_metadata(obj["metadata"], resource.namespaced, names.path_segment_name))
 
@@ -43,11 +45,35 @@ def validate_subresource_update(resource: Resource, subresource: str, new: Objec
 def _validate_common(resource: Resource, new: Object, old: Object) -> list[FieldError]:
     errors = list(validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name))
     changes = list(validate_metadata_update(new["metadata"], old["metadata"]))
+    if resource.group_resource in _OWN_METADATA:
+        return [*errors, *changes]
     # Upstream's registry and each kind check the change: clients see such a cause twice.
-    return [*errors, *changes, *changes, *_finalizers(resource, new)]
+    errors += [*changes, *changes, *_finalizers(resource, new)]
+    if resource.group_resource in _WHOLE_METADATA:
+        errors += [*validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name)]
+        errors += _finalizers(resource, new)
+    return errors
 
 
-_COMMON_ONLY = frozenset(("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"))
+_WHOLE_METADATA = frozenset(
+    f"{plural}.{group}"
+    for group, plurals in {
+        "apiregistration.k8s.io": ("apiservices",),
+        "certificates.k8s.io": ("certificatesigningrequests",),
+        "networking.k8s.io": ("ingresses", "ingressclasses", "ipaddresses"),
+        "node.k8s.io": ("runtimeclasses",),
+        "rbac.authorization.k8s.io": ("roles", "clusterroles", "rolebindings", "clusterrolebindings"),
+        "resource.k8s.io": ("deviceclasses", "resourceclaims", "resourceclaimtemplates"),
+        "storage.k8s.io": ("csistoragecapacities", "storageclasses", "volumeattributesclasses"),
+    }.items()
+    for plural in plurals
+)
+"""Here the kind's own rules check the whole metadata of an update once more: clients see such a cause thrice."""
+_OWN_METADATA = frozenset(("events", "events.events.k8s.io"))
+"""Here the kind's own rules ask of metadata what its version does; core/v1 asks no more than what all share."""
+_COMMON_ONLY = frozenset(
+    ("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "node.k8s.io")
+)
 
 
 def _finalizers(resource: Resource, obj: Object) -> Iterator[FieldError]:

@@ -40,6 +40,13 @@ def validate_canonical_ip(path: str, value: str) -> Iterator[FieldError]:
     yield from errors
 
 
+def warn_of_ip(path: str, value: str) -> Iterator[str]:
+    """A good address that is not spelt as it should be."""
+    address = parse_ip(value)
+    if address is not None and address.version == 6 and str(address) != value:
+        yield f"{path}: IPv6 address {quote(value)} should be in RFC 5952 canonical format ({quote(str(address))})"
+
+
 def parse_cidr(text: str, *, strict: bool = False) -> IPv4Network | IPv6Network | None:
     """None when it is none; `strict` refuses bits beyond the prefix."""
     if "/" not in text or "%" in text or not text.rpartition("/")[2].isdecimal():
@@ -67,6 +74,23 @@ def validate_canonical_cidr(path: str, value: str) -> Iterator[FieldError]:
     if not errors and value != str(parse_cidr(value)):
         errors.append(invalid(path, value, f"must be in canonical form ({quote(str(parse_cidr(value)))})"))
     yield from errors
+
+
+def validate_interface_address(path: str, value: str) -> Iterator[FieldError]:
+    """An address with the length of its network's prefix, in its canonical form."""
+    text, slash, bits = value.rpartition("/")
+    address, network = _unmapped(parse_ip(text)), parse_cidr(value)
+    if not slash or address is None or network is None:
+        yield invalid(path, value, "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)")
+        return
+    mapped = address.version == 4 and network.version == 6
+    canonical = f"{address}/{int(bits) - 96 if mapped and int(bits) > 32 else int(bits)}"
+    if value != canonical:
+        yield invalid(path, value, f"must be in canonical form ({quote(canonical)})")
+
+
+def _unmapped(address: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Address | None:
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def validate_endpoint_ip(path: str, value: str) -> Iterator[FieldError]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
-from kybern.api.validation.field import each_invalid, invalid, not_supported, required
+from kybern.api.validation.field import each_invalid, invalid, not_supported, quote, required
 
 _HIGHEST_GROUP, _HIGHEST_VERSION = 20_000, 1_000
 _STATUSES = ("True", "False", "Unknown")
@@ -15,7 +15,7 @@ def validate_api_service(obj: Object) -> Iterator[FieldError]:
     group, version = spec.get("group") or "", spec.get("version") or ""
     wanted = f"{version}.{group}"
     if name and not names.path_segment(name) and name != wanted:
-        yield invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{wanted}"')
+        yield invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: {quote(wanted)}')
     if not group and version != "v1":
         yield required("spec.group", "only v1 may have an empty group and it better be legacy kube")
     if group:

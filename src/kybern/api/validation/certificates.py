@@ -52,7 +52,7 @@ def validate_request(obj: Object) -> Iterator[FieldError]:
 
 def _spec(spec: Object) -> Iterator[FieldError]:
     if fault := _request_fault(spec.get("request") or ""):
-        yield invalid("spec.request", spec.get("request") or "", fault)
+        yield invalid("spec.request", spec.get("request"), fault)
     usages: Sequence[str] = spec.get("usages") or ()
     if not usages:
         yield required("spec.usages")

@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
-from kybern.api.validation.addresses import parse_ip, validate_canonical_ip, validate_endpoint_ip, validate_ip
+from kybern.api.validation.addresses import (
+    parse_ip,
+    validate_canonical_ip,
+    validate_endpoint_ip,
+    validate_ip,
+    warn_of_ip,
+)
 from kybern.api.validation.field import (
     duplicate,
     each_invalid,
@@ -136,3 +142,17 @@ def validate_endpoint_slice_update(new: Object, old: Object) -> Iterator[FieldEr
     after = {**new, "endpoints": ()} if new.get("endpoints") == old.get("endpoints") else new
     yield from validate_endpoint_slice(after)
     yield from immutable("addressType", new.get("addressType"), old.get("addressType"))
+
+
+_CAREFUL = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
+"""Controllers that spell addresses as they should be."""
+
+
+def warn_of_endpoint_slice(new: Object, old: Object | None) -> Iterator[str]:
+    if old is None and new.get("addressType") == "FQDN":
+        yield "spec.addressType: FQDN endpoints are deprecated"
+    if (new["metadata"].get("labels") or {}).get("endpointslice.kubernetes.io/managed-by") in _CAREFUL:
+        return
+    for index, endpoint in enumerate(new.get("endpoints") or ()):
+        for place, address in enumerate(endpoint.get("addresses") or ()):
+            yield from warn_of_ip(f"endpoints[{index}].addresses[{place}]", address)

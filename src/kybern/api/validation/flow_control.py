@@ -29,7 +29,7 @@ def validate_flow_schema(obj: Object) -> Iterator[FieldError]:
     if precedence == 1 and obj["metadata"].get("name") != "exempt":
         yield invalid(path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1")
     if method is not None and method.get("type") not in _METHODS:
-        yield not_supported("spec.distinguisherMethod.type", method, _METHODS)
+        yield not_supported("spec.distinguisherMethod.type", {"Type": method.get("type") or ""}, _METHODS)
     level = (spec.get("priorityLevelConfiguration") or {}).get("name") or ""
     if level:
         yield from each_invalid("spec.priorityLevelConfiguration.name", level, names.dns_subdomain(level))

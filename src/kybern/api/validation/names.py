@@ -111,6 +111,11 @@ def dns_subdomain(value: str) -> Sequence[str]:
     return _sized(value, 253, _subdomain(value), regex_error(_SUBDOMAIN_MESSAGE, _SUBDOMAIN, "example.com"))
 
 
+def long_name(name: str, prefix: bool) -> Sequence[str]:
+    """A subdomain, as the newer checks word it."""
+    return _sized(name, 253, _subdomain(name), regex_error(_SUBDOMAIN_MESSAGE, _SUBDOMAIN, "example.com"), max_bytes)
+
+
 def dns_subdomain_with_underscore(value: str) -> Sequence[str]:
     message = regex_error(_UNDERSCORED_MESSAGE, _UNDERSCORED_SUBDOMAIN, "example.com")
     return _sized(value, 253, _underscored_subdomain(value), message)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
+from kybern.api.selectors import SelectorError, labels_from_struct
 from kybern.api.validation import names
 from kybern.api.validation.field import each_invalid, invalid, not_supported, required
 from kybern.api.validation.metadata import validate_label_selector
@@ -26,6 +27,10 @@ def validate_cluster_role(obj: Object) -> Iterator[FieldError]:
         yield required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
     for index, selector in enumerate(selectors):
         yield from validate_label_selector(selector, f"{path}[{index}]")
+        try:
+            labels_from_struct(selector)
+        except SelectorError:
+            yield invalid(f"{path}[{index}]", None, "invalid label selector.")
 
 
 def _rules(obj: Object, *, namespaced: bool) -> Iterator[FieldError]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
+from kybern.api.validation.core.persistent_volume import validate_inline_volume
 from kybern.api.validation.core.quantities import non_negative_quantity
 from kybern.api.validation.core.volume_sources import validate_csi_driver_name
 from kybern.api.validation.field import (
@@ -21,11 +22,12 @@ from kybern.api.validation.field import (
     required,
     too_long,
 )
+from kybern.api.validation.internal_form import internal_form
 from kybern.api.validation.metadata import validate_label_selector
 
 _PARAMETERS_LIMIT, _PARAMETERS_SIZE = 512, 256 * 1024
 _ATTACHMENT_SIZE = _MESSAGE_SIZE = 256 * 1024
-_NODE_ID_LIMIT = 192
+_NODE_ID_LIMIT = 256
 _SHORTEST_TOKEN, _LONGEST_TOKEN = 600, 1 << 32
 _SHORTEST_ALLOCATABLE_PERIOD = 10
 _BINDING_MODES = ("Immediate", "WaitForFirstConsumer")
@@ -33,7 +35,6 @@ _RECLAIM_POLICIES = ("Delete", "Retain")
 _GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 _LIFECYCLE_MODES = ("Persistent", "Ephemeral")
 _ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
-_INLINE = "in the context of inline volumes"
 
 
 def validate_storage_class(obj: Object) -> Iterator[FieldError]:
@@ -128,17 +129,7 @@ def validate_attachment_update(new: Object, old: Object) -> Iterator[FieldError]
     """All that upstream checks of an update, of the status as well."""
     yield from _attachment(new)
     if new.get("spec") != old.get("spec"):
-        yield invalid("spec", _shown_attachment(new.get("spec") or {}), IMMUTABLE)
-
-
-def _shown_attachment(spec: Object) -> Object:
-    """Upstream shows its internal spec, which has no JSON names."""
-    source = spec.get("source") or {}
-    shown = {
-        "PersistentVolumeName": source.get("persistentVolumeName"),
-        "InlineVolumeSpec": source.get("inlineVolumeSpec"),
-    }
-    return {"Attacher": spec.get("attacher") or "", "Source": shown, "NodeName": spec.get("nodeName") or ""}
+        yield invalid("spec", internal_form("io.k8s.api.storage.v1.VolumeAttachmentSpec", new["spec"]), IMMUTABLE)
 
 
 def _attachment(obj: Object) -> Iterator[FieldError]:
@@ -170,21 +161,7 @@ def _attachment_source(source: Object) -> Iterator[FieldError]:
         if not volume:
             yield required(f"{path}.persistentVolumeName", "must specify non empty persistentVolumeName")
     else:
-        yield from _inline_volume(inline, f"{path}.inlineVolumeSpec")
-
-
-def _inline_volume(spec: Object, path: str) -> Iterator[FieldError]:
-    for key in ("claimRef", "capacity"):
-        if spec.get(key):
-            yield forbidden(f"{path}.{key}", f"may not be specified {_INLINE}")
-    if spec.get("csi") is None:
-        yield required(f"{path}.csi", f"has to be specified {_INLINE}")
-    if not spec.get("accessModes"):
-        yield required(f"{path}.accessModes")
-    if (spec.get("persistentVolumeReclaimPolicy") or "Retain") != "Retain":
-        yield forbidden(f"{path}.persistentVolumeReclaimPolicy", f"may only be Retain {_INLINE}")
-    if spec.get("nodeAffinity") is not None:
-        yield forbidden(f"{path}.nodeAffinity", f"may not be specified {_INLINE}")
+        yield from validate_inline_volume(inline, f"{path}.inlineVolumeSpec")
 
 
 def validate_driver(obj: Object) -> Iterator[FieldError]:
@@ -233,6 +210,20 @@ def _token_requests(requests: Sequence[Object]) -> Iterator[FieldError]:
             yield invalid(f"{path}.expirationSeconds", seconds, detail)
 
 
+_SECRETS_UNSET = (
+    "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible "
+    "logging of tokens in volume attributes"
+)
+
+
+def warn_of_tokens(new: Object, old: Object | None) -> Sequence[str]:
+    """Tokens are better handed over among the secrets; said when they are asked for anew."""
+    spec, before = new.get("spec") or {}, (old or {}).get("spec") or {}
+    tokens = spec.get("tokenRequests")
+    asked = tokens and spec.get("serviceAccountTokenInSecrets") is None and tokens != before.get("tokenRequests")
+    return (_SECRETS_UNSET,) if asked else ()
+
+
 def validate_driver_update(new: Object, old: Object) -> Iterator[FieldError]:
     after, before = new.get("spec") or {}, old.get("spec") or {}
     yield from immutable("spec.attachedRequired", after.get("attachRequired"), before.get("attachRequired"))
@@ -273,7 +264,9 @@ def validate_csi_node_update(new: Object, old: Object) -> Iterator[FieldError]:
         known = before.get(driver.get("name"))
         if known is not None:
             after, earlier = ({**one, "allocatable": None} for one in (driver, known))
-            yield from immutable("spec.drivers", after, earlier)
+            if after != earlier:
+                shown = internal_form("io.k8s.api.storage.v1.CSINodeDriver", driver)
+                yield invalid("spec.drivers", {**(shown or {}), "Allocatable": None}, IMMUTABLE)
 
 
 def validate_capacity(obj: Object) -> Iterator[FieldError]:

@@ -5,28 +5,32 @@ from urllib.parse import urlsplit
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
-from kybern.api.validation.field import invalid, required
+from kybern.api.validation.field import invalid, quote, required
 
+_KEYS = ("name", "namespace")
 _FORM = "; desired format: https://host[/path]"
 
 
-def validate_client_config(config: Object, path: str) -> Iterator[FieldError]:
-    """Either a URL or a Service."""
+def validate_client_config(config: Object, path: str, service_keys: Sequence[str] = _KEYS) -> Iterator[FieldError]:
+    """Either a URL or a Service; `service_keys` name it, in the order in which their values are asked for."""
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         yield required(path, "exactly one of url or service is required")
     elif url is not None:
         yield from _url(url, f"{path}.url")
     else:
-        yield from _service(service or {}, f"{path}.service")
+        yield from _service(service or {}, f"{path}.service", service_keys)
 
 
 def _url(text: str, path: str) -> Iterator[FieldError]:
-    try:
-        url = urlsplit(text)
-    except ValueError as error:
-        yield required(path, f"url must be a valid URL: {error}{_FORM}")
+    from kybern.api.cel.urls import parse_error  # Loaded when there is a URL to check.
+
+    fault = parse_error(text) if text else None
+    if fault is not None and not fault.endswith("invalid URI for request"):
+        reason = fault.removeprefix(f'parse "{text}": ')
+        yield required(path, f"url must be a valid URL: parse {quote(text)}: {reason}{_FORM}")
         return
+    url = urlsplit(text)
     if url.scheme != "https":
         yield invalid(path, url.scheme, f"'https' is the only allowed URL scheme{_FORM}")
     user, at, host = url.netloc.rpartition("@")
@@ -40,10 +44,10 @@ def _url(text: str, path: str) -> Iterator[FieldError]:
         yield invalid(path, url.query, "query parameters are not permitted in the URL")
 
 
-def _service(service: Object, path: str) -> Iterator[FieldError]:
-    for key in ("name", "namespace"):
+def _service(service: Object, path: str, keys: Sequence[str]) -> Iterator[FieldError]:
+    for shown, key in zip(_KEYS, keys, strict=True):
         if not service.get(key):
-            yield required(f"{path}.{key}")
+            yield required(f"{path}.{shown}")
     port = service.get("port", 443)
     if messages := names.port_number(port):
         yield invalid(f"{path}.port", port, "port is not valid: " + ", ".join(messages))
@@ -58,7 +62,8 @@ def _service_path(text: str, path: str) -> Iterator[FieldError]:
         return
     if not text.startswith("/"):
         yield invalid(path, text, "must start with a '/'")
-    for index, segment in enumerate(text[1:].removesuffix("/").split("/")):
+    rest = text.encode()[1:].decode(errors="replace")
+    for index, segment in enumerate(rest.removesuffix("/").split("/")):
         if not segment:
             yield invalid(path, text, f"segment[{index}] may not be empty")
             continue

@@ -176,8 +176,48 @@ OTHERS = [
       '"TolerationSeconds":null}']),
     (new("RuntimeClass", handler="A"), [f'handler: Invalid value: "A": {LABEL}']),
     (new("Lease", {"leaseDurationSeconds": 0, "preferredHolder": "h"}),
-     ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
-      "spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined"]),
+     ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]),
+    (new("ServiceCIDR", {"cidrs": ["10.9.0.0/24", "ten"]}),
+     ['spec.cidrs[1]: Invalid value: "ten": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']),
+    (new("ClusterRole", aggregationRule={"clusterRoleSelectors": [{"matchExpressions": [{"key": "k", "operator": "Has"}]}]}),
+     ['aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "Has": not a valid selector '
+      "operator",
+      "aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector."]),
+    (new("FlowSchema", {"priorityLevelConfiguration": {"name": "p"}, "distinguisherMethod": {"type": "ByIP"}}),
+     ['spec.distinguisherMethod.type: Unsupported value: {"Type":"ByIP"}: supported values: "ByNamespace", "ByUser"']),
+    (new("VolumeAttachment", {"attacher": "a.b", "nodeName": "n", "source": {"inlineVolumeSpec": {
+        "accessModes": ["Often"], "csi": {"driver": "d", "volumeHandle": ""}, "volumeMode": "Block"}}}),
+     ['spec.source.inlineVolumeSpec.accessModes: Unsupported value: "Often": supported values: "ReadOnlyMany", '
+      '"ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"',
+      "spec.source.inlineVolumeSpec.csi.volumeHandle: Required value",
+      "spec.source.inlineVolumeSpec.volumeMode: Forbidden: may not specify volumeMode other than Filesystem in the "
+      "context of inline volumes"]),
+    (webhook(clientConfig={"service": {"name": "s"}}),
+     ["webhooks[0].clientConfig.service.name: Required value"]),  # What is missing is the namespace.
+    (webhook(clientConfig={"url": "https://h/%zz"}),
+     ['webhooks[0].clientConfig.url: Required value: url must be a valid URL: parse "https://h/%zz": '
+      'invalid URL escape "%zz"; desired format: https://host[/path]']),
+    (new("ValidatingAdmissionPolicy", {"failurePolicy": "Fail", "matchConstraints": MATCH, "variables": [
+        {"name": "a", "expression": "1 +"}, {"name": "b"}], "validations": [{"expression": "variables.b > 0"}]}),
+     ['spec.variables[0].expression: Invalid value: "1 +": compilation failed: ERROR: <input>:1:4: Syntax error: '
+      "mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, "
+      "NUM_UINT, STRING, BYTES, IDENTIFIER}\n | 1 +\n | ...^",
+      "spec.variables[1].expression: Required value: expression is not specified",
+      'spec.validations[0].expression: Invalid value: "variables.b > 0": compilation failed: ERROR: <input>:1:10: '
+      "undefined field 'b'\n | variables.b > 0\n | .........^"]),
+    (new("ValidatingAdmissionPolicy", {"failurePolicy": "Fail", "matchConstraints": MATCH, "auditAnnotations": [
+        {"key": "k", "valueExpression": " 1 "}], "validations": [{"expression": "variables.b > 0"}]}),
+     ['spec.validations[0].expression: Invalid value: "variables.b > 0": compilation failed: ERROR: <input>:1:1: '
+      "undeclared reference to 'variables' (in container '')\n | variables.b > 0\n | ^",
+      'spec.auditAnnotations[0].valueExpression: Invalid value: " 1 ": must evaluate to one of [string null_type] but '
+      "got int"]),
+    (new("MutatingAdmissionPolicy", {"failurePolicy": "Fail", "matchConstraints": MATCH, "reinvocationPolicy": "Never",
+         "mutations": [{}, {"patchType": "JSONPatch", "jsonPatch": {"expression": "1"}}]}),
+     ["spec.mutations[0].patchType: Required value",
+      'spec.mutations[1].jsonPatch.expression: Invalid value: "1": must evaluate to list(JSONPatch) but got int']),
+    (new("Event", metadata={"labels": {"a": "b c"}}, api_version="events.k8s.io/v1", eventTime="2026-02-02T02:40:00.000000Z",
+         action="a", reason="r", reportingController="c", reportingInstance="i", type="Odd"),
+     [f'metadata.labels: Invalid value: "b c": {LABEL_VALUE}', 'type: Invalid value: "": has invalid value: Odd']),
     (new("FlowSchema", {"priorityLevelConfiguration": {"name": ""}, "matchingPrecedence": 1}),
      ["spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1",
       "spec.priorityLevelConfiguration.name: Required value: must reference a priority level"]),

@@ -56,6 +56,15 @@ REFUSED = [
      ["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"] * 2),
     (new("Job", JOB), of("spec", completionMode="Indexed"),
      [f'spec.completionMode: Invalid value: "Indexed": {IMMUTABLE}']),
+    (new("IPAddress", {"parentRef": {"resource": "things", "name": "n"}}, name="10.0.0.9"),
+     of("spec", parentRef={"resource": "things", "name": "m"}),
+     [f'spec.parentRef: Invalid value: {{"Group":"","Resource":"things","Namespace":"","Name":"m"}}: {IMMUTABLE}']),
+    (new("CSINode", {"drivers": [{"name": "d", "nodeID": "1"}]}), of("spec", drivers=[{"name": "d", "nodeID": "2"}]),
+     [f'spec.drivers: Invalid value: {{"Name":"d","NodeID":"2","TopologyKeys":null,"Allocatable":null}}: {IMMUTABLE}']),
+    (new("Role"), of("metadata", labels={"a b": "c"}),
+     ['metadata.labels: Invalid value: "a b": name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', '
+      "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+      "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"] * 4),
     (new("StorageClass", provisioner="p"), top(parameters={"a": "b"}, provisioner="q"),
      [f'parameters: Invalid value: {{"a":"b"}}: {IMMUTABLE}', f'provisioner: Invalid value: "q": {IMMUTABLE}']),
     (new("StorageClass", provisioner="p"), top(volumeBindingMode="X"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.field import each_invalid, immutable, invalid, required
+from kybern.api.validation.metadata import validate_kube_finalizers, validate_metadata, validate_metadata_update
 
 _INVOLVED = "involvedObject.namespace"
 _MISMATCH = "does not match event.namespace"
@@ -64,6 +65,8 @@ def validate_event_update(new: Object, old: Object) -> Iterator[FieldError]:
 def validate_new_event(event: Object) -> Iterator[FieldError]:
     """events.k8s.io/v1, on the stored form: the deprecated fields must be unset."""
     yield from validate_event(event, "reportingController")
+    yield from validate_metadata(event["metadata"], namespaced=True)
+    yield from validate_kube_finalizers(event["metadata"].get("finalizers"), "metadata.finalizers")
     yield from _series(event)
     if not event.get("eventTime"):
         yield required("eventTime")
@@ -79,6 +82,8 @@ def validate_new_event(event: Object) -> Iterator[FieldError]:
 def validate_new_event_update(new: Object, old: Object) -> Iterator[FieldError]:
     """events.k8s.io/v1, on the stored form: only the series may go on."""
     yield from validate_event(new, "reportingController")
+    yield from validate_metadata_update(new["metadata"], old["metadata"])
+    yield from validate_kube_finalizers(new["metadata"].get("finalizers"), "metadata.finalizers")
     if new.get("series") != old.get("series"):
         yield from _series(new)
     for key in _IMMUTABLE:

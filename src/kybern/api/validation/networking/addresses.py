@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.addresses import parse_cidr, validate_canonical_cidr, validate_canonical_ip
-from kybern.api.validation.field import IMMUTABLE, each_invalid, immutable, invalid, required
+from kybern.api.validation.field import IMMUTABLE, each_invalid, invalid, required
+from kybern.api.validation.internal_form import internal_form
 
 
 def address_name(name: str, prefix: bool) -> Sequence[str]:
@@ -30,7 +31,8 @@ def validate_ip_address(obj: Object) -> Iterator[FieldError]:
 
 def validate_ip_address_update(new: Object, old: Object) -> Iterator[FieldError]:
     after, before = ((obj.get("spec") or {}).get("parentRef") for obj in (new, old))
-    yield from immutable("spec.parentRef", after, before)
+    if after != before:
+        yield invalid("spec.parentRef", internal_form("io.k8s.api.networking.v1.ParentReference", after), IMMUTABLE)
 
 
 def validate_service_cidr(obj: Object) -> Iterator[FieldError]:
@@ -42,8 +44,8 @@ def validate_service_cidr(obj: Object) -> Iterator[FieldError]:
     else:
         for index, cidr in enumerate(cidrs):
             yield from validate_canonical_cidr(f"{path}[{index}]", cidr)
-        versions = {network.version for cidr in cidrs if (network := parse_cidr(cidr)) is not None}
-        if len(cidrs) == 2 and len(versions) == 1:
+        versions = [network.version for cidr in cidrs if (network := parse_cidr(cidr)) is not None]
+        if len(versions) == 2 and versions[0] == versions[1]:
             detail = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
             yield invalid(path, cidrs, detail)
 
@@ -58,4 +60,4 @@ def validate_service_cidr_update(new: Object, old: Object) -> Iterator[FieldErro
         if len(cidrs) > len(before):
             yield from validate_service_cidr(new)
     else:
-        yield invalid(path, cidrs, IMMUTABLE)
+        yield invalid(path, cidrs or None, IMMUTABLE)
