@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kybern.api.types.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
+from kybern.api.types.core_v1 import ConfigMap, Container, Namespace, Pod, PodSpec, Secret, ServiceAccount
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.base.errors import NotFound
 
@@ -63,4 +63,25 @@ async def test_a_finalizer_holds_a_namespace_back_and_is_named() -> None:
 
         await world.until(told)
         await world.client.patch(Secret, "held", "shop", {"metadata": {"finalizers": None}})
+        await world.until(lambda: gone(world, "shop"))
+
+
+async def test_all_else_of_a_namespace_waits_until_its_pods_are_gone() -> None:
+    """What runs in a Pod on its way out may need its configuration still."""
+    async with plane(("namespace-controller",)) as world:
+        await world.client.create(Namespace(metadata=ObjectMeta(name="shop")))
+        await world.client.create(ServiceAccount(metadata=ObjectMeta(name="default", namespace="shop")))
+        await world.client.create(ConfigMap(metadata=ObjectMeta(name="needed", namespace="shop")))
+        meta = ObjectMeta(name="last", namespace="shop", finalizers=["example.org/hold"])
+        pod = Pod(metadata=meta, spec=PodSpec(containers=[Container(name="c", image="i")]))
+        await world.client.create(pod)
+        await world.client.delete(Namespace, "shop")
+
+        async def told() -> bool:
+            found = await world.client.get(Namespace, "shop")
+            return any(each.message.endswith("pods. has 1 resource instances") for each in found.status.conditions)
+
+        await world.until(told)
+        await world.client.get(ConfigMap, "needed", "shop")
+        await world.client.patch(Pod, "last", "shop", {"metadata": {"finalizers": None}})
         await world.until(lambda: gone(world, "shop"))

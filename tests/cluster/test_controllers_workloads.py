@@ -3,7 +3,8 @@
 from kybern.api.types import convert, to_dict
 from kybern.api.types.apps_v1 import Deployment, ReplicaSet
 from kybern.api.types.batch_v1 import CronJob, Job
-from kybern.api.types.core_v1 import Event, Pod
+from kybern.api.types.core_v1 import ConfigMap, Event, Pod
+from kybern.api.types.meta_v1 import ObjectMeta
 
 from .machine import Plane, plane
 
@@ -121,6 +122,22 @@ async def test_deletion_takes_everything_along() -> None:
                 return sum([await world.count(kind) for kind in (Deployment, ReplicaSet, Pod)]) == 0
 
             await world.until(gone)
+
+
+async def test_those_who_own_each_other_in_a_circle_all_go() -> None:
+    async with plane(("garbage-collector-controller",)) as world:
+        made = [await world.client.create(ConfigMap(metadata=ObjectMeta(name=n, namespace="default"))) for n in "abc"]
+        for each, owner in zip(made, [made[-1], *made], strict=False):
+            reference = {"apiVersion": "v1", "kind": "ConfigMap", "blockOwnerDeletion": True, "controller": True}
+            reference |= {"name": owner.metadata.name, "uid": owner.metadata.uid}
+            patch = {"metadata": {"ownerReferences": [reference]}}
+            await world.client.patch(ConfigMap, each.metadata.name, "default", patch)
+        await world.client.delete(ConfigMap, "b", "default", propagation_policy="Foreground")
+
+        async def gone() -> bool:
+            return await world.count(ConfigMap) == 0
+
+        await world.until(gone)
 
 
 async def test_orphans_stay_and_are_adopted() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
+from msgspec.structs import replace
 
 from kybern.api.types import ResourceName, encode
 from kybern.api.types.meta_v1 import ObjectMeta, OwnerReference
@@ -123,17 +124,24 @@ class GarbageCollector:
                 self._definitions_changed.set()
             if new is None:
                 self._look_at_family(meta)
-            elif meta.owner_references or meta.deletion_timestamp:
+                return
+            if meta.owner_references or meta.deletion_timestamp:
                 self._queue.add(Item(resource, meta.namespace, meta.name))
+            if old is not None and old.metadata.owner_references != meta.owner_references:
+                self._look_at_owners(old.metadata)
 
         informer.subscribe(changed)
         return informer
 
     def _look_at_family(self, gone: ObjectMeta) -> None:
-        """Dependents have lost an owner; owners may have lost what held them back."""
+        """Dependents have lost an owner, owners a dependent."""
         for resource, dependent in self._dependents(gone.uid):
             self._queue.add(Item(resource, dependent.namespace, dependent.name))
-        for reference in gone.owner_references:
+        self._look_at_owners(gone)
+
+    def _look_at_owners(self, dependent: ObjectMeta) -> None:
+        """It is gone, or names them otherwise: those that are being deleted may wait for it no longer."""
+        for reference in dependent.owner_references:
             found = self._cached(reference.uid)
             if found is not None and found[1].deletion_timestamp:
                 self._queue.add(Item(found[0], found[1].namespace, found[1].name))
@@ -218,9 +226,8 @@ class GarbageCollector:
         path = path_of(item.resource, item.namespace, item.name)
         match ruling.act:
             case Act.DELETE:
-                options = delete_options(
-                    meta.uid, "" if ruling.policy == "Background" else meta.resource_version, ruling.policy
-                )
+                revision = await self._unblock(path, meta) if ruling.unblocks else meta.resource_version
+                options = delete_options(meta.uid, "" if ruling.policy == "Background" else revision, ruling.policy)
                 try:
                     await self._client.call("DELETE", path, body=options)
                 except NotFound:
@@ -244,16 +251,24 @@ class GarbageCollector:
         left = [each for each in meta.owner_references if each.uid not in uids]
         await self._patch(path, meta, {"ownerReferences": left or None})
 
+    async def _unblock(self, path: str, meta: ObjectMeta) -> str:
+        """Let its references hold no owner back; its revision then."""
+        loose = [replace(each, block_owner_deletion=False) for each in meta.owner_references]
+        return await self._patch(path, meta, {"ownerReferences": loose}) or meta.resource_version
+
     async def _drop_finalizer(self, path: str, meta: ObjectMeta, finalizer: str) -> None:
         await self._patch(path, meta, {"finalizers": [each for each in meta.finalizers if each != finalizer]})
 
-    async def _patch(self, path: str, meta: ObjectMeta, changes: dict[str, Any]) -> None:
+    async def _patch(self, path: str, meta: ObjectMeta, changes: dict[str, Any]) -> str:
+        """Its new revision; "" when it is gone."""
         guard = {"uid": meta.uid, "resourceVersion": meta.resource_version}
         body = encode({"metadata": {**guard, **changes}})
         try:
-            await self._client.call("PATCH", path, body=body, headers={"Content-Type": PatchType.MERGE.value})
+            headers = {"Content-Type": PatchType.MERGE.value, "Accept": METADATA_ONLY}
+            changed = orjson.loads(await self._client.call("PATCH", path, body=body, headers=headers))
         except NotFound:
-            return
+            return ""
+        return str(changed["metadata"].get("resourceVersion", ""))
 
 
 def _state(meta: ObjectMeta) -> OwnerState:

@@ -48,6 +48,8 @@ class Ruling:
     owners: tuple[str, ...] = ()
     """Uids of the references to drop."""
     finalizer: str = ""
+    unblocks: bool = False
+    """Before a deletion: its references shall hold no owner back any more."""
 
     @property
     def verdict(self) -> Verdict:
@@ -94,7 +96,9 @@ def decide(item: Owned) -> Ruling:
         policy = "Foreground"
     reason = "OwnerDeleting" if waiting else "OwnerAbsent"
     state = "is being deleted with its dependents" if waiting else "does not exist"
-    return Ruling(Act.DELETE, reason, f"its owner {first.kind} {first.name} {state}", policy=policy)
+    circle = waiting and any(_deletes_dependents(each) for each in item.dependents)
+    message = f"its owner {first.kind} {first.name} {state}"
+    return Ruling(Act.DELETE, reason, message, policy=policy, unblocks=circle)
 
 
 def _decide_deleting(item: Owned) -> Ruling:
@@ -117,6 +121,11 @@ def _decide_deleting(item: Owned) -> Ruling:
     return Ruling(
         Act.DELETE_DEPENDENTS, "WaitingForDependents", f"{len(blocking)} dependents block its deletion, still"
     )
+
+
+def _deletes_dependents(meta: ObjectMeta) -> bool:
+    """Such a dependent may wait, by way of others, for its own owner: someone has to let go for all to end."""
+    return bool(meta.deletion_timestamp) and FOREGROUND_FINALIZER in meta.finalizers
 
 
 def blocks(dependent: ObjectMeta, owner_uid: str) -> bool:

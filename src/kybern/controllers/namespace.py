@@ -29,6 +29,8 @@ LOOK_AGAIN_SECONDS = 2.0
 """While something is left; the end of a Pod wakes sooner."""
 
 PAGE_SIZE = 500
+_PODS = "pods."
+"""As `Remains.instances` names them."""
 
 
 @dataclass(slots=True)
@@ -137,11 +139,17 @@ def _counts(counter: Counter[str], form: str) -> list[str]:
 
 
 async def sweep(client: Client, name: str, discovery: Discovery) -> Remains:
-    """Delete everything in the namespace; what is left of it."""
+    """Delete everything in the namespace; what is left of it.
+
+    Pods go first, and all else only when none is left: what they run may need it (KEP-5080, OrderedNamespaceDeletion).
+    """
     remains = Remains(discovery_failures=discovery.failures)
-    for resource in discovery.resources:
-        if not resource.name.namespaced or "delete" not in resource.verbs or "list" not in resource.verbs:
-            continue
+    deletable = [
+        each for each in discovery.resources if each.name.namespaced and "delete" in each.verbs and "list" in each.verbs
+    ]
+    for resource in sorted(deletable, key=lambda each: not _is_pods(each)):
+        if remains.instances[_PODS] and not _is_pods(resource):
+            break
         try:
             await _sweep_resource(client, name, resource, remains)
         except (NotFound, MethodNotAllowed):
@@ -149,6 +157,10 @@ async def sweep(client: Client, name: str, discovery: Discovery) -> Remains:
         except KybernError as error:
             remains.deletion_failures.append(f"unexpected items still remain in namespace: {error}")
     return remains
+
+
+def _is_pods(resource: DiscoveredResource) -> bool:
+    return not resource.name.group and resource.name.plural == "pods"
 
 
 async def _sweep_resource(client: Client, name: str, resource: DiscoveredResource, remains: Remains) -> None:

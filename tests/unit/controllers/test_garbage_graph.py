@@ -55,3 +55,11 @@ def test_rulings(owned: Owned, act: Act, policy: str) -> None:
 
 def test_only_the_dead_owners_are_dropped() -> None:
     assert decide(item(ABSENT, SOLID, GOING)).owners == ("u0", "u2")
+
+
+def test_who_may_wait_for_its_own_dependent_lets_go() -> None:
+    going = ObjectMeta(name="d", finalizers=["foregroundDeletion"], deletion_timestamp="2026-01-01T00:00:00Z")
+    ruling = decide(item(GOING, dependents=(LOOSE, going)))
+    assert (ruling.act, ruling.policy, ruling.unblocks) == (Act.DELETE, "Foreground", True)
+    assert not decide(item(GOING, dependents=(LOOSE,))).unblocks
+    assert not decide(item(ABSENT, dependents=(going,))).unblocks
