@@ -31,8 +31,6 @@ import uvloop
 
 NAMESPACE = "bench-api"
 CONNECTIONS = 16
-WATCHERS = 1000
-WATCH_EVENTS = 20
 LIST_PODS = 5000
 TICKS = os.sysconf("SC_CLK_TCK")
 JSON, APPLY = "application/json", "application/apply-patch+yaml"
@@ -167,7 +165,7 @@ async def run(target: Target, pods: int) -> None:
     """All measurements, one after the other."""
     first = await Connection.open(target)
     base = f"/api/v1/namespaces/{NAMESPACE}"
-    await _prepare(first, base)
+    await prepare(first)
     body = json.dumps(POD).encode()
 
     async def create(connection: Connection, index: int) -> None:
@@ -191,7 +189,9 @@ async def run(target: Target, pods: int) -> None:
         assert answer
 
     await measure(target, f"LIST {pods} Pods", 20, list_all, 2)
-    await _fan_out(target, first, f"{base}/configmaps")
+    from fan_out import fan_out
+
+    await fan_out(target)
     await first.ask("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
 
 
@@ -213,7 +213,9 @@ async def _apply(target: Target, first: Connection, path: str) -> None:
     await measure(target, "apply an unchanged Deployment", 5_000, apply, CONNECTIONS)
 
 
-async def _prepare(connection: Connection, base: str) -> None:
+async def prepare(connection: Connection) -> None:
+    """The namespace, with what Pods need in it."""
+    base = f"/api/v1/namespaces/{NAMESPACE}"
     await connection.ask("POST", "/api/v1/namespaces", json.dumps({"metadata": {"name": NAMESPACE}}).encode())
     await connection.ask("POST", f"{base}/serviceaccounts", b'{"metadata":{"name":"default"}}')
     for _ in range(100):
@@ -222,33 +224,6 @@ async def _prepare(connection: Connection, base: str) -> None:
             return
         await asyncio.sleep(0.1)
     raise RuntimeError("the namespace has no ServiceAccount default")
-
-
-async def _fan_out(target: Target, first: Connection, path: str) -> None:
-    """WATCH_EVENTS changes, each to WATCHERS watchers."""
-    watchers = [await Connection.open(target) for _ in range(WATCHERS)]
-    for each in watchers:
-        each.send("GET", f"{path}?watch=1&resourceVersion=0&labelSelector=bench")
-        await each.head()
-
-    async def see(connection: Connection) -> None:
-        seen = 0
-        while seen < WATCH_EVENTS:
-            size = int(await connection.reader.readuntil(b"\r\n"), 16)
-            seen += (await connection.reader.readexactly(size + 2)).count(b"\n") - 1
-
-    before = target.cpu_seconds()
-    waiting = [asyncio.create_task(see(each)) for each in watchers]
-    for index in range(WATCH_EVENTS):
-        config = {"metadata": {"name": f"event-{index}", "labels": {"bench": "1"}}, "data": {"text": "x" * 1000}}
-        await first.ask("POST", path, json.dumps(config).encode())
-        await asyncio.sleep(0.1)
-    await asyncio.gather(*waiting)
-    used = target.cpu_seconds() - before
-    each_event = used / (WATCHERS * WATCH_EVENTS) * 1e6
-    print(f"{f'one event to {WATCHERS} watchers':32} {each_event:9.1f} µs CPU each (the writes with them)")
-    for each in watchers:
-        each.writer.close()
 
 
 @contextmanager

@@ -130,6 +130,20 @@ def test_watchers_of_one_form_share_the_bytes() -> None:
     assert lines[0] is lines[1] is lines[2]
 
 
+async def test_changes_that_come_together_leave_together_and_in_order() -> None:
+    cache = filled("a/p")
+    watchers = [watch(cache), watch(cache), watch(cache, selection_of(PODS, "", "", "spec.nodeName=n1"))]
+    cache.apply("a/q", pod("q", node="n1"), 11, more=True)
+    cache.apply("a/p", None, 12, more=True)
+    assert not watchers[0]._lines
+    cache.apply("a/q", pod("q", node="n2"), 13)
+    assert len(watchers[0]._lines) == 1
+    assert watchers[0]._lines[0] is watchers[1]._lines[0]
+    assert cache.fanout.events == 8
+    told = [("ADDED", "q", "11"), ("DELETED", "p", "12"), ("MODIFIED", "q", "13")]
+    assert [await seen(each) for each in watchers] == [told, told, [("ADDED", "q", "11"), ("DELETED", "q", "13")]]
+
+
 def test_the_window_answers_or_says_that_it_is_too_old() -> None:
     cache = filled("a/p")
     for step in range(WINDOW_LIMIT + 5):

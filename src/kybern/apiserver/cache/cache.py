@@ -123,13 +123,17 @@ class Cache:
                 watcher.end()
 
     def _take(self, batch: Sequence[Event]) -> None:
+        changed: dict[ResourceCache, None] = {}
         for event in batch:
             name, _, key = event.key[len(ROOT) :].partition("/")
             cache = self._caches.get(name)
             if cache is not None:
-                cache.apply(key, event.value, event.revision)
+                cache.apply(key, event.value, event.revision, more=True)
+                changed[cache] = None
             elif name in self._opening:
                 self._opening[name].append(event)
+        for cache in changed:
+            cache.fanout.flush()
         if batch:
             self._advance(batch[-1].revision)
 

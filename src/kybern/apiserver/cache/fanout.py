@@ -1,12 +1,14 @@
 """Who watches a resource: watchers of the same selection are one group, and a change is compared once for each group.
 
 Groups that demand one value of an indexed field (a kubelet's `spec.nodeName=NODE`) are looked up by that value, so that
-a change costs nothing for the thousands of groups that it is not about.
+a change costs nothing for the thousands of groups that it is not about. Changes that come together, as they do when the
+store commits several writes at once, leave together: one buffer, made once for all watchers of a group and form, one
+write for each.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from kybern.apiserver.cache.change import Change
+from kybern.apiserver.cache.change import Change, Form
 from kybern.apiserver.cache.selection import Selection
 from kybern.apiserver.cache.watcher import Watcher
 
@@ -15,63 +17,83 @@ INDEXED_FIELDS = ("spec.nodeName", "metadata.name")
 IndexKey = tuple[str, str]
 
 
+class _Group:
+    """Watchers that are sent the same bytes, and what they have not been sent yet."""
+
+    __slots__ = ("lines", "watchers")
+
+    def __init__(self) -> None:
+        self.watchers: dict[Watcher, None] = {}
+        """In the order in which they came."""
+        self.lines: list[bytes] = []
+
+
 class Fanout:
     """The watchers of one resource."""
 
     def __init__(self) -> None:
-        self._groups: dict[Selection, dict[Watcher, None]] = {}
-        """The watchers of each selection, in the order in which they came."""
+        self._groups: dict[Selection, dict[Form, _Group]] = {}
         self._open: dict[Selection, None] = {}
         """Groups that every change is compared with."""
         self.events = 0
         """Handed to watchers so far."""
         self._indexed: dict[IndexKey, dict[Selection, None]] = {}
+        self._pending: list[_Group] = []
+        """Those with lines."""
 
     def __iter__(self) -> Iterator[Watcher]:
-        for watchers in list(self._groups.values()):
-            yield from list(watchers)
+        for forms in list(self._groups.values()):
+            for group in list(forms.values()):
+                yield from list(group.watchers)
 
     def __len__(self) -> int:
-        return sum(map(len, self._groups.values()))
+        return sum(len(group.watchers) for forms in self._groups.values() for group in forms.values())
 
     def add(self, watcher: Watcher) -> None:
         selection = watcher.selection
-        watchers = self._groups.get(selection)
-        if watchers is None:
-            watchers = self._groups[selection] = {}
+        forms = self._groups.get(selection)
+        if forms is None:
+            forms = self._groups[selection] = {}
             self._place(selection)[selection] = None
-        watchers[watcher] = None
+        forms.setdefault(watcher.form, _Group()).watchers[watcher] = None
 
     def remove(self, watcher: Watcher) -> None:
         """Idempotent."""
         selection = watcher.selection
-        watchers = self._groups.get(selection)
-        if watchers is not None and watcher in watchers:
-            del watchers[watcher]
-            if not watchers:
-                del self._groups[selection]
-                del self._place(selection)[selection]
-                key = _index_key(selection)
-                if key is not None and not self._indexed[key]:
-                    del self._indexed[key]
+        forms = self._groups.get(selection, {})
+        group = forms.get(watcher.form)
+        if group is None or watcher not in group.watchers:
+            return
+        del group.watchers[watcher]
+        if not group.watchers:
+            del forms[watcher.form]
+        if not forms:
+            del self._groups[selection]
+            del self._place(selection)[selection]
+            key = _index_key(selection)
+            if key is not None and not self._indexed[key]:
+                del self._indexed[key]
 
     def publish(self, change: Change) -> None:
-        """Hand a change to everyone whom it concerns."""
+        """Make the bytes of a change for everyone whom it concerns; `flush` sends them."""
         for selection in self._concerned(change):
             kind = change.type_for(selection)
             if kind is not None:
-                watchers = self._groups[selection]
-                self._hand_out(change, kind, watchers)
-                self.events += len(watchers)
+                for form, group in self._groups[selection].items():
+                    if not group.lines:
+                        self._pending.append(group)
+                    group.lines.append(change.line(kind, form))
+                    self.events += len(group.watchers)
         change.forget_lines()
 
-    def _hand_out(self, change: Change, kind: bytes, watchers: Iterable[Watcher]) -> None:
-        form, line = None, b""
-        for watcher in watchers:
-            if watcher.form is not form:
-                form = watcher.form
-                line = change.line(kind, form)
-            watcher.push(line)
+    def flush(self) -> None:
+        """Hand out what was published."""
+        pending, self._pending = self._pending, []
+        for group in pending:
+            lines, group.lines = group.lines, []
+            piece = lines[0] if len(lines) == 1 else b"".join(lines)
+            for watcher in group.watchers:
+                watcher.push(piece, len(lines))
 
     def _place(self, selection: Selection) -> dict[Selection, None]:
         key = _index_key(selection)

@@ -64,8 +64,8 @@ class ResourceCache:
             self._foreseen.clear()
         self._foreseen[key] = (value, labels, fields)
 
-    def apply(self, key: str, value: bytes | None, revision: int) -> None:
-        """Take in one write, in the order of revisions."""
+    def apply(self, key: str, value: bytes | None, revision: int, *, more: bool = False) -> None:
+        """Take in one write, in the order of revisions. `more`: watchers hear of it with `fanout.flush`."""
         old = self.objects.get(key)
         new = None
         if value is not None:
@@ -88,6 +88,8 @@ class ResourceCache:
         for listener in self._listeners:
             listener(change)
         self.fanout.publish(change)
+        if not more:
+            self.fanout.flush()
 
     def select(self, selection: Selection) -> list[Version]:
         """The newest versions that are selected, in the order of their keys."""

@@ -50,6 +50,7 @@ class Watcher:
         """The transport's: sends a line at once, unless the client does not keep up."""
         self._initial: Iterator[bytes] | None = None
         self._lines: list[bytes] = []
+        self._waiting = 0
         self._bytes = 0
         self._wake: asyncio.Future[bytes] | None = None
 
@@ -57,8 +58,8 @@ class Watcher:
         """What is sent before anything that is pushed; made while the client reads."""
         self._initial = iter(lines)
 
-    def push(self, line: bytes) -> None:
-        """Hand over or queue a line; a client that is too far behind is cut off."""
+    def push(self, line: bytes, events: int = 1) -> None:
+        """Hand over or queue a line, or several in one piece; a client that is too far behind is cut off."""
         wake = self._wake
         if wake is not None and not wake.done():
             # The connection waits, so that all lines before this one have been sent.
@@ -68,11 +69,12 @@ class Watcher:
             return
         if self.ended:
             return
-        if len(self._lines) >= LINES_LIMIT or self._bytes > BYTES_LIMIT:
+        if self._waiting >= LINES_LIMIT or self._bytes > BYTES_LIMIT:
             self._lines.clear()
             self.end()
             return
         self._lines.append(line)
+        self._waiting += events
         self._bytes += len(line)
 
     def end(self) -> None:
@@ -90,7 +92,7 @@ class Watcher:
         if not piece and self._lines:
             piece = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
             self._lines = []
-            self._bytes = 0
+            self._waiting = self._bytes = 0
         if piece or self.ended:
             return _Ready(piece)
         self._wake = asyncio.get_running_loop().create_future()

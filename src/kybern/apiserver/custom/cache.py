@@ -38,12 +38,12 @@ class CustomCache(ResourceCache):
         super().load(values, revision)  # type: ignore[arg-type]
         self._loaded = revision
 
-    def apply(self, key: str, value: bytes | None, revision: int) -> None:
-        """Take in one write, in the order of revisions."""
+    def apply(self, key: str, value: bytes | None, revision: int, *, more: bool = False) -> None:
+        """As ResourceCache.apply."""
         if revision <= self._loaded:
             return
         old = self.objects.get(key)
-        super().apply(key, value, revision)
+        super().apply(key, value, revision, more=more)
         if old is not None:
             self._elsewhere.pop((key, old.revision), None)
 
