@@ -153,3 +153,52 @@ async def test_a_watch_that_ends_leaves_nothing_behind(tmp_path: Path) -> None:
         assert len(cache.fanout) == 1
         await stream.pieces.aclose()
         assert len(cache.fanout) == 0
+
+
+async def test_a_request_under_way_while_the_storage_version_moves(tmp_path: Path) -> None:
+    """It goes on with what was served when it came, and what it writes reads right in both versions."""
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        before = api.server.served.find("example.com", "v1", "widgets")
+        moved = [version("v1", "size", storage=False), version("v2", "large", storage=True)]
+        await api.patch(f"{DEFINITIONS}/widgets.example.com", {"spec": {"versions": moved}})
+        while (await api.get("/apis/example.com/v2"))["resources"][0]["storageVersionHash"] != HASH_OF_V2:
+            await asyncio.sleep(0.01)
+        after = api.server.served.find("example.com", "v1", "widgets")
+        assert before is not after
+        api.server.served.remove_custom(after)
+        api.server.served.add_custom(before)
+        made = await api.create(V1, widget("a", "v1", size=1))
+        api.server.served.remove_custom(before)
+        api.server.served.add_custom(after)
+        assert made["spec"] == {"size": 1}
+        assert (await api.get(f"{V1}/a"))["spec"] == {"size": 1}
+        assert (await api.get(f"{V2}/a"))["spec"] == {"large": 1}
+
+
+async def test_a_collection_is_deleted_by_fields_of_the_version(tmp_path: Path) -> None:
+    versions = [version("v1", "size", storage=True), version("v2", "large", storage=False)]
+    versions[1]["selectableFields"] = [{"jsonPath": ".spec.large"}]
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        webhook = {"clientConfig": hook.by_url, "conversionReviewVersions": ["v1"]}
+        conversion = {"strategy": "Webhook", "webhook": webhook}
+        await established(api, definition(versions=versions, conversion=conversion))
+        for number in range(3):
+            await api.create(V1, widget(f"w{number}", "v1", size=number))
+        answer = await api("DELETE", V2, fieldSelector="spec.large=1")
+        assert [each["metadata"]["name"] for each in answer.body["items"]] == ["w1"]
+        assert await api.names(V1) == "w0 w2"
+
+
+async def test_a_definition_goes_with_objects_that_nobody_can_convert_any_more(tmp_path: Path) -> None:
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        await api.create(V1, widget("a", "v1", size=1))
+        moved = [version("v1", "size", storage=False), version("v2", "large", storage=True)]
+        path = f"{DEFINITIONS}/widgets.example.com"
+        await api.patch(path, {"spec": {"versions": moved}})
+        hook.code = 500
+        assert (await api("DELETE", path)).status == 200
+        async with asyncio.timeout(20):
+            while (await api("GET", path)).status != 404:
+                await asyncio.sleep(0.02)

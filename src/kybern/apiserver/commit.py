@@ -38,7 +38,7 @@ class Committer:
             await served.prepare_store(obj)
         value, labels, fields = served.stored_form(obj)
         cache.foresee(key, value, labels, fields)
-        stored = cache.resource
+        stored, head_length = cache.resource, len(cache.head)
         ttl = self._event_ttl_seconds if stored.kind == "Event" else 0
         try:
             revision = await self._backend.put(
@@ -50,7 +50,10 @@ class Committer:
         except StoreUnavailable as error:
             raise status.unavailable(error) from None
         await self._seen(revision)
-        return Version(key, revision, splice(value, len(cache.head), revision), labels, fields)
+        seen = cache.objects.get(key)
+        if seen is not None and seen.revision == revision:
+            return seen
+        return Version(key, revision, splice(value, head_length, revision), labels, fields)
 
     async def delete(self, served: Served, version: Version) -> int:
         """Remove what is there at `version`; the revision of the deletion. Raises Changed, StatusError."""

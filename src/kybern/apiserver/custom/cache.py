@@ -77,7 +77,7 @@ class CustomCache(ResourceCache):
 
     def _version(self, key: str, value: bytes, revision: int) -> Version:
         foreseen = self._foreseen.pop(key, None)
-        if foreseen is not None and (foreseen[0] is value or foreseen[0] == value):
+        if foreseen is not None and foreseen[0] == value and value.startswith(self.head):
             labels, fields = foreseen[1], foreseen[2]
             self._outdated.discard(key)
             return Version(key, revision, splice(value, len(self.head), revision), labels, fields)

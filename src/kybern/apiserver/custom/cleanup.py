@@ -7,6 +7,7 @@ from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.custom import names
 from kybern.apiserver.custom.definition import ESTABLISHED, FINALIZER
+from kybern.apiserver.custom.reading import Raw
 from kybern.apiserver.custom.resources import CustomResources
 from kybern.apiserver.custom.served import CustomServed
 from kybern.apiserver.objects.delete import DeleteOptions, delete
@@ -44,10 +45,12 @@ async def clean(life: Life, definitions: Served, resources: CustomResources, nam
 
 
 async def _delete_all(life: Life, served: CustomServed) -> None:
+    """As they are stored: a webhook that would convert them may be gone by now."""
+    stored = Raw(served)
     for version in list(served.cache.objects.values()):
         attributes = Attributes("DELETE", served.resource, version.namespace, version.name)
         try:
-            await delete(life, served, DeleteOptions(), attributes)
+            await delete(life, stored, DeleteOptions(), attributes)
         except NotFound:
             continue  # Someone else was quicker: it is gone.
 

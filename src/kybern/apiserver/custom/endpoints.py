@@ -9,7 +9,7 @@ from kybern.apiserver import status
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.conversion import Unconverted
 from kybern.apiserver.custom.definition import TERMINATING
-from kybern.apiserver.custom.reading import as_stored, list_converted, watch_converted
+from kybern.apiserver.custom.reading import as_stored, delete_converted, list_converted, watch_converted
 from kybern.apiserver.custom.scale import ScaleEndpoint
 from kybern.apiserver.custom.served import CustomServed
 from kybern.apiserver.endpoints.create import create_object
@@ -21,6 +21,10 @@ from kybern.transport.exchange import Answer
 Endpoint = Callable[[Surroundings, Call, Any], Answer | Awaitable[Answer]]
 ROUNDS_LIMIT = 100
 """Conversions that one request may ask for."""
+CONVERTED: Mapping[str, Endpoint] = {
+    "list": list_converted, "watch": watch_converted, "deletecollection": delete_converted,
+}  # fmt: skip
+"""Verbs that choose objects by the fields of the version."""
 
 
 def special(served: CustomServed) -> Mapping[str, Mapping[str, Endpoint]]:
@@ -32,7 +36,7 @@ def special(served: CustomServed) -> Mapping[str, Mapping[str, Endpoint]]:
         # Discovery tells of them no more, but what has finalizers must be let go.
         found[""] = {"create": create_object, "update": update_object, "patch": patch_object}
     if served.converter is not None:
-        found[""] = {**found.get("", {}), "list": list_converted, "watch": watch_converted}
+        found[""] = {**found.get("", {}), **CONVERTED}
     return found
 
 

@@ -1,10 +1,10 @@
-"""LIST and WATCH of custom resources that a webhook converts: selected by their fields, and shown, as they are converted.
+"""Many custom resources that a webhook converts, listed, watched, deleted: chosen by their fields as they are converted.
 
 The cache knows fields of objects as they are stored; a selector's fields are those of the version that was asked for.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from kybern.apiserver.cache.change import event_line
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.served import CustomServed
+from kybern.apiserver.decode import delete_options
+from kybern.apiserver.endpoints.delete import delete_all
 from kybern.apiserver.endpoints.list import list_objects
 from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings
@@ -74,14 +76,24 @@ def list_converted(at: Surroundings, call: Call, served: CustomServed) -> Answer
 async def _list_selected(
     at: Surroundings, call: Call, served: CustomServed, stored: FieldSelector, own: FieldSelector
 ) -> Answer:
-    assert served.converter is not None
-    options = list_options(_asking(call, stored), served)
-    versions = served.cache.select(options.selection)
-    objects = [as_stored(served, each) for each in versions]
-    made = await served.converter.convert(objects, served.resource.api_version)
-    pairs = zip(versions, made, strict=True)
-    found = [version for version, obj in pairs if _is_selected(served, served.shape(obj), own)]
+    found = await _selected(call, served, stored, own)
     return answer.listed(call, served, found, {"resourceVersion": str(at.cache.revision)}, at.now())
+
+
+async def delete_converted(at: Surroundings, call: Call, served: CustomServed) -> Answer:
+    """As every deletion of a collection; selected by the fields of the version."""
+    stored, own = _fields(call, served)
+    return await delete_all(at, call, served, await _selected(call, served, stored, own), delete_options(call))
+
+
+async def _selected(call: Call, served: CustomServed, stored: FieldSelector, own: FieldSelector) -> Sequence[Version]:
+    assert served.converter is not None
+    versions = served.cache.select(list_options(_asking(call, stored), served).selection)
+    if not own.requirements:
+        return versions
+    made = await served.converter.convert([as_stored(served, each) for each in versions], served.resource.api_version)
+    pairs = zip(versions, made, strict=True)
+    return [version for version, obj in pairs if _is_selected(served, served.shape(obj), own)]
 
 
 async def watch_converted(at: Surroundings, call: Call, served: CustomServed) -> Answer:
@@ -101,6 +113,9 @@ class Raw(Served):
     def __init__(self, served: CustomServed) -> None:
         super().__init__(served.resource, served.cache)
         self._served = served
+
+    def parse(self, version: Version) -> Object:
+        return as_stored(self._served, version)
 
     def plain(self, version: Version) -> bytes:
         """The object itself, in the version in which it is stored."""

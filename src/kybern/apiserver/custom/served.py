@@ -44,7 +44,7 @@ class CustomServed(Served):
         self._schemas = schemas
         self._custom_cache: CustomCache | None = None
         self.is_stored = version.is_stored
-        if converter is not None and not version.is_stored:
+        if converter is not None:
             self.prepare_store = self._convert_ahead
 
     def attach(self, cache: CustomCache) -> None:
@@ -103,10 +103,14 @@ class CustomServed(Served):
         return orjson.dumps(self.parse(version))
 
     def stored_form(self, obj: Object) -> tuple[bytes, Mapping[str, str], Mapping[str, str]]:
-        """What the store keeps, and what the cache keeps beside it: labels, selectable fields."""
-        stored = obj
-        if not self.is_stored:
-            stored = self.in_version(obj, self.cache.resource.api_version)
+        """What the store keeps, and what the cache keeps beside it: labels, selectable fields.
+
+        The cache says in which version: a request may be under way still with what was served before the definition
+        changed. A version that it does not know of is none to convert to: the cache takes in what it gets.
+        """
+        stored, wanted = obj, self.cache.resource.api_version
+        if self.resource.api_version != wanted and wanted in self.siblings:
+            stored = self.in_version(obj, wanted)
         return encode(stored), stored["metadata"].get("labels") or {}, fields_of(self.cache.resource, stored)
 
     async def _convert_ahead(self, obj: Object) -> None:

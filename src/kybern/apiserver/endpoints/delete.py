@@ -1,10 +1,13 @@
 """DELETE of one object, and of a whole collection."""
 
+from collections.abc import Sequence
+
 from kybern.apiserver import answer, decode, status
+from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.objects.delete import delete
+from kybern.apiserver.objects.delete import DeleteOptions, delete
 from kybern.apiserver.objects.life import Outcome
 from kybern.apiserver.served import Served
 from kybern.base.errors import NotFound
@@ -51,7 +54,13 @@ def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> 
 async def delete_collection(at: Surroundings, call: Call, served: Served) -> Response:
     """200 and the list of what was there."""
     options = decode.delete_options(call)
-    selected = served.cache.select(list_options(call, served).selection)
+    return await delete_all(at, call, served, served.cache.select(list_options(call, served).selection), options)
+
+
+async def delete_all(
+    at: Surroundings, call: Call, served: Served, selected: Sequence[Version], options: DeleteOptions
+) -> Response:
+    """Delete what was chosen; 200 and the list of it."""
     for version in selected:
         attributes = attributes_of(call, served, "DELETE")
         attributes.namespace, attributes.name = version.namespace, version.name
