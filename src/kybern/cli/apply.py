@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from kybern.cli.parser import words_for
+from kybern.cli.parser import failed, words_for
 
 if TYPE_CHECKING:
     from kybern.supervisor.manifests import Manifest
@@ -22,21 +22,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     import asyncio
-    import sys
 
     from kybern.base.errors import KybernError
-    from kybern.cli.up import read_manifests
+    from kybern.client.kubeconfig import KubeconfigError
+    from kybern.supervisor.manifests import read
 
     try:
-        return asyncio.run(_apply(args, read_manifests(args.filename)))
+        return asyncio.run(_apply(args, read(args.filename)))
+    except KubeconfigError as error:
+        return failed(f"{error}; kybern up writes one, --kubeconfig names another")
     except (KybernError, OSError) as error:
-        print(f"error: {words_for(error)}", file=sys.stderr)
-        return 1
+        return failed(words_for(error))
 
 
 async def _apply(args: argparse.Namespace, manifests: "list[Manifest]") -> int:
-    import sys
-
     from kybern.base.errors import StatusError
     from kybern.client.kubeconfig import client_of, load_kubeconfig
     from kybern.supervisor.kubeconfig import user_kubeconfig
@@ -44,7 +43,7 @@ async def _apply(args: argparse.Namespace, manifests: "list[Manifest]") -> int:
 
     access = load_kubeconfig(args.kubeconfig or str(user_kubeconfig()), context=args.context)
     client = client_of(access, user_agent="kybern")
-    failed = False
+    status = 0
     try:
         applier = Applier(client, args.namespace or access.namespace)
         for manifest in manifests:
@@ -52,8 +51,7 @@ async def _apply(args: argparse.Namespace, manifests: "list[Manifest]") -> int:
                 applied = await applier.apply(manifest)
                 print(f"{applied.resource} {applied.verb}")
             except StatusError as error:
-                failed = True
-                print(f"error: {manifest['kind']} {manifest['metadata'].get('name', '')}: {error}", file=sys.stderr)
+                status = failed(f"{manifest['kind']} {manifest['metadata'].get('name', '')}: {error}")
     finally:
         await client.close()
-    return 1 if failed else 0
+    return status

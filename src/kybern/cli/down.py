@@ -12,32 +12,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    import os
-    import sys
     from pathlib import Path
 
+    from kybern.base.errors import KybernError
+    from kybern.cli.parser import failed, lacks_root, words_for
     from kybern.supervisor import identity, kubeconfig, teardown
+    from kybern.supervisor.data_directory import is_foreign, is_kept
     from kybern.supervisor.layout import DEFAULT_DATA_DIRECTORY
     from kybern.supervisor.progress import Progress
 
-    if os.geteuid():
-        print("error: kybern down needs root's rights (run it with sudo)", file=sys.stderr)
+    if lacks_root("down"):
         return 1
     record = identity.read_record()
     named = Path(args.data_dir).absolute() if args.data_dir else None
     directory = named or (record.data_directory if record is not None else DEFAULT_DATA_DIRECTORY)
     others = record is not None and record.data_directory != directory
     if others and record is not None and any(process.alive for process in record.processes.values()):
-        print(f"error: the cluster that runs is of {record.data_directory}, not of {directory}", file=sys.stderr)
-        return 1
+        return failed(f"the cluster that runs is of {record.data_directory}, not of {directory}")
+    if args.purge and is_foreign(directory):
+        return failed(f"{directory} is no cluster's; nothing was deleted")
     progress = Progress()
-    kubeconfig.remove_context(directory)
+    left = []
+    try:
+        kubeconfig.remove_context(directory)
+    except (KybernError, OSError) as error:
+        left.append(f"the context {kubeconfig.CONTEXT!r}: {words_for(error)}")
     with identity.turn():
-        left = teardown.tear_down(directory, args.purge, progress.now)
+        left += teardown.tear_down(directory, args.purge, progress.now)
     for each in left:
         progress.failed(f"could not be removed: {each}")
     if left:
         return 1
-    kept = "its data is gone too" if args.purge else f"its data is kept in {directory}"
-    progress.done(f"the cluster is down; {kept}")
+    if args.purge:
+        progress.done("the cluster is down; its data is gone too")
+    elif is_kept(directory):
+        progress.done(f"the cluster is down; its data is kept in {directory}")
+    else:
+        progress.done(f"nothing of a cluster is left; {directory} holds none")
     return 0

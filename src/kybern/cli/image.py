@@ -19,23 +19,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    import os
-    import sys
-
+    from kybern.cli.parser import failed, lacks_root
     from kybern.supervisor.containerd import ctr, import_archive, list_images
     from kybern.supervisor.namespaces import CommandFailed
 
     absent = [file for file in (args.files if args.action == "import" else ()) if not Path(file).is_file()]
     if absent:
-        print(f"error: no such file: {', '.join(absent)}", file=sys.stderr)
-        return 1
-    if os.geteuid():
-        print("error: kybern image needs root's rights (run it with sudo)", file=sys.stderr)
+        return failed(f"no such file: {', '.join(absent)}")
+    if lacks_root("image"):
         return 1
     sockets = _sockets(args.data_dir)
     if not sockets:
-        print("error: no containerd of a cluster runs here; kybern up starts one", file=sys.stderr)
-        return 1
+        return failed("no containerd of a cluster runs here; kybern up starts one")
     try:
         if args.action == "list":
             for name in sorted({name for socket in sockets for name in list_images(socket)}):
@@ -47,8 +42,7 @@ def execute(args: argparse.Namespace) -> int:
             for name in args.names if args.action == "rm" else ():
                 ctr(socket, "images", "rm", "--sync", name)
     except CommandFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return failed(str(error))
     return 0
 
 

@@ -12,9 +12,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    import sys
     from pathlib import Path
 
+    from kybern.cli.parser import failed, words_for
     from kybern.supervisor import identity
     from kybern.supervisor.kubeconfig import write_context
     from kybern.supervisor.layout import DEFAULT_DATA_DIRECTORY, plan_layout
@@ -29,9 +29,7 @@ def execute(args: argparse.Namespace) -> int:
         else:
             print(path.read_text(), end="")
     except PermissionError:
-        print("error: the administrator's kubeconfig is for root only (run it with sudo)", file=sys.stderr)
-        return 1
+        return failed("the administrator's kubeconfig is for root only (run it with sudo)")
     except OSError as error:
-        print(f"error: {path}: {error.strerror}; kybern up makes it", file=sys.stderr)
-        return 1
+        return failed(f"{words_for(error)}; kybern up makes it")
     return 0

@@ -16,6 +16,19 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(WRONG_USE)
 
 
+def failed(message: str, status: int = 1) -> int:
+    """Say why a command could not do what it was asked; its exit status."""
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def lacks_root(verb: str) -> bool:
+    """Whether the rights are missing that this verb needs; says so."""
+    import os
+
+    return bool(os.geteuid()) and bool(failed(f"kybern {verb} needs root's rights (run it with sudo)"))
+
+
 def words_for(error: BaseException) -> str:
     """What to tell a person about an operating error: "" for what is a defect, and deserves its traceback.
 

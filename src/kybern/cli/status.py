@@ -17,9 +17,9 @@ def execute(args: argparse.Namespace) -> int:
     import asyncio
     import json
     import os
-    import sys
     from pathlib import Path
 
+    from kybern.cli.parser import lacks_root
     from kybern.supervisor import identity
 
     record = identity.read_record()
@@ -30,8 +30,7 @@ def execute(args: argparse.Namespace) -> int:
         print("{}" if args.output == "json" else f"no cluster {where}; kybern up starts one")
         return 3
     kubeconfig = record.data_directory / "pki" / "admin.kubeconfig"
-    if kubeconfig.parent.exists() and not os.access(kubeconfig, os.R_OK) and os.geteuid():
-        print("error: kybern status needs root's rights (run it with sudo)", file=sys.stderr)
+    if kubeconfig.parent.exists() and not os.access(kubeconfig, os.R_OK) and lacks_root("status"):
         return 1
     processes = {name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()}
     found = asyncio.run(_nodes(str(kubeconfig)))

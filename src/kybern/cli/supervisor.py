@@ -19,22 +19,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    import os
-    import sys
     from pathlib import Path
 
+    from kybern.cli.parser import failed, lacks_root
     from kybern.supervisor import identity
     from kybern.supervisor.cluster import Options, succeed
     from kybern.supervisor.daemon import become_daemon
 
-    if os.geteuid():
-        print("error: kybern supervisor needs root's rights (run it with sudo)", file=sys.stderr)
+    if lacks_root("supervisor"):
         return 1
     options = Options(Path(args.data_dir).absolute(), args.nodes, args.store, args.cri_socket)
     record = identity.read_record()
     if record is None or not record.is_bereft or record.data_directory != options.data_directory:
-        print(
-            f"error: no cluster of {options.data_directory} lacks a supervisor; kybern up starts one", file=sys.stderr
-        )
-        return 1
+        return failed(f"no cluster of {options.data_directory} lacks a supervisor; kybern up starts one")
     return become_daemon(options.layout.logs, lambda: succeed(options, cast("Composition", args.composition)))

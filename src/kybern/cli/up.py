@@ -3,10 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING, cast
 
-from kybern.cli.parser import words_for
+from kybern.cli.parser import failed, words_for
 
 if TYPE_CHECKING:
     import socket
+    from pathlib import Path
 
     from kybern.supervisor.arrival import Arrival
     from kybern.supervisor.cluster import Composition, Options
@@ -24,52 +25,51 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest to apply (repeatable)")
     add("--detach", action="store_true", help="leave the cluster running in the background (the default)")
     add("--foreground", action="store_true", help="stay, and stop the processes on Ctrl-C; containers go on")
-    add("--data-dir", default="/var/lib/kybern", metavar="DIR", help="where everything is kept (default: %(default)s)")
+    add(
+        "--data-dir",
+        type=_directory,
+        default="/var/lib/kybern",
+        metavar="DIR",
+        help="where everything is kept (default: %(default)s)",
+    )
     add("--store", default="sqlite", help="sqlite (default), memory, or the URLs of an etcd, separated by commas")
-    add("--nodes", type=int, default=1, metavar="N", help="nodes on this machine (default: 1, the machine itself)")
+    add("--nodes", type=_nodes, default=1, metavar="N", help="nodes on this machine (default: 1, the machine itself)")
     add("--cri-socket", default="", metavar="SOCKET", help="use this container runtime instead of starting containerd")
     add("--install", action="store_true", help="install what the machine lacks with apt-get")
 
 
-def execute(args: argparse.Namespace) -> int:
-    import sys
+def _nodes(text: str) -> int:
+    from kybern.supervisor.layout import NODES_LIMIT
+
+    if not text.isdecimal() or not 1 <= int(text) <= NODES_LIMIT:
+        raise argparse.ArgumentTypeError(f"must be a number between 1 and {NODES_LIMIT}, not {text}")
+    return int(text)
+
+
+def _directory(text: str) -> "Path":
     from pathlib import Path
 
+    if not text:
+        raise argparse.ArgumentTypeError("names no directory")
+    return Path(text).absolute()
+
+
+def execute(args: argparse.Namespace) -> int:
     from kybern.supervisor.cluster import Options
-    from kybern.supervisor.manifests import BadManifest
+    from kybern.supervisor.manifests import BadManifest, read
     from kybern.supervisor.progress import Progress
     from kybern.supervisor.store import refuse_store
 
     socket = args.cri_socket.removeprefix("unix://")
-    options = Options(Path(args.data_dir).absolute(), args.nodes, args.store, socket)
+    options = Options(args.data_dir, args.nodes, args.store, socket)
     try:
-        _ = options.layout
-        manifests = read_manifests(args.filename)
+        manifests = read(args.filename)
         refuse_store(options.store)
     except (ValueError, BadManifest, OSError) as error:
-        print(f"error: {words_for(error) or error}", file=sys.stderr)
-        return 1
+        return failed(words_for(error) or str(error))
     if not _is_equipped(options, args.install):
         return 1
-    progress = Progress()
-    progress.say("Kybern is coming up:")
-    return _bring_up(options, cast("Composition", args.composition), manifests, progress, args.foreground)
-
-
-def read_manifests(files: list[str]) -> "list[Manifest]":
-    """All objects of all files; `-` is the standard input. Raises BadManifest, OSError."""
-    import sys
-    from pathlib import Path
-
-    from kybern.supervisor.manifests import parse
-
-    found: list[Manifest] = []
-    for file in files:
-        paths = sorted(Path(file).glob("*.y*ml")) if file != "-" and Path(file).is_dir() else [Path(file)]
-        for path in paths:
-            text = sys.stdin.read() if file == "-" else path.read_text()
-            found += parse(text, str(path))
-    return found
+    return _bring_up(options, cast("Composition", args.composition), manifests, Progress(), args.foreground)
 
 
 def _is_equipped(options: "Options", install: bool) -> bool:
@@ -77,6 +77,7 @@ def _is_equipped(options: "Options", install: bool) -> bool:
     import sys
 
     from kybern.supervisor import requirements
+    from kybern.supervisor.data_directory import BadDataDirectory, refuse
 
     own_containerd = not options.cri_socket
     missing = requirements.find_missing(own_containerd)
@@ -84,8 +85,7 @@ def _is_equipped(options: "Options", install: bool) -> bool:
         try:
             requirements.install(missing)
         except requirements.InstallFailed as error:
-            print(f"error: {error}", file=sys.stderr)
-            return False
+            return not failed(str(error))
         missing = requirements.find_missing(own_containerd)
     needed = [each for each in missing if not each.optional]
     if needed:
@@ -93,12 +93,14 @@ def _is_equipped(options: "Options", install: bool) -> bool:
         return False
     conflicts = requirements.find_conflicts(options.layout)
     if conflicts:
-        print(f"error: these routes overlap the cluster's networks: {', '.join(conflicts)}", file=sys.stderr)
-        return False
+        return not failed(f"these routes overlap the cluster's networks: {', '.join(conflicts)}")
     taken = requirements.find_taken_ports(options.layout)
     if taken:
-        print(f"error: another program of this machine listens on {', '.join(taken)}", file=sys.stderr)
-        return False
+        return not failed(f"another program listens on {', '.join(taken)}; end it first (ss -lptn names it)")
+    try:
+        refuse(options.data_directory)
+    except BadDataDirectory as error:
+        return not failed(str(error))
     return True
 
 
@@ -106,7 +108,6 @@ def _bring_up(
     options: "Options", composition: "Composition", manifests: "list[Manifest]", progress: "Progress", foreground: bool
 ) -> int:
     import asyncio
-    import sys
     import time
 
     from kybern.base.errors import KybernError
@@ -119,10 +120,12 @@ def _bring_up(
         with identity.turn() as token, held_back():
             record = identity.read_record()
             running = record.supervisor if record is not None else None
-            if record is not None and running is not None:
-                if (record.data_directory, record.nodes) != (options.data_directory, options.nodes):
-                    print(f"error: a cluster of {record.data_directory} runs; kybern down ends it", file=sys.stderr)
-                    return 1
+            asked = (options.data_directory, options.nodes)
+            if record is not None and running is not None and (record.data_directory, record.nodes) != asked:
+                what = f"a cluster of {record.data_directory} with {record.nodes} node(s)"
+                return failed(f"{what} runs; kybern down ends it")
+            progress.say("Kybern is coming up:")
+            if running:
                 progress.say("  (it runs already)")
             since = 0.0 if running else time.time()
             supervisor = running or _start_supervisor(options, composition, token)

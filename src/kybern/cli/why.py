@@ -1,10 +1,11 @@
 """`kybern why pod/NAME`: what the system decided, what it saw, and what would change its mind."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from kybern.cli.parser import WRONG_USE, failed
 
 if TYPE_CHECKING:
     from kybern.why.answer import Line
@@ -18,7 +19,7 @@ STYLES = {"fact": "bold", "evidence": "dim", "advice": "green"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """As kubectl names things."""
     parser.add_argument("subject", metavar="KIND/NAME", nargs="+", help="pod/web-0, or: pod web-0")
-    parser.add_argument("-n", "--namespace", default="default", help="default: default")
+    parser.add_argument("-n", "--namespace", default="", help="default: the context's")
     parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
     parser.add_argument("--context", default="", help="default: the kubeconfig's current context")
 
@@ -28,30 +29,30 @@ def execute(args: argparse.Namespace) -> int:
     import asyncio
 
     from kybern.base.errors import KybernError
-    from kybern.client.kubeconfig import client_from_kubeconfig
+    from kybern.client.kubeconfig import KubeconfigError, client_of, load_kubeconfig
+    from kybern.supervisor.kubeconfig import user_kubeconfig
     from kybern.why.inquiry import UnknownTopic, ask
 
     kind, _, name = "/".join(args.subject).partition("/")
     if not name or "/" in name:
-        print("error: ask about KIND/NAME, as in: kybern why pod/web-0", file=sys.stderr)
-        return 2
-    path = args.kubeconfig or os.environ.get("KUBECONFIG", "").split(":")[0] or os.path.expanduser("~/.kube/config")
+        return failed("ask about KIND/NAME, as in: kybern why pod/web-0", WRONG_USE)
 
     async def inquire() -> "list[Line]":
-        client = client_from_kubeconfig(path, context=args.context, user_agent="kybern-why")
+        access = load_kubeconfig(args.kubeconfig or str(user_kubeconfig()), context=args.context)
+        client = client_of(access, user_agent="kybern-why")
         try:
-            return await ask(client, kind, name, args.namespace)
+            return await ask(client, kind, name, args.namespace or access.namespace)
         finally:
             await client.close()
 
     try:
         show(asyncio.run(inquire()))
     except UnknownTopic as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return failed(str(error), WRONG_USE)
+    except KubeconfigError as error:
+        return failed(f"{error}; kybern up writes one, --kubeconfig names another")
     except KybernError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return failed(str(error))
     return 0
 
 

@@ -6,6 +6,8 @@ import pwd
 from pathlib import Path
 from typing import Any
 
+from kybern.client.kubeconfig import KubeconfigError
+
 CONTEXT = "kybern"
 USER = "kybern-admin"
 SECTIONS = ("clusters", "users", "contexts")
@@ -25,17 +27,28 @@ def user_kubeconfig() -> Path:
     return home / ".kube" / "config"
 
 
-def merge(config: dict[str, Any], admin: dict[str, Any]) -> dict[str, Any]:
-    """Pure: the user's kubeconfig with our context in it and chosen; `admin` is the cluster's own kubeconfig."""
+def merge(config: dict[str, Any], admin: dict[str, Any], namespace: str = "") -> dict[str, Any]:
+    """Pure: the user's kubeconfig with our context in it and chosen; `admin` is the cluster's own kubeconfig.
+
+    `namespace` is what the user set in our context before; "": what is set in it now stays.
+    """
     merged = remove(config)
+    namespace = chosen_namespace(config) or namespace
+    context = {"cluster": CONTEXT, "user": USER, **({"namespace": namespace} if namespace else {})}
     entries = {
         "clusters": {"name": CONTEXT, "cluster": admin["clusters"][0]["cluster"]},
         "users": {"name": USER, "user": admin["users"][0]["user"]},
-        "contexts": {"name": CONTEXT, "context": {"cluster": CONTEXT, "user": USER}},
+        "contexts": {"name": CONTEXT, "context": context},
     }
     for section, entry in entries.items():
         merged[section] = [*(merged.get(section) or []), entry]
     return {"apiVersion": "v1", "kind": "Config", **merged, "current-context": CONTEXT}
+
+
+def chosen_namespace(config: dict[str, Any]) -> str:
+    """Pure: the namespace that the user has set in our context."""
+    contexts = (entry.get("context") or {} for entry in config.get("contexts") or [] if entry.get("name") == CONTEXT)
+    return next((str(context.get("namespace") or "") for context in contexts), "")
 
 
 def remove(config: dict[str, Any], former: str = "") -> dict[str, Any]:
@@ -51,33 +64,49 @@ def remove(config: dict[str, Any], former: str = "") -> dict[str, Any]:
 
 
 def write_context(admin_kubeconfig: Path, data_directory: Path) -> Path:
-    """Put the context into the user's file; where that is."""
+    """Put the context into the user's file; where that is. Raises OSError, KubeconfigError."""
+    admin = json.loads(admin_kubeconfig.read_text())
     path = user_kubeconfig()
     config = _read(path)
     note = data_directory / NOTE
+    known = _read_note(note)
     chosen = config.get("current-context") or ""
     if chosen != CONTEXT:
-        note.write_text(json.dumps({"path": str(path), "former": chosen}) + "\n")
-    _write(path, merge(config, json.loads(admin_kubeconfig.read_text())))
+        note.write_text(json.dumps({**known, "path": str(path), "former": chosen}) + "\n")
+    _write(path, merge(config, admin, known.get("namespace", "")))
     return path
 
 
 def remove_context(data_directory: Path) -> None:
-    """Take the context out of the file that it was written to; a file that then says nothing goes too."""
+    """Take the context out of the file that it was written to; a file that then says nothing goes too.
+
+    What the user chose in it is kept for the next time. Raises OSError, KubeconfigError.
+    """
     note = data_directory / NOTE
-    known = json.loads(note.read_text()) if note.exists() else {}
+    known = _read_note(note)
     path = Path(known.get("path") or user_kubeconfig())
-    if not path.exists():
-        return
     config = _read(path)
     if not any(entry.get("name") == CONTEXT for entry in config.get("contexts") or []):
         return
-    rest = remove(config, known.get("former") or "")
+    rest = remove(config, known.get("former", ""))
     if any(rest[section] for section in SECTIONS):
         _write(path, rest)
     else:
         path.unlink()
-    note.unlink(missing_ok=True)
+    namespace = chosen_namespace(config)
+    if namespace and data_directory.is_dir():
+        note.write_text(json.dumps({"namespace": namespace}) + "\n")
+    else:
+        note.unlink(missing_ok=True)
+
+
+def _read_note(path: Path) -> dict[str, str]:
+    """What we know of the user's file; nothing where that is not there, or was cut off by a power cut."""
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, value in known.items() if isinstance(value, str)} if isinstance(known, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -85,7 +114,10 @@ def _read(path: Path) -> dict[str, Any]:
 
     if not path.exists():
         return {}
-    config = yaml.safe_load(path.read_text())
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise KubeconfigError(f"{path} is no YAML; mend it, or name another file in $KUBECONFIG") from error
     return config if isinstance(config, dict) else {}
 
 

@@ -7,14 +7,17 @@ changed it.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kybern.base.errors import KybernError, NotFound
 from kybern.client.client import Client
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+EXTENSIONS = (".json", ".yaml", ".yml")
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json", "Accept": "application/json"}
 Manifest = Mapping[str, Any]
@@ -35,6 +38,31 @@ class Applied:
     """created, configured or unchanged."""
     resource: str
     """`deployment.apps/api-server`, as kubectl names it."""
+
+
+def read(files: Sequence[str]) -> list[Manifest]:
+    """All objects of all files; of a directory those that kubectl would read, of `-` the standard input.
+
+    Raises BadManifest, OSError.
+    """
+    found: list[Manifest] = []
+    for file in files:
+        path = Path(file)
+        if file == "-":
+            found += parse(sys.stdin.read(), "standard input")
+            continue
+        is_directory = path.is_dir()
+        each = sorted(entry for entry in path.iterdir() if entry.suffix in EXTENSIONS) if is_directory else [path]
+        if not each:
+            raise BadManifest(f"{file} holds no manifest ({', '.join(EXTENSIONS)})")
+        for one in each:
+            try:
+                found += parse(one.read_text(), str(one))
+            except UnicodeDecodeError as error:
+                raise BadManifest(f"{one} is no text") from error
+    if files and not found:
+        raise BadManifest(f"no objects in {', '.join(files)}")
+    return found
 
 
 def parse(text: str, source: str) -> list[Manifest]:
@@ -63,7 +91,7 @@ def _objects(document: Any, source: str, number: int) -> Iterable[Manifest]:
     where = f"{source}: document {number}"
     if not isinstance(document, dict):
         raise BadManifest(f"{where} is no object")
-    if not document.get("kind") or not document.get("apiVersion"):
+    if not all(document.get(field) and isinstance(document[field], str) for field in ("kind", "apiVersion")):
         raise BadManifest(f"{where} has no apiVersion or no kind")
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:

@@ -76,6 +76,8 @@ def install_command(missing: Sequence[Missing]) -> list[str]:
 
 def explain(missing: Sequence[Missing]) -> str:
     """For a person: what is missing, and exactly what to do."""
+    if len(missing) == 1 and not missing[0].package:
+        return f"error: kybern up needs {missing[0].what}"
     lines = ["This machine lacks:"]
     lines += [f"  - {each.what}{' (optional)' if each.optional else ''}" for each in missing]
     command = install_command(missing)

@@ -10,12 +10,31 @@ from kybern.main import VERBS, main
 from kybern.supervisor.store import refuse_store
 
 NOWHERE = "/nonexistent/kubeconfig"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "api-server.yaml"
 
 REFUSED = {
     "no verb": ([], 2, "kybern: error: the following arguments are required: VERB; see kybern --help"),
     "unknown flag": (["up", "--mode"], 2, "kybern up: error: unrecognized arguments: --mode; see kybern up --help"),
-    "no number": (["up", "--nodes", "x"], 2, "kybern up: error: argument --nodes: invalid int value: 'x'; see"),
-    "no nodes": (["up", "--nodes", "0"], 1, "error: --nodes must be between 1 and 64, not 0"),
+    **{
+        f"{nodes} nodes": (
+            ["up", f"--nodes={nodes}"],
+            2,
+            f"kybern up: error: argument --nodes: must be a number between 1 and 64, not {nodes}; see kybern up --help",
+        )
+        for nodes in ("0", "-1", "65", "x", "1.5", "²")
+    },
+    "no directory": (["up", "--data-dir", ""], 2, "kybern up: error: argument --data-dir: names no directory; see"),
+    "no such verb": (["bogus"], 2, "kybern: error: argument VERB: invalid choice: 'bogus'"),
+    "no such action": (["image", "bogus"], 2, "kybern image: error: argument ACTION: invalid choice: 'bogus'"),
+    "too many words": (["down", "extra"], 2, "kybern down: error: unrecognized arguments: extra; see kybern down"),
+    "nothing to apply": (["apply"], 2, "kybern apply: error: the following arguments are required: -f/--filename; see"),
+    "no kubeconfig": (["proxy"], 2, "kybern proxy: error: the following arguments are required: --kubeconfig; see"),
+    "no kubeconfig to apply with": (
+        ["apply", "-f", str(EXAMPLE), "--kubeconfig", NOWHERE],
+        1,
+        f"error: kubeconfig {NOWHERE}: No such file or directory; kybern up writes one, --kubeconfig names another",
+    ),
+    "no cluster to take up": (["supervisor", "--data-dir", "/nonexistent"], 1, "error: "),
     "no manifest": (["up", "-f", "/nonexistent.yaml"], 1, "error: /nonexistent.yaml: No such file or directory"),
     "no store": (["up", "--store", "bogus"], 1, "error: --store is sqlite, memory, or the URLs of an etcd"),
     "no file": (["apply", "-f", "/nonexistent.yaml"], 1, "error: /nonexistent.yaml: No such file or directory"),

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from kybern.client.kubeconfig import KubeconfigError
 from kybern.supervisor import kubeconfig
 from kybern.supervisor.cgroups import hierarchies, hybrid_mounts, is_unified
 from kybern.supervisor.containerd import Surroundings, configuration
 from kybern.supervisor.convergence import progress
 from kybern.supervisor.images import PAUSE_IMAGE, write_pause_archive
 from kybern.supervisor.layout import plan_layout
-from kybern.supervisor.manifests import LAST_APPLIED, BadManifest, annotated, parse, three_way_patch
+from kybern.supervisor.manifests import LAST_APPLIED, BadManifest, annotated, parse, read, three_way_patch
 from kybern.supervisor.network import conflicting_routes
 from kybern.supervisor.pause import pause_program
 from kybern.supervisor.requirements import Missing, explain, install_command
@@ -85,6 +87,9 @@ def test_what_is_missing_is_told_with_its_cure() -> None:
     assert install_command(missing)[-2:] == ["nftables", "runc"]
     assert "sudo apt-get install" in explain(missing)
     assert install_command([missing[-1]]) == []
+    assert explain([Missing("root's rights (run it with sudo)", "")]) == (
+        "error: kybern up needs root's rights (run it with sudo)"
+    )
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="runs the program of this machine")
@@ -144,6 +149,62 @@ def test_the_users_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert not path.exists()
 
 
+def test_the_namespace_that_the_user_chose_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    (tmp_path / "admin").write_text(json.dumps(ADMIN))
+
+    def up() -> str:
+        kubeconfig.write_context(tmp_path / "admin", tmp_path)
+        return kubeconfig.chosen_namespace(yaml.safe_load(path.read_text()))
+
+    def choose(namespace: str) -> None:
+        config = yaml.safe_load(path.read_text())
+        config["contexts"][0]["context"]["namespace"] = namespace
+        path.write_text(yaml.safe_dump(config))
+
+    assert up() == ""
+    choose("shop")
+    assert up() == "shop"
+    kubeconfig.remove_context(tmp_path)
+    assert not path.exists()
+    assert up() == "shop"
+    choose("")
+    kubeconfig.remove_context(tmp_path)
+    assert up() == ""
+
+
+def test_a_note_cut_off_is_none_and_a_file_that_is_no_yaml_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    (tmp_path / "admin").write_text(json.dumps(ADMIN))
+    kubeconfig.write_context(tmp_path / "admin", tmp_path)
+    (tmp_path / kubeconfig.NOTE).write_text('{"pa')
+    kubeconfig.remove_context(tmp_path)
+    assert not path.exists()
+    path.write_text("a: b: c")
+    with pytest.raises(KubeconfigError, match=f"{path} is no YAML; mend it, or name another file in"):
+        kubeconfig.write_context(tmp_path / "admin", tmp_path)
+    assert path.read_text() == "a: b: c"
+
+
+def test_manifests_of_a_directory_are_those_that_kubectl_reads(tmp_path: Path) -> None:
+    with pytest.raises(BadManifest, match=r"holds no manifest \(\.json, \.yaml, \.yml\)"):
+        read([str(tmp_path)])
+    (tmp_path / "a.yaml").write_text("{apiVersion: v1, kind: A, metadata: {name: a}}")
+    (tmp_path / "b.json").write_text('{"apiVersion": "v1", "kind": "B", "metadata": {"name": "b"}}')
+    (tmp_path / "c.txt").write_text("- none")
+    assert [each["kind"] for each in read([str(tmp_path)])] == ["A", "B"]
+    (tmp_path / "d.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadManifest, match=r"d\.yml is no text"):
+        read([str(tmp_path)])
+    (tmp_path / "empty.yaml").write_text("# nothing\n---\n")
+    with pytest.raises(BadManifest, match=r"no objects in .*empty\.yaml"):
+        read([str(tmp_path / "empty.yaml")])
+
+
 def manifest(**spec: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec}
 
@@ -188,7 +249,17 @@ def test_manifests_are_read_as_kubernetes_reads_them() -> None:
     assert found[0]["a"] == "2026-01-01"
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1", "just text", "kind: A", "apiVersion: v1\nkind: A\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [",
+        "- 1",
+        "just text",
+        "kind: A",
+        "apiVersion: v1\nkind: 7\nmetadata: {name: a}\n",
+        "apiVersion: v1\nkind: A\n",
+    ],
+)
 def test_bad_manifests_are_refused(text: str) -> None:
     with pytest.raises(BadManifest):
         parse(text, "file")
