@@ -42,6 +42,8 @@ class ApiServerConfig:
     service_cluster_ip_range: str = "10.96.0.0/16"
     service_node_port_range: tuple[int, int] = (30000, 32767)
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    service_account_jwks_uri: str = ""
+    """Where the keys of the issuer can be fetched, if not from this server."""
     service_account_signing_key_file: Path | None = None
     service_account_key_files: tuple[Path, ...] = ()
     api_audiences: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 Form of the answers: https://kubernetes.io/docs/reference/using-api/health-checks/
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from kybern.apiserver.request_info import truthy
 from kybern.transport.exchange import Request, Response
@@ -13,6 +13,42 @@ TEXT = "text/plain; charset=utf-8"
 Check = Callable[[], str | Awaitable[str]]
 """"" when all is well, else what is wrong; some have to ask others to know."""
 
+HOOKS = (
+    "poststarthook/start-apiserver-admission-initializer",
+    "poststarthook/generic-apiserver-start-informers",
+    "poststarthook/priority-and-fairness-config-consumer",
+    "poststarthook/priority-and-fairness-filter",
+    "poststarthook/storage-object-count-tracker-hook",
+    "poststarthook/start-apiextensions-informers",
+    "poststarthook/start-apiextensions-controllers",
+    "poststarthook/crd-informer-synced",
+    "poststarthook/start-system-namespaces-controller",
+    "poststarthook/peer-endpoint-reconciler-controller",
+    "poststarthook/start-cluster-authentication-info-controller",
+    "poststarthook/start-kube-apiserver-identity-lease-controller",
+    "poststarthook/start-kube-apiserver-identity-lease-garbage-collector",
+    "poststarthook/storage-readiness",
+    "poststarthook/start-legacy-token-tracking-controller",
+    "poststarthook/start-service-ip-repair-controllers",
+    "poststarthook/rbac/bootstrap-roles",
+    "poststarthook/scheduling/bootstrap-system-priority-classes",
+    "poststarthook/priority-and-fairness-config-producer",
+    "poststarthook/bootstrap-controller",
+    "poststarthook/start-kubernetes-service-cidr-controller",
+    "poststarthook/start-kube-aggregator-informers",
+    "poststarthook/apiservice-status-local-available-controller",
+    "poststarthook/apiservice-status-remote-available-controller",
+    "poststarthook/apiservice-registration-controller",
+    "poststarthook/apiservice-wait-for-first-sync",
+    "poststarthook/apiservice-discovery-controller",
+    "poststarthook/kube-apiserver-autoregistration",
+    "autoregister-completion",
+    "poststarthook/apiservice-openapi-controller",
+    "poststarthook/apiservice-openapiv3-controller",
+)
+"""What upstream names of a server's start and has a check for each: tools ask for single ones. Here all of it is done
+before the server is ready, or none."""
+
 
 class Health:
     """The checks of each of the three paths."""
@@ -20,11 +56,18 @@ class Health:
     def __init__(self, checks: Mapping[str, Mapping[str, Check]]) -> None:
         self._checks = checks
 
+    @property
+    def paths(self) -> Iterator[str]:
+        """Every path that is answered."""
+        for path, checks in self._checks.items():
+            yield f"/{path}"
+            yield from (f"/{path}/{name}" for name in checks)
+
     def answer(self, request: Request) -> Response | Awaitable[Response] | None:
         """None: no such path or check."""
-        path, _, name = request.path.strip("/").partition("/")
+        path, slash, name = request.path.removeprefix("/").partition("/")
         checks = self._checks.get(path)
-        if checks is None or (name and name not in checks):
+        if checks is None or (slash and name not in checks):
             return None
         excluded = set(request.query.get("exclude", ()))
         wanted = {name: checks[name]} if name else {each: checks[each] for each in checks if each not in excluded}
@@ -68,7 +111,7 @@ class _Told:
                 lines.append(f"[-]{name} failed: reason withheld" if faults[name] else f"[+]{name} ok")
         unknown = sorted(self._excluded - self._checks.keys())
         if unknown:
-            listed = ", ".join(f'"{name}"' for name in unknown)
+            listed = ",".join(f'"{name}"' for name in unknown)
             lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
         if any(faults.values()):
             return Response(500, ("\n".join([*lines, f"{self._path} check failed"]) + "\n").encode(), TEXT)

@@ -4,14 +4,14 @@ import hashlib
 import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from kybern import KUBERNETES_VERSION
 from kybern.api import discovery, openapi
 from kybern.api.resource import Resource
-from kybern.apiserver import answer, negotiate
+from kybern.apiserver import answer, negotiate, yaml
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.publishing import Publisher
 from kybern.apiserver.health import TEXT, Health
@@ -20,9 +20,16 @@ from kybern.apiserver.negotiate import JSON
 from kybern.apiserver.status import method_not_allowed, no_such_path
 from kybern.transport.exchange import Response
 
-AGGREGATED = "as=APIGroupDiscoveryList"
-_READS = ("GET", "HEAD")
 _OPENAPI_V3 = "/openapi/v3"
+_ROUTED_GROUP = "apiregistration.k8s.io"
+"""Upstream's aggregator tells of the other groups itself, and of this one through its router."""
+
+
+class Document(NamedTuple):
+    """Of a path: its one encoding, and what makes it."""
+
+    media: str
+    make: Callable[[], Any]
 
 
 class Paths:
@@ -35,7 +42,7 @@ class Paths:
         health: Health,
         metrics: Metrics,
         address: str,
-        more: Mapping[str, Callable[[], Any]],
+        more: Mapping[str, Document],
         custom: Publisher,
         elsewhere: Callable[[], Sequence[discovery.Elsewhere]],
     ) -> None:
@@ -64,41 +71,68 @@ class Paths:
         self._current = {}
 
     def answer(self, call: Call) -> Response | Awaitable[Response]:
-        """Raises NotFound, MethodNotAllowed."""
-        request = call.request
+        """Raises NotFound, MethodNotAllowed, NotAcceptable."""
         if self._changes != self._custom.changes or self._told_own != self._own():
             self._changes, self._told_own = self._custom.changes, self._own()
             self._current = {}
             self._resources = [*self._documented, *self._told_own, *self._custom.rows]
-        path = request.path.rstrip("/") or "/"
-        if request.method not in _READS:
-            if call.info.is_resource:
-                return Response(404, b"404 page not found\n", TEXT)
-            raise method_not_allowed()
-        health = self._health.answer(request)
-        if health is not None:
-            return health
-        match path:
-            case "/":
-                return answer.document(call, {"paths": self._listed})
-            case "/version":
-                return answer.document(call, self._version)
-            case "/metrics":
-                return Response(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
-            case "/api" | "/apis":
-                return self._roots(call, path)
-        if path in self._more:
-            return answer.document(call, self._more[path]())
-        if path.startswith("/openapi/"):
+        return self._plain(call) or self._routed(call)
+
+    def _plain(self, call: Call) -> Response | Awaitable[Response] | None:
+        """What upstream serves beside its router: whatever the method is, it is a GET."""
+        path = call.request.path
+        if path == "/":
+            return answer.document(call, {"paths": self._listed})
+        if path == "/metrics":
+            return Response(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
+        if path in ("/openapi/v2", _OPENAPI_V3) or path.startswith(_OPENAPI_V3 + "/"):
             return self._openapi(call, path)
-        return self._group(call, path)
+        path = path.rstrip("/")
+        if path == "/apis":
+            return self._groups(call, path, routed=False)
+        parts = path.split("/")
+        if parts[:2] == ["", "apis"] and len(parts) == 3 and parts[2] != _ROUTED_GROUP and self._has(parts[2]):
+            return self._group(call, path, parts[2], routed=False)
+        return self._health.answer(call.request)
+
+    def _routed(self, call: Call) -> Response:
+        request = call.request
+        path = request.path.rstrip("/")
+        parts = path.split("/")[1:]
+        is_group = parts == ["apis", _ROUTED_GROUP]
+        is_version = parts == ["api", "v1"] or (parts[0] == "apis" and len(parts) == 3 and self._serves(*parts[1:]))
+        if not (is_version or is_group or path == "/api" or path == "/version" or path in self._more):
+            if parts[0] == "api" or (parts[0] == "apis" and len(parts) > 2 and self._has(parts[1])):
+                raise no_such_path()
+            return Response(404, b"404 page not found\n", TEXT)
+        if request.method != "GET":
+            raise method_not_allowed()
+        if path == "/api":
+            return self._groups(call, path, routed=True)
+        if is_group:
+            return self._group(call, path, parts[1], routed=True)
+        if is_version:
+            group, version = ("", "v1") if parts[0] == "api" else (parts[1], parts[2])
+            made = lambda: discovery.api_resource_list(self._resources, group, version)  # noqa: E731
+            return self._document(call, path, made, routed=True)
+        media, make = self._more.get(path) or Document(JSON, lambda: self._version)
+        negotiate.require_media(request.headers.get("accept", ""), media)
+        return Response(200, answer.encoded(call, make(), JSON).body, media)
+
+    def _has(self, group: str) -> bool:
+        return any(row.group == group for row in self._resources) or any(
+            each.group == group for each in self._elsewhere()
+        )
+
+    def _serves(self, group: str, version: str) -> bool:
+        return any((row.group, row.version) == (group, version) for row in self._resources)
 
     @property
     def _listed(self) -> list[str]:
         groups = {f"/apis/{row.group}" for row in self._resources if row.group}
         versions = {f"/apis/{row.api_version}" for row in self._resources if row.group}
-        fixed = {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", _OPENAPI_V3, "/readyz"}
-        return sorted(groups | versions | fixed | {"/version", "/", *self._more})
+        fixed = {"/api", "/api/v1", "/apis", "/apis/", "/metrics", "/openapi/v2", _OPENAPI_V3, f"{_OPENAPI_V3}/"}
+        return sorted(groups | versions | fixed | {"/version", *self._more, *self._health.paths})
 
     @cached_property
     def _version(self) -> dict[str, str]:
@@ -120,52 +154,44 @@ class Paths:
             "platform": f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}",
         }
 
-    def _roots(self, call: Call, path: str) -> Response:
-        if AGGREGATED in call.request.headers.get("accept", ""):
-            body = self._now(f"{path} aggregated", lambda: self._aggregated(path))
-            return _tagged(call, body, discovery.AGGREGATED_V2)
+    def _groups(self, call: Call, path: str, *, routed: bool) -> Response:
+        accept = call.request.headers.get("accept", "")
+        media, aggregated = negotiate.discovery_media(accept, routed=routed, aggregated=True)
+        if aggregated:
+            made = lambda: discovery.aggregated(self._resources, self._elsewhere(), core=path == "/api")  # noqa: E731
+            body = self._now(f"{path} aggregated", made)
+            if media != JSON:
+                body = yaml.dump(orjson.loads(body))
+            return _tagged(call, body, discovery.AGGREGATED_V2.replace(JSON, media))
         if path == "/api":
-            return answer.document(call, discovery.api_versions(self._address))
-        return self._document(call, path, lambda: discovery.api_group_list(self._resources, self._elsewhere()))
+            return answer.encoded(call, discovery.api_versions(self._address), media)
+        made = lambda: discovery.api_group_list(self._resources, self._elsewhere())  # noqa: E731
+        return self._document(call, path, made, routed=routed)
 
-    def _aggregated(self, path: str) -> Any:
-        return discovery.aggregated(self._resources, self._elsewhere(), core=path == "/api")
+    def _group(self, call: Call, path: str, group: str, *, routed: bool) -> Response:
+        made = lambda: discovery.api_group(self._resources, group, self._elsewhere())  # noqa: E731
+        return self._document(call, path, made, routed=routed)
 
-    def _group(self, call: Call, path: str) -> Response:
-        parts = path.strip("/").split("/")
-        groups = {row.group for row in self._resources} | {each.group for each in self._elsewhere()}
-        if parts == ["api", "v1"]:
-            return self._document(call, path, lambda: discovery.api_resource_list(self._resources, "", "v1"))
-        if parts[0] == "apis" and len(parts) in (2, 3) and parts[1] in groups:
-            if len(parts) == 2:
-                return self._document(
-                    call, path, lambda: discovery.api_group(self._resources, parts[1], self._elsewhere())
-                )
-            return self._document(call, path, lambda: discovery.api_resource_list(self._resources, parts[1], parts[2]))
-        if parts[0] == "api" and len(parts) > 1:
-            raise no_such_path()
-        return Response(404, b"404 page not found\n", TEXT)
-
-    def _document(self, call: Call, path: str, make: Callable[[], Any]) -> Response:
-        shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    def _document(self, call: Call, path: str, make: Callable[[], Any], *, routed: bool) -> Response:
+        media, _ = negotiate.discovery_media(call.request.headers.get("accept", ""), routed=routed)
         body = self._now(path, make)
-        if body == b"null":
-            raise no_such_path()
-        if shape is negotiate.PLAIN and not negotiate.wants_pretty(call.request):
+        if media == JSON and not negotiate.wants_pretty(call.request):
             return Response(200, body)
-        return answer.encoded(call, orjson.loads(body), shape.media)
+        return answer.encoded(call, orjson.loads(body), media)
 
     def _openapi(self, call: Call, path: str) -> Response | Awaitable[Response]:
         version = f"v{KUBERNETES_VERSION.removeprefix('v')}"
         if path == "/openapi/v2":
             return self._openapi_v2(call, path, version)
         if path == _OPENAPI_V3:
-            return self._document(call, path, lambda: self._v3_index(version))
+            return answer.encoded(call, orjson.loads(self._now(path, lambda: self._v3_index(version))), JSON)
+        if not negotiate.takes(call.request.headers.get("accept", ""), JSON):
+            return Response(406, b"", "")
         name = path.removeprefix(_OPENAPI_V3 + "/")
         custom = self._now(path, lambda: self._custom.v3(name, version))
         body = custom if custom != b"null" else self._once(path, lambda: openapi.v3(self._documented, name, version))
         if body == b"null":
-            return Response(404, b"404 page not found\n", TEXT)
+            return Response(404, b"", "")
         answered = _tagged(call, body, JSON)
         if "hash" in call.request.query:
             answered.headers = [*answered.headers, ("Cache-Control", "public, immutable")]
@@ -178,6 +204,8 @@ class Paths:
         return {"paths": dict(sorted(paths.items()))}
 
     def _openapi_v2(self, call: Call, path: str, version: str) -> Response | Awaitable[Response]:
+        if not negotiate.takes(call.request.headers.get("accept", ""), JSON, openapi.V2_PROTOBUF_ASKED):
+            return Response(406, b"", "")
         protobuf = openapi.V2_PROTOBUF_ASKED in call.request.headers.get("accept", "")
         media, name = (openapi.V2_PROTOBUF, path + " protobuf") if protobuf else (JSON, path)
         known = self._current.get(name)

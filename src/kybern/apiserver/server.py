@@ -6,7 +6,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
 
 from kybern.api.discovery import Elsewhere
 from kybern.api.registry import RESOURCES
@@ -45,12 +44,12 @@ from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.token import TokenEndpoint
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
-from kybern.apiserver.health import Check, Health
+from kybern.apiserver.health import HOOKS, Check, Health
 from kybern.apiserver.metrics import process
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.metrics.state import State
 from kybern.apiserver.objects.life import Life
-from kybern.apiserver.paths import Paths
+from kybern.apiserver.paths import Document, Paths
 from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.served import ServedResources, storage_resource
 from kybern.apiserver.services.addresses import Addresses
@@ -261,9 +260,12 @@ class ApiServer:
             special["serviceaccounts", "token"] = {"create": tokens.create}
         return special
 
-    def _documents(self) -> Mapping[str, Callable[[], Any]]:
-        keys = KeySet(self._keys, self.config.service_account_issuer)
-        return {"/openid/v1/jwks": keys.jwks, "/.well-known/openid-configuration": keys.discovery}
+    def _documents(self) -> Mapping[str, Document]:
+        config, path = self.config, "/openid/v1/jwks"
+        keys = KeySet(self._keys, config.service_account_issuer)
+        keys_at = config.service_account_jwks_uri or f"https://{config.advertise_address}:{config.secure_port}{path}"
+        told = Document("application/json", lambda: keys.discovery(keys_at))
+        return {path: Document("application/jwk-set+json", keys.jwks), "/.well-known/openid-configuration": told}
 
     def _checks(self) -> Mapping[str, Mapping[str, Check]]:
         def loaded() -> str:
@@ -275,11 +277,13 @@ class ApiServer:
         def stopping() -> str:
             return "process is shutting down" if self.stopping else ""
 
-        live: dict[str, Check] = {
-            "ping": lambda: "", "log": lambda: "", "etcd": loaded, "poststarthook/start-apiserver": started,
-            **({} if self._encryption is None else self._encryption.checks),
-        }  # fmt: skip
-        return {"healthz": live, "livez": live, "readyz": {**live, "informer-sync": loaded, "shutdown": stopping}}
+        basic: dict[str, Check] = {"ping": lambda: "", "log": lambda: ""}
+        hooks: dict[str, Check] = dict.fromkeys(HOOKS, started)
+        if self._encryption is not None:
+            hooks.update(self._encryption.checks)
+        live = {**basic, "loopback-serving-certificate": lambda: "", "etcd": loaded, **hooks}
+        waits: dict[str, Check] = {"etcd": loaded, "etcd-readiness": loaded, "informer-sync": loaded}
+        return {"healthz": live, "livez": live, "readyz": {**basic, **waits, **hooks, "shutdown": stopping}}
 
 
 def build(config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> ApiServer:

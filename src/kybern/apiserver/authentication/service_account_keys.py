@@ -68,11 +68,11 @@ class KeySet:
     def jwks(self) -> dict[str, Any]:
         return {"keys": [key.public() for key in self._keys.values()]}
 
-    def discovery(self) -> dict[str, Any]:
-        """/.well-known/openid-configuration"""
+    def discovery(self, keys_at: str) -> dict[str, Any]:
+        """/.well-known/openid-configuration; `keys_at` is the URL of the keys."""
         return {
             "issuer": self._issuer,
-            "jwks_uri": f"{self._issuer.rstrip('/')}/openid/v1/jwks",
+            "jwks_uri": keys_at,
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": sorted({key.algorithm for key in self._keys.values()}),

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from kybern.api.resource import Resource
 from kybern.apiserver import status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.create import create_object
@@ -12,6 +13,7 @@ from kybern.apiserver.endpoints.patch import patch_object
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.update import update_object
 from kybern.apiserver.endpoints.watch import watch_objects
+from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Answer
@@ -44,6 +46,18 @@ def _refuse_place(served: Served, name: str) -> None:
         raise BadRequest("name must be provided")
 
 
+def _is_creation(info: RequestInfo) -> bool:
+    return info.verb == "create" and not info.subresource
+
+
+def _is_path(resource: Resource, info: RequestInfo) -> bool:
+    """Whether any method leads anywhere: kinds that are only created have no path for one object or for all."""
+    placed = not resource.namespaced or bool(info.namespace)
+    if info.verb in ("list", "watch") or not info.name:
+        return placed or "list" in resource.verbs
+    return placed and any(verb in resource.verbs for verb in _OF_OBJECTS)
+
+
 class Router:
     """All endpoints of resources."""
 
@@ -62,15 +76,24 @@ class Router:
             raise status.not_found(served.resource, info.name) if served.resource.is_custom else status.no_such_path()
         if info.namespace and not served.resource.namespaced and info.resource != "namespaces":
             raise status.no_such_path()
+        if info.rest and info.subresource != "proxy":
+            raise status.no_such_path()
+        endpoint = self._find(call, served)
         if served.resource.deprecation:
             call.warnings.append(served.resource.deprecation)
+        return endpoint
+
+    def _find(self, call: Call, served: Served) -> Endpoint:
+        info = call.info
         special = served.special.get(info.subresource) or self._special.get(
             (served.resource.group_resource, info.subresource)
         )
         if special is not None:
             endpoint = special.get(info.verb)
-            if endpoint is not None:
+            if endpoint is not None and not (info.name and _is_creation(info)):
                 return endpoint
+        if not info.subresource and not served.resource.is_custom and not _is_path(served.resource, info):
+            raise status.no_such_path()
         if call.request.method == "HEAD":
             raise status.method_not_allowed()  # Upstream routes it for proxies alone, though its verb is that of GET.
         verbs = served.subresources[info.subresource].verbs if info.subresource else served.resource.verbs
@@ -78,12 +101,9 @@ class Router:
             raise status.method_not_allowed()
         if not info.subresource and info.verb in (_OF_COLLECTIONS if info.name else _OF_OBJECTS):
             _refuse_place(served, info.name)
-        if served.resource.namespaced and not info.namespace and not self._cluster_wide(call):
-            raise status.no_such_path() if info.name else status.method_not_allowed()
+        if served.resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
+            raise status.method_not_allowed()
         return VERBS[info.verb]
-
-    def _cluster_wide(self, call: Call) -> bool:
-        return call.info.verb in ("list", "watch")
 
     def answer(self, call: Call) -> Answer | Awaitable[Answer]:
         """The last stage."""

@@ -127,6 +127,7 @@ def _add_authentication(group: _Group) -> None:
 
 def _add_service_accounts(group: _Group) -> None:
     group.add_argument("--service-account-issuer", default=ISSUER, metavar="URL", help=f"default: {ISSUER}")
+    group.add_argument("--service-account-jwks-uri", default="", metavar="URL", help="default: this server's own")
     _file(group, "--service-account-signing-key-file")
     group.add_argument(
         "--service-account-key-file", type=Path, action="append", default=[], metavar="FILE", help="may be repeated"
