@@ -5,12 +5,14 @@ from typing import Any
 
 import orjson
 
+from kybern.api import protobuf
 from kybern.api.resource import Object
 from kybern.api.table import partial_metadata, table, table_of_one
-from kybern.apiserver import negotiate, yaml
+from kybern.apiserver import binary, negotiate, yaml
+from kybern.apiserver.binary import LIST, SLICE
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
-from kybern.apiserver.negotiate import JSON, Shape
+from kybern.apiserver.negotiate import PROTOBUF, YAML, Shape
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import failure, status_of
 from kybern.base.errors import NotAcceptable, StatusError
@@ -18,13 +20,15 @@ from kybern.transport.exchange import Request, Response
 
 
 def document(call: Call, body: Any, code: int = 200) -> Response:
-    """Any JSON value, as JSON or YAML."""
+    """Any JSON value, as JSON or YAML, or protobuf where it is of a kind that has it."""
     shape = negotiate.shape_of(call.request.headers.get("accept", ""))
     return encoded(call, body, shape.media, code)
 
 
 def encoded(call: Call, body: Any, media: str, code: int = 200) -> Response:
-    if media != JSON:
+    if media == PROTOBUF and protobuf.is_known(body.get("apiVersion", ""), body.get("kind", "")):
+        return Response(code, protobuf.encode(body), content_type=media)
+    if media == YAML:
         return Response(code, yaml.dump(body), content_type=media)
     if negotiate.wants_pretty(call.request):
         return Response(code, orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n")
@@ -34,11 +38,10 @@ def encoded(call: Call, body: Any, media: str, code: int = 200) -> Response:
 def failed(request: Request, error: StatusError) -> Response:
     """A Status, encoded as the client takes answers; whoever takes nothing that can be had is told in JSON."""
     response = failure(error)
-    try:
-        media = negotiate.shape_of(request.headers.get("accept", "")).media
-    except NotAcceptable:
-        return response
-    if media != JSON:
+    media = negotiate.error_media(request.headers.get("accept", ""))
+    if media == PROTOBUF:
+        response.body, response.content_type = protobuf.encode(status_of(error)), media
+    elif media == YAML:
         response.body, response.content_type = yaml.dump(status_of(error)), media
     elif negotiate.wants_pretty(request):
         response.body = orjson.dumps(status_of(error), option=orjson.OPT_INDENT_2) + b"\n"
@@ -47,16 +50,23 @@ def failed(request: Request, error: StatusError) -> Response:
 
 def stored(call: Call, served: Served, version: Version, now: float, code: int = 200) -> Response:
     """One stored object: the usual shape needs no parsing and no copy."""
-    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    shape = _shape(call, served)
     if shape is negotiate.PLAIN and not negotiate.wants_pretty(call.request):
         return Response(code, served.pieces(version))
+    if shape.media == PROTOBUF and shape.kind != LIST:
+        return Response(code, binary.one(served, shape, version), PROTOBUF)
     return shaped(call, served, served.parse(version), now, code)
 
 
 def shaped(call: Call, served: Served, obj: Object, now: float, code: int = 200) -> Response:
     """One object that is at hand parsed."""
-    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    shape = _shape(call, served)
     return encoded(call, in_shape(call, served, shape, obj, now), shape.media, code)
+
+
+def _shape(call: Call, served: Served, *, streams: bool = False) -> Shape:
+    accept = call.request.headers.get("accept", "")
+    return negotiate.shape_of(accept, custom=served.resource.is_custom, streams=streams)
 
 
 def in_shape(call: Call, served: Served, shape: Shape, obj: Object, now: float) -> Object:
@@ -92,12 +102,25 @@ def make_table(
     return made
 
 
+def unprepared(call: Call, served: Served, versions: Sequence[Version]) -> list[Version]:
+    """Those whose messages a list in protobuf has to wait for, where they are many (see `binary.prepare`)."""
+    if PROTOBUF not in call.request.headers.get("accept", "") or len(versions) <= SLICE or served.resource.is_custom:
+        return []
+    shape = _shape(call, served, streams=True)
+    if shape.media != PROTOBUF or shape.kind != "Object" or served.converted:
+        return []
+    missing = [each for each in versions if not each.message]
+    return missing if len(missing) > SLICE else []
+
+
 def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Object, now: float) -> Response:
     """A list. In the usual shape the objects' bytes are joined; items of built-in kinds carry no kind of their own."""
-    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    shape = _shape(call, served, streams=True)
     pretty = negotiate.wants_pretty(call.request)
     if shape is negotiate.PLAIN and not pretty and served.as_stored:
         return Response(200, _joined(served, versions, metadata))
+    if shape.media == PROTOBUF and shape.kind != "PartialObjectMetadata":
+        return Response(200, binary.many(served, shape, versions, metadata), PROTOBUF)
     parse: Callable[[Version], Object] = served.parse
     body: Object
     match shape.kind:
@@ -110,7 +133,7 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
                 "kind": shape.kind,
                 "apiVersion": f"meta.k8s.io/{shape.version}",
                 "metadata": metadata,
-                "items": items,
+                "items": items or None,  # As Go has an empty list.
             }
         case "PartialObjectMetadata":
             raise NotAcceptable(

@@ -3,22 +3,30 @@
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from kybern.api import protobuf
-from kybern.base.errors import NotAcceptable, UnsupportedMediaType
+from kybern.base.errors import NoRepresentation, NotAcceptable, UnsupportedMediaType
 from kybern.transport.exchange import Request
 
 JSON, YAML = "application/json", "application/yaml"
 ACCEPTED = f"{JSON}, {YAML}"
 PROTOBUF = protobuf.MEDIA_TYPE
-"""Read only: kubectl sends its built-in kinds so, and takes JSON back."""
+"""Of built-in kinds, and of the metadata of all."""
 _WRITABLE = {JSON: JSON, YAML: YAML, "application/x-yaml": YAML, PROTOBUF: PROTOBUF, "": JSON}
-_READABLE = {JSON: JSON, YAML: YAML, "*/*": JSON, "application/*": JSON}
+_READABLE = {JSON: JSON, YAML: YAML, PROTOBUF: PROTOBUF, "*/*": JSON, "application/*": JSON}
+_STREAMED = (JSON, PROTOBUF)
+_MADE = (JSON, YAML, PROTOBUF)
+_MADE_STREAMED = tuple(f"{media};stream=watch" for media in _STREAMED)
+_ACCEPTED = f"only the following media types are accepted: {', '.join(_MADE)}"
+_ACCEPTED_STREAMED = f"only the following media types are accepted: {', '.join(_MADE_STREAMED)}"
+_NOT_MADE = "406: Not Acceptable\n\nAvailable representations: "
 _META = "meta.k8s.io"
 _CONVERSION = frozenset(("as", "g", "v"))
+_AGGREGATED = ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2")
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
 
@@ -39,36 +47,82 @@ PLAIN = Shape()
 
 
 @lru_cache(maxsize=1024)
-def shape_of(accept: str) -> Shape:
-    """The first shape in the order of preference that can be had. Raises NotAcceptable."""
-    shape = _first(accept)
+def shape_of(accept: str, *, custom: bool = False, streams: bool = False) -> Shape:
+    """The first shape in the order of preference that can be had; of custom resources without protobuf of whole objects.
+
+    `streams`: the path is one that can be watched. Raises NotAcceptable.
+    """
+    shape = _first(accept, custom)
     if shape is None:
-        raise NotAcceptable(_accepted(accept, JSON, YAML))
+        raise _refusal(accept, custom, (*_MADE, *_MADE_STREAMED) if streams else _MADE)
     return shape
 
 
 @lru_cache(maxsize=1024)
-def watch_shape_of(accept: str) -> Shape:
+def watch_shape_of(accept: str, *, custom: bool = False) -> Shape:
     """The same for a watch, whose events are never YAML. Raises NotAcceptable."""
-    shape = _first(accept)
-    if shape is None or shape.media != JSON:
-        raise NotAcceptable(_accepted(accept, JSON, suffix=";stream=watch"))
+    shape = _first(accept, custom)
+    if shape is None:
+        raise _refusal(accept, custom, (*_MADE, *_MADE_STREAMED))
+    if shape.media not in _STREAMED:
+        raise NotAcceptable(_ACCEPTED_STREAMED)
     return shape
 
 
-def _accepted(accept: str, *media: str, suffix: str = "") -> str:
-    """Upstream's list ends with protobuf; it is left out where a client would learn that it may ask what it asked."""
-    listed = media if PROTOBUF in accept else (*media, PROTOBUF)
-    return f"only the following media types are accepted: {', '.join(each + suffix for each in listed)}"
+@lru_cache(maxsize=256)
+def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> tuple[str, bool]:
+    """(encoding, whether the aggregated form is wanted) of a discovery document; `aggregated`: there is one.
+
+    `routed`: upstream's router has a word in it. Raises NotAcceptable.
+    """
+    for media, parameters in _by_preference(accept):
+        encoding = _READABLE.get(media)
+        if encoding not in (JSON, YAML):
+            continue
+        if _CONVERSION.isdisjoint(parameters):
+            return encoding, False
+        if aggregated and tuple(parameters.get(key) for key in ("as", "g", "v")) == _AGGREGATED:
+            return encoding, True
+    raise _refusal(accept, not routed, _MADE)
 
 
-def _first(accept: str) -> Shape | None:
-    clauses = [clause for clause in accept.split(",") if clause.strip()] or ["*/*"]
-    for media, parameters in sorted(map(_parse, clauses), key=_preference):
+def _refusal(accept: str, custom: bool, made: Sequence[str]) -> NotAcceptable:
+    """Of built-in kinds upstream's router has the first word, and it knows names of encodings only."""
+    if custom or any(media in _READABLE for media, _ in _by_preference(accept)):
+        return NotAcceptable(_ACCEPTED)
+    return NoRepresentation(_NOT_MADE + ", ".join(made))
+
+
+def require_media(accept: str, made: str) -> None:
+    """For documents that have one encoding. Raises NotAcceptable."""
+    if not takes(accept, made):
+        raise NoRepresentation(_NOT_MADE + made)
+
+
+def takes(accept: str, *made: str) -> bool:
+    """Whether a client takes one of these encodings, by name or whatever it is."""
+    return any(media in ("*/*", *made) for media, _ in _by_preference(accept))
+
+
+def error_media(accept: str) -> str:
+    """How to tell of an error: whoever asked for another shape, or for nothing that can be had, is told in JSON."""
+    for media, parameters in _by_preference(accept):
+        if media in _READABLE and _CONVERSION.isdisjoint(parameters):
+            return _READABLE[media]
+    return JSON
+
+
+def _first(accept: str, custom: bool) -> Shape | None:
+    for media, parameters in _by_preference(accept):
         shape = _shape(media, parameters)
-        if shape is not None:
+        if shape is not None and not (custom and shape.media == PROTOBUF and shape.kind == "Object"):
             return shape
     return None
+
+
+def _by_preference(accept: str) -> list[tuple[str, dict[str, str]]]:
+    clauses = [clause for clause in accept.split(",") if clause.strip()] or ["*/*"]
+    return sorted(map(_parse, clauses), key=_preference)
 
 
 def _preference(clause: tuple[str, dict[str, str]]) -> tuple[float, bool, bool]:
@@ -80,7 +134,11 @@ def _preference(clause: tuple[str, dict[str, str]]) -> tuple[float, bool, bool]:
 def _shape(media: str, parameters: dict[str, str]) -> Shape | None:
     encoding = _READABLE.get(media)
     stream, server_version = parameters.get("stream", ""), parameters.get("sv", "")
-    if encoding is None or server_version not in ("", "v1") or (stream and (stream != "watch" or encoding != JSON)):
+    if (
+        encoding is None
+        or server_version not in ("", "v1")
+        or (stream and (stream != "watch" or encoding not in _STREAMED))
+    ):
         return None
     if _CONVERSION.isdisjoint(parameters):
         return PLAIN if encoding == JSON else Shape(media=encoding)
@@ -88,7 +146,7 @@ def _shape(media: str, parameters: dict[str, str]) -> Shape | None:
     if parameters.get("g") != _META or version not in ("v1", "v1beta1"):
         return None
     if kind == "Table":
-        return Shape("Table", encoding, version)
+        return Shape("Table", encoding, version) if encoding != PROTOBUF else None
     if kind == "PartialObjectMetadata":
         return Shape("PartialObjectMetadata", encoding, version)
     if kind == "PartialObjectMetadataList":

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,6 +16,10 @@ from kybern.api.table import partial_metadata
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.resource_cache import ResourceCache
 from kybern.apiserver.cache.version import Version, encode, fields_of, head
+from kybern.apiserver.negotiate import Shape
+
+if TYPE_CHECKING:
+    from kybern.apiserver.binary import BinaryForm
 
 
 class Served:
@@ -30,6 +34,8 @@ class Served:
         self.plain_form = self.plain
         """One bound method for all watches, so that they share encoded events."""
         self._partial_forms: dict[str, Callable[[Version], bytes]] = {}
+        self.binary_forms: dict[Shape, BinaryForm] = {}
+        """Of watches that take protobuf."""
         self.siblings: Mapping[str, Served] = {}
         """The other versions in which the same objects are served, by apiVersion."""
         self._fields_versions: dict[str, FieldsVersion] = {}

@@ -55,9 +55,3 @@ def message(name: str) -> Message:
 def json_schema() -> str:
     """The name of the definition that the unions hold."""
     return _JSON_SCHEMA
-
-
-def is_known(api_version: str, kind: str) -> bool:
-    """Whether protobuf bodies of a kind can be read: custom resources have no message."""
-    name = structure.names_of_kinds().get((api_version, kind))
-    return name is not None and bool(message(name))

@@ -71,6 +71,16 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
     raise malformed("integer overflow")
 
 
+def encode_varint(value: int) -> bytes:
+    """An unsigned number."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
 def signed(value: int, bits: int) -> int:
     """The two's complement number in a varint's lowest bits: Go cuts off what lies above."""
     value &= (1 << bits) - 1

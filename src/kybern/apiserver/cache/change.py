@@ -1,5 +1,6 @@
 """One write as watchers see it, and the bytes of its event, made once for all who share a form."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,18 @@ ADDED, MODIFIED, DELETED, BOOKMARK = b"ADDED", b"MODIFIED", b"DELETED", b"BOOKMA
 
 Form = Callable[[Version], bytes]
 """A version in the shape that a client asked for: the object itself, another API version, a Table, metadata only."""
+
+
+class Framed(ABC):
+    """A form whose events are no lines of JSON."""
+
+    @abstractmethod
+    def __call__(self, version: Version) -> bytes: ...
+
+    @abstractmethod
+    def event(self, kind: bytes, encoded: bytes) -> bytes:
+        """The whole event of an encoded object."""
+
 
 Bookmark = Callable[[int, bool], bytes]
 """The event that tells how far a watch has come: of a revision, and whether the initial events end here."""
@@ -44,18 +57,24 @@ class Change:
         return DELETED if self.old is not None and selection.takes(self.old) else None
 
     def line(self, kind: bytes, form: Form) -> bytes:
-        """`{"type":"ADDED","object":{…}}` and a newline."""
+        """`{"type":"ADDED","object":{…}}` and a newline, or what the form makes in its place."""
         key = (kind, form)
         line = self._lines.get(key)
         if line is None:
             version = self.gone if kind is DELETED else self.new
             assert version is not None
-            line = self._lines[key] = event_line(kind, form(version))
+            line = self._lines[key] = event_of(kind, form, version)
         return line
 
     def forget_lines(self) -> None:
         """The event has been handed out: encoded lines need not live as long as the window."""
         self._lines.clear()
+
+
+def event_of(kind: bytes, form: Form, version: Version) -> bytes:
+    """The event of a version in its form."""
+    encoded = form(version)
+    return form.event(kind, encoded) if isinstance(form, Framed) else event_line(kind, encoded)
 
 
 def event_line(kind: bytes, encoded: bytes) -> bytes:

@@ -35,7 +35,7 @@ def splice(value: bytes, head_length: int, revision: int) -> bytes:
 class Version:
     """Immutable by convention; shared by everyone who answers with it."""
 
-    __slots__ = ("fields", "key", "labels", "revision", "tail")
+    __slots__ = ("fields", "key", "labels", "message", "revision", "tail")
 
     def __init__(
         self, key: str, revision: int, tail: bytes, labels: Mapping[str, str], fields: Mapping[str, str]
@@ -47,6 +47,8 @@ class Version:
         """The encoded object without its head, from `"metadata":` to the last brace."""
         self.labels = labels
         self.fields = fields
+        self.message = b""
+        """The same in protobuf, once it was asked for (`apiserver/binary.py`)."""
 
     @property
     def namespace(self) -> str:

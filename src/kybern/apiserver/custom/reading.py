@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
+from kybern.api import protobuf
 from kybern.api.resource import Object
 from kybern.api.selectors import FieldSelector, SelectorError, check_fields, parse_fields
 from kybern.api.table import partial_metadata
 from kybern.apiserver import answer, negotiate
-from kybern.apiserver.cache.change import event_line
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.served import CustomServed
@@ -23,8 +23,8 @@ from kybern.apiserver.endpoints.delete import delete_all
 from kybern.apiserver.endpoints.list import list_objects
 from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.endpoints.watch import watch_objects
-from kybern.apiserver.negotiate import Shape
+from kybern.apiserver.endpoints.watch import STREAMED, watch_objects
+from kybern.apiserver.negotiate import PROTOBUF, Shape
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import status_of
 from kybern.base.errors import BadRequest, StatusError
@@ -98,13 +98,13 @@ async def _selected(call: Call, served: CustomServed, stored: FieldSelector, own
 
 async def watch_converted(at: Surroundings, call: Call, served: CustomServed) -> Answer:
     """A watch of stored objects, each converted on its way out."""
-    shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""))
+    shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""), custom=True)
     stored, own = _fields(call, served)
     made = watch_objects(at, _asking(call, stored, negotiate.JSON), Raw(served))
     stream = await made if inspect.isawaitable(made) else made
     if not isinstance(stream, Stream):
         return stream
-    return Stream(_Events(at, call, served, shape, own).follow(stream.pieces))
+    return Stream(_Events(at, call, served, shape, own).follow(stream.pieces), content_type=STREAMED[shape.media])
 
 
 class Raw(Served):
@@ -142,7 +142,7 @@ class _Events:
                 try:
                     yield await self._lines([orjson.loads(line) for line in piece.splitlines()])
                 except StatusError as error:
-                    yield event_line(b"ERROR", orjson.dumps(status_of(error)))
+                    yield self._encoded({"type": "ERROR", "object": status_of(error)})
                     return
         finally:
             await pieces.aclose()
@@ -163,8 +163,13 @@ class _Events:
                 event["object"] = self._shown(event["object"])
                 del metadata["name"]  # It was there for the cells of a Table.
             if event["type"]:
-                lines.append(orjson.dumps(event) + b"\n")
+                lines.append(self._encoded(event))
         return b"".join(lines)
+
+    def _encoded(self, event: Object) -> bytes:
+        if self._shape.media == PROTOBUF:
+            return protobuf.event(event["type"].encode(), protobuf.encode(event["object"]))
+        return orjson.dumps(event) + b"\n"
 
     def _type(self, given: str, obj: Object) -> str:
         """The type for this client, "" where it is told nothing."""

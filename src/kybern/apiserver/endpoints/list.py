@@ -5,9 +5,10 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-
 
 from bisect import bisect_left
 from collections.abc import Awaitable, Sequence
+from inspect import isawaitable
 from typing import Any, NamedTuple
 
-from kybern.apiserver import answer
+from kybern.apiserver import answer, binary
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.continue_token import INCONSISTENT, read_token, token
@@ -61,12 +62,12 @@ async def _list_later(
     at: Surroundings, call: Call, served: Served, options: ListOptions, waiting: Awaitable[None]
 ) -> Answer:
     await waiting
-    return _now(at, call, served, options)
+    return await _whole(_now(at, call, served, options))
 
 
 def _now(
     at: Surroundings, call: Call, served: Served, options: ListOptions, start: str = "", revision: int = 0
-) -> Answer:
+) -> Answer | Awaitable[Answer]:
     """The newest objects; `revision` is what the list calls itself (the cache's)."""
     found = served.cache.select(options.selection)
     if start:
@@ -88,12 +89,12 @@ async def _at_revision(at: Surroundings, call: Call, served: Served, options: Li
     if waiting is not None:
         await waiting
     if served.cache.changed <= revision:
-        return _now(at, call, served, options, "", revision)
+        return await _whole(_now(at, call, served, options, "", revision))
     try:
         page = await _past(at, served, options, "", revision)
     except Compacted:
         raise Expired("The resourceVersion for the provided list is too old.") from None
-    return _answer(at, call, served, page)
+    return await _whole(_answer(at, call, served, page))
 
 
 async def _continue(
@@ -103,12 +104,12 @@ async def _continue(
     if waiting is not None:
         await waiting
     if revision < 0 or served.cache.changed <= revision:
-        return _now(at, call, served, options, start, revision if revision > 0 else 0)
+        return await _whole(_now(at, call, served, options, start, revision if revision > 0 else 0))
     try:
         page = await _past(at, served, options, start, revision)
     except Compacted:
         raise ContinueExpired(token(start, INCONSISTENT)) from None
-    return _answer(at, call, served, page)
+    return await _whole(_answer(at, call, served, page))
 
 
 async def _past(at: Surroundings, served: Served, options: ListOptions, start: str, revision: int) -> _Page:
@@ -135,10 +136,29 @@ async def _past(at: Surroundings, served: Served, options: ListOptions, start: s
         position = page.entries[-1].key + "\0"
 
 
-def _answer(at: Surroundings, call: Call, served: Served, page: _Page) -> Answer:
+async def _whole(answer: Answer | Awaitable[Answer]) -> Answer:
+    return await answer if isawaitable(answer) else answer
+
+
+def _answer(at: Surroundings, call: Call, served: Served, page: _Page) -> Answer | Awaitable[Answer]:
     metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
     if page.next_start:
         metadata["continue"] = token(page.next_start, page.revision)
         if page.remaining is not None:
             metadata["remainingItemCount"] = page.remaining
+    missing = answer.unprepared(call, served, page.versions)
+    if missing:
+        return _prepared(at, call, served, page.versions, missing, metadata)
     return answer.listed(call, served, page.versions, metadata, at.now())
+
+
+async def _prepared(
+    at: Surroundings,
+    call: Call,
+    served: Served,
+    versions: Sequence[Version],
+    missing: Sequence[Version],
+    metadata: dict[str, Any],
+) -> Answer:
+    await binary.prepare(served, missing)
+    return answer.listed(call, served, versions, metadata, at.now())

@@ -6,13 +6,16 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 
 import orjson
 
+from kybern.api import protobuf
 from kybern.api.resource import Object
 from kybern.api.table import check_include
 from kybern.apiserver import answer, negotiate
+from kybern.apiserver.binary import BinaryForm
 from kybern.apiserver.cache.cache import BOOKMARK_SECONDS
 from kybern.apiserver.cache.change import (
     ADDED,
@@ -23,6 +26,7 @@ from kybern.apiserver.cache.change import (
     bookmark_metadata,
     bookmarks,
     event_line,
+    event_of,
 )
 from kybern.apiserver.cache.selection import Selection
 from kybern.apiserver.cache.version import Version
@@ -31,20 +35,23 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.list_options import ListOptions, list_options
 from kybern.apiserver.endpoints.revisions import revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.negotiate import Shape
+from kybern.apiserver.negotiate import JSON, PROTOBUF, Shape
 from kybern.apiserver.proxy.websocket_stream import asks_for_websocket, watch_messages
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import status_of
 from kybern.base.errors import Expired, StatusError, Timeout
 from kybern.transport.exchange import Answer, Stream
 
+STREAMED = {JSON: JSON, PROTOBUF: f"{PROTOBUF};stream=watch"}
 _jitter = random.Random()
 """Only spreads the ends of watches; nothing depends on its values."""
 
 
 def watch_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
     """200 and a stream of events."""
-    shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""))
+    shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""), custom=served.resource.is_custom)
+    if shape.media == PROTOBUF and asks_for_websocket(call.request):
+        shape = replace(shape, media=JSON)  # A message of text holds an event there.
     options = list_options(call, served)
     revision = revision_of(options.resource_version)
     if shape.kind == "Table":
@@ -61,7 +68,7 @@ async def _watch_later(
     try:
         await waiting
     except Timeout as error:
-        return _carried(call, _refused(error))
+        return _carried(call, _refused(error, shape))
     return _carried(call, _begin(at, call, served, options, shape))
 
 
@@ -69,12 +76,16 @@ def _carried(call: Call, stream: Stream) -> Answer:
     return watch_messages(call.request, stream) if asks_for_websocket(call.request) else stream
 
 
-def _refused(error: StatusError) -> Stream:
+def _refused(error: StatusError, shape: Shape) -> Stream:
     """Past the checks of what was asked, a watch fails within its stream, as upstream's do."""
     watcher = Watcher(Selection(), _no_form, deadline=0.0)
-    watcher.begin((event_line(b"ERROR", orjson.dumps(status_of(error))),))
+    status = status_of(error)
+    if shape.media == PROTOBUF:
+        watcher.begin((protobuf.event(b"ERROR", protobuf.encode(status)),))
+    else:
+        watcher.begin((event_line(b"ERROR", orjson.dumps(status)),))
     watcher.end()
-    return Stream(watcher)
+    return Stream(watcher, content_type=STREAMED[shape.media])
 
 
 def _no_form(version: Version) -> bytes:
@@ -89,7 +100,7 @@ def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, s
     try:
         changes = () if fresh or not revision else list(cache.since(revision))
     except Expired as expired:
-        return _refused(expired)
+        return _refused(expired, shape)
     form, bookmark = forms_of(call, served, shape, at)
     now = at.clock.monotonic()
     seconds = options.timeout_seconds or _jitter.uniform(*at.watch_seconds)
@@ -104,12 +115,12 @@ def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, s
     watcher.begin(chain(list(islice(lines, 1)), lines))
     cache.fanout.add(watcher)
     watcher.on_close = cache.fanout.remove
-    return Stream(watcher)
+    return Stream(watcher, content_type=STREAMED[shape.media])
 
 
 def _initial(versions: Iterable[Version], form: Form, end: Bookmark | None, revision: int) -> Iterator[bytes]:
     for version in versions:
-        yield event_line(ADDED, form(version))
+        yield event_of(ADDED, form, version)
     if end is not None:
         yield end(revision, True)
 
@@ -124,6 +135,11 @@ def _missed(changes: Iterable[Change], watcher: Watcher) -> Iterator[bytes]:
 
 def forms_of(call: Call, served: Served, shape: Shape, at: Surroundings) -> tuple[Form, Bookmark]:
     """How objects and bookmarks are encoded for this watch; watches of the same form share the encoded events."""
+    if shape.media == PROTOBUF:
+        binary = served.binary_forms.get(shape)
+        if binary is None:
+            binary = served.binary_forms[shape] = BinaryForm(served, shape)
+        return binary, binary.bookmark
     match shape.kind:
         case "Object":
             return served.plain_form, bookmarks(served.head)
