@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from kybern.apiserver.pki import Pki, ensure_pki
 from kybern.apiserver.user import authenticated
@@ -182,4 +183,15 @@ async def test_groups_served_here_have_their_api_services() -> None:
         assert all(
             each["metadata"]["labels"] == {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
             for each in listed["items"]
+        )
+
+
+async def test_what_becomes_available_is_in_discovery_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients look for a resource as soon as its first request is answered."""
+    monkeypatch.setattr("kybern.apiserver.aggregation.discovery.LOOK_SECONDS", 60.0)
+    async with aggregating(tmp_path) as (api, _, api_service):
+        await api.create(SERVICES, api_service)
+        await _available(api, "v1.metrics.example.com", "True")
+        await _listed(
+            api, "/apis", "PodMetrics", True, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
         )

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 import orjson
 
 from kybern.api.resource import Object
 from kybern.apiserver.aggregation.api_services import ApiServices, Remote
 from kybern.apiserver.aggregation.reach import Reach, identity_headers
+from kybern.apiserver.cache.change import Change
 from kybern.apiserver.proxy.backend import ask
 from kybern.apiserver.user import SUPERUSERS, authenticated
 from kybern.base.clock import Clock
@@ -15,7 +17,7 @@ from kybern.base.errors import ServiceUnavailable, Unreachable
 
 REFRESH_SECONDS = 60.0
 LOOK_SECONDS = 1.0
-"""Between looks for APIServices that have become available."""
+"""Between looks for what is due again; an APIService that changes is looked at at once."""
 ANSWER_SECONDS = 5.0
 _AGGREGATOR = authenticated("system:kube-aggregator", (SUPERUSERS,))
 
@@ -30,24 +32,34 @@ class RemoteDiscovery:
         self._changed = changed
         self._known: dict[Remote, tuple[float, Sequence[Object]]] = {}
         self._told: Mapping[Remote, Sequence[Object]] = {}
+        self._changes = asyncio.Event()
+        services.served.cache.listen(self._notice)
 
     async def run(self) -> None:
         """For ever."""
         while True:
+            self._changes.clear()
             await self.settle()
-            await self._clock.sleep(LOOK_SECONDS)
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changes.wait()
+            except TimeoutError:
+                continue
+
+    def _notice(self, change: Change) -> None:
+        self._changes.set()
 
     async def settle(self) -> None:
-        """Ask those that are new or have not been asked for a while."""
+        """Ask those that have become available, did not answer or answered a while ago."""
         now = self._clock.monotonic()
         remotes = self._services.remote()
         for gone in self._known.keys() - set(remotes):
             del self._known[gone]
         for remote in remotes:
-            asked, resources = self._known.get(remote, (0.0, ()))
-            if remote not in self._known or (remote.available and now - asked >= REFRESH_SECONDS):
-                found = await self._ask(remote) if remote.available else None
-                self._known[remote] = now, resources if found is None else found
+            answered, resources = self._known.setdefault(remote, (-inf, ()))
+            if remote.available and now - answered >= REFRESH_SECONDS:
+                found = await self._ask(remote)
+                self._known[remote] = (now, found) if found is not None else (-inf, resources)
         told = {remote: resources for remote, (_, resources) in self._known.items()}
         if told != self._told:
             self._told = told
