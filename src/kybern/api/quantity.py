@@ -13,13 +13,16 @@ from functools import lru_cache
 _FORM = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([EPTGMk]i|Ki|[EPTGMkmun]|[eE][+-]?\d+)?", re.ASCII)
 _LOOSE_FORM = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)[eEinumkKMGTP]*[-+]?\d*", re.ASCII)
 
+_PARTS = re.compile(r"[+-]?0*(\d*)\.?(\d*)([A-Za-z].*)?", re.ASCII)
+_FAST_DIGITS = 18
+
 _BINARY = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
 
 NANO = 10**9
 LARGEST = 2**63 - 1
-"""Upstream caps what it stores at this many whole units; the sign is kept."""
+"""Upstream caps what has a binary suffix at this many whole units; the sign is kept."""
 
 MAX_LENGTH = 256
 """Characters of a quantity that are looked at; longer ones are refused, for big exponents cost memory."""
@@ -48,7 +51,21 @@ def parse(text: str) -> int:
 def canonical(text: str) -> str:
     """The form that upstream stores and prints: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError."""
     nanos, family = _parse(text)
-    return format_nanos(nanos, family)
+    return text if nanos and _stays(text, family) else format_nanos(nanos, family)
+
+
+def _stays(text: str, family: Family) -> bool:
+    """Whether upstream takes a good text for canonical without another look (`+3`, `1E3`, `1.500`)."""
+    match = _PARTS.fullmatch(text)
+    assert match is not None
+    whole, fraction, suffix = match[1] or "0", match[2] or "", match[3] or ""
+    if family is Family.BINARY:
+        digits_left = 15 - len(whole) - _BINARY[suffix] * 3 // 10 - 1
+        return not fraction and digits_left >= 0 and int(whole) % 8 != 0
+    power = _DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])
+    digits, scale = whole + fraction, power - len(fraction)
+    fits = len(digits) <= _FAST_DIGITS and scale >= -9
+    return fits and scale % 3 == 0 and not digits.endswith("000") and digits[0] != "0"
 
 
 def value(text: str) -> int:
@@ -126,7 +143,8 @@ def _parse(text: str) -> tuple[int, Family]:
         if abs(exponent) > MAX_EXPONENT:
             raise ValueError(UNKNOWN_SUFFIX)
         family, scaled = Family.EXPONENT, number.scaleb(exponent, _EXACT)
-    # Upstream rounds the absolute value up to nanos and caps it.
+    # Upstream rounds the absolute value up to nanos, and caps those with a binary suffix.
     nanos = int(scaled.scaleb(9, _EXACT).to_integral_value(ROUND_CEILING))
-    nanos = min(nanos, LARGEST * NANO)
+    if family is Family.BINARY:
+        nanos = min(nanos, LARGEST * NANO)
     return (-nanos if sign == "-" else nanos), family

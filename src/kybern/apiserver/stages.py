@@ -20,6 +20,7 @@ from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.request_info import request_info
 from kybern.apiserver.user import User
+from kybern.apiserver.warnings import warning_headers
 from kybern.base.clock import Clock
 from kybern.base.errors import Forbidden, InternalError, StatusError
 from kybern.base.ids import Ids
@@ -146,15 +147,11 @@ class Stages:
         if not isinstance(answer, Upgrade):
             answer.headers = (("Audit-Id", call.audit_id), _UNCACHED, *call.flow_headers, *answer.headers)
             if call.warnings:
-                answer.headers = [*answer.headers, *(("Warning", f"299 - {_quoted(text)}") for text in call.warnings)]
+                answer.headers = [*answer.headers, *warning_headers(call.warnings)]
         status = answer.status if isinstance(answer, Response | Stream) else 101
         self._metrics.observe(call, status, self._clock.monotonic() - call.started)
         self._gate.audit.answered(call, answer)
         return answer
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
 
 
 def _failed(call: Call, error: Exception) -> Response:

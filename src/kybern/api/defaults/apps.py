@@ -57,8 +57,7 @@ def stateful_set_strategy(obj: Object) -> None:
 
 def stateful_set_spec(obj: Object) -> None:
     for claim in obj.get("volumeClaimTemplates", ()):
-        claim.setdefault("kind", "PersistentVolumeClaim")
-        claim.setdefault("apiVersion", "v1")
+        claim["kind"], claim["apiVersion"] = "PersistentVolumeClaim", "v1"
 
 
 V1_CODE = {

@@ -30,7 +30,7 @@ def job(obj: Object) -> None:
     spec.setdefault("podReplacementPolicy", "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed")
     labels = spec["template"].get("metadata", {}).get("labels")
     if labels and not obj["metadata"].get("labels"):
-        obj["metadata"]["labels"] = dict(labels)
+        obj["metadata"]["labels"] = labels  # The same map, into which the server will write.
 
 
 V1_CODE = {"Job": job}

@@ -6,6 +6,7 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour, spec_changed
 from kybern.api.groups.columns import AGE, NAME, age, status
 from kybern.api.resource import Column, Object
+from kybern.api.validation.names import path_segment_name
 from kybern.api.validation.policy import validate_budget, validate_budget_status
 
 COLUMNS = (
@@ -36,6 +37,7 @@ BEHAVIOUR = {
         cells=cells,
         generation=spec_changed,
         validate=lambda obj: list(validate_budget(obj)),
+        validate_name=path_segment_name,
         validate_status=lambda new, old: list(validate_budget_status(new, old)),
         unconditional_update=False,
     )

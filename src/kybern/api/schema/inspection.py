@@ -6,7 +6,7 @@ It goes in the order of the document, as Go's decoder does, so that of several f
 from typing import Any, NamedTuple
 
 from kybern.api import quantity as quantities
-from kybern.api.schema import faults, structure, values
+from kybern.api.schema import embedded, faults, structure, values
 from kybern.api.schema.structure import Type, class_of, go_element, go_type
 
 MAX_MESSAGES = 100
@@ -22,16 +22,29 @@ class Place(NamedTuple):
 
     struct: str
     field: str
-    """`spec.containers.name`: without indices and keys of maps."""
+    """`spec.containers.name`: without indices and keys of maps, with the names of embedded structs."""
     path: str
     """`spec.containers[0].name`."""
 
 
+class _Findings:
+    """What was met on the way. Of values of wrong types Go tells the first, when it has read the whole document."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.mismatch: Mismatch | None = None
+
+    def save(self, mismatch: Mismatch) -> None:
+        self.mismatch = self.mismatch or mismatch
+
+
 def inspect(name: str, obj: Any) -> tuple[dict[str, Any], list[str]]:
     """The object without unknown fields and null elements, and the messages. Raises Mismatch."""
-    messages: list[str] = []
-    clean: dict[str, Any] = _object(name, obj, Place("", "", ""), messages)
-    return clean, messages
+    findings = _Findings()
+    clean: dict[str, Any] = _object(name, obj, Place("", "", ""), findings)
+    if findings.mismatch is not None:
+        raise findings.mismatch
+    return clean, findings.messages
 
 
 def go_value(value: Any) -> str:
@@ -45,64 +58,76 @@ def go_value(value: Any) -> str:
     return "string" if isinstance(value, str) else "number"
 
 
-def _object(name: str, obj: dict[str, Any], place: Place, messages: list[str]) -> dict[str, Any]:
-    fields, struct = structure.fields(name), class_of(name)
+def _object(name: str, obj: dict[str, Any], place: Place, findings: _Findings) -> dict[str, Any]:
+    fields, struct, owner = structure.fields(name), class_of(name), embedded.owner(name)
     clean = {}
     for key, value in obj.items():
         path = f"{place.path}.{key}" if place.path else key
         field = fields.get(key)
         if field is None:
             message = f'unknown field "{path}"'
-            if len(messages) < MAX_MESSAGES and message not in messages:
-                messages.append(message)
+            if len(findings.messages) < MAX_MESSAGES and message not in findings.messages:
+                findings.messages.append(message)
         elif value is not None:
-            inner = Place(struct, f"{place.field}.{key}" if place.field else key, path)
-            clean[key] = _value(field["t"], value, field.get("g", ""), inner, messages)
+            inner = Place(struct, ".".join(filter(None, (place.field, owner(key), key))), path)
+            clean[key] = _value(field["t"], value, field.get("g", ""), inner, findings)
     return clean
 
 
-def _value(kind: Type, value: Any, named: str, place: Place, messages: list[str]) -> Any:
+def _value(kind: Type, value: Any, named: str, place: Place, findings: _Findings) -> Any:
     if isinstance(kind, str):
-        return _scalar(kind, value, named, place)
+        return _scalar(kind, value, named, place, findings)
     mark, inner = kind
     if not isinstance(value, list) if mark == "[" else not isinstance(value, dict):
-        raise _mismatch(go_value(value), go_type(kind, named), place)
+        findings.save(_mismatch(go_value(value), go_type(kind, named), place))
+        return value
     if mark == "@":
-        return _object(inner, value, place, messages)
+        return _object(inner, value, place, findings)
     element = go_element(named)
     if mark == "[":
         return [
-            _element(inner, each, element, place._replace(path=f"{place.path}[{index}]"), messages)
+            _element(inner, each, element, place._replace(path=f"{place.path}[{index}]"), findings)
             for index, each in enumerate(value)
         ]
     return {
-        key: _element(inner, each, element, place._replace(path=f"{place.path}.{key}"), messages)
+        key: _element(inner, each, element, place._replace(path=f"{place.path}.{key}"), findings)
         for key, each in value.items()
     }
 
 
-def _element(kind: Type, value: Any, named: str, place: Place, messages: list[str]) -> Any:
+def _element(kind: Type, value: Any, named: str, place: Place, findings: _Findings) -> Any:
     """Among elements null is the zero value."""
     if value is not None:
-        return _value(kind, value, named, place, messages)
+        return _value(kind, value, named, place, findings)
     if isinstance(kind, str):
         return values.ZEROS.get(kind, "")
     return [] if kind[0] == "[" else {}
 
 
-def _scalar(kind: str, value: Any, named: str, place: Place) -> Any:
+_DECODES_ITSELF = "qtux"
+"""Types (quantities, times, int-or-string) whose own decoder ends the reading at a fault."""
+
+
+def _scalar(kind: str, value: Any, named: str, place: Place, findings: _Findings) -> Any:
     try:
         return values.CONVERTERS[kind](value)
     except values.Unfit:
         pass
+    mismatch = _scalar_fault(kind, value, named, place)
+    if kind in _DECODES_ITSELF:
+        raise mismatch
+    findings.save(mismatch)
+    return value
+
+
+def _scalar_fault(kind: str, value: Any, named: str, place: Place) -> Mismatch:
     if kind == "q":
-        raise Mismatch(_quantity_fault(value))
-    is_number = go_value(value) == "number"
-    if is_number and kind in "ilx":
-        raise _mismatch(f"number {value}", go_type(kind, named), place)
+        return Mismatch(_quantity_fault(value))
+    if go_value(value) == "number" and kind in "ilx":
+        return _mismatch(f"number {value}", go_type(kind, named), place)
     if not isinstance(value, str) or kind not in "tuB":
-        raise _mismatch(go_value(value), go_type(kind, named), place)
-    raise Mismatch(faults.base64(value) if kind == "B" else faults.time(value, micro=kind == "u"))
+        return _mismatch(go_value(value), go_type(kind, named), place)
+    return Mismatch(faults.base64(value) if kind == "B" else faults.time(value, micro=kind == "u"))
 
 
 def _quantity_fault(value: Any) -> str:

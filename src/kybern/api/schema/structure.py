@@ -49,7 +49,9 @@ def go_type(kind: Type, named: str = "") -> str:
     if mark == "@":
         version, class_name = inner.split(".")[-2:]
         return f"{version}.{class_name}"
-    return ("[]" if mark == "[" else "map[string]") + go_type(inner)
+    return ("[]" if mark == "[" else "map[string]") + _GO_ELEMENTS.get(
+        inner if isinstance(inner, str) else "", go_type(inner)
+    )
 
 
 def go_element(named: str) -> str:
@@ -59,6 +61,8 @@ def go_element(named: str) -> str:
     return named.partition("]")[2] if named.startswith("map[") else ""
 
 
+_GO_ELEMENTS = {"t": "v1.Time", "u": "v1.MicroTime", "q": "resource.Quantity", "x": "intstr.IntOrString"}
+"""As elements types have their own names; a value of one is read as the text within."""
 _GO = {
     **dict.fromkeys("stuqjrFD", "string"),
     "b": "bool",

@@ -64,7 +64,7 @@ def _target_reference(reference: Object, known: Object | None) -> Iterator[Field
         return
     yield from _reference(reference, path)
     version = reference.get("apiVersion") or ""
-    if "/" not in version and reference.get("kind") != "ReplicationController":
+    if not version.rpartition("/")[0] and reference.get("kind") != "ReplicationController":
         yield invalid(f"{path}.apiVersion", version, "apiVersion must specify API group")
 
 

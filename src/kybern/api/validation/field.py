@@ -4,7 +4,7 @@ Paths are strings: `f"{path}.name"`, `f"{path}[{index}]"`, `f"{path}[{key}]"`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kybern.api.resource import FieldError
@@ -28,6 +28,8 @@ def required(path: str, detail: str = "") -> FieldError:
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
     detail = ", ".join(quote(one) for one in supported)
     detail = f"supported values: {detail}" if detail else ""
+    if isinstance(value, str):  # Enumerations have a type of their own in Go, which is shown as JSON.
+        return FieldError("FieldValueNotSupported", path, _with_detail(f"Unsupported value: {go_json(value)}", detail))
     return FieldError("FieldValueNotSupported", path, _with_value("Unsupported value", value, detail))
 
 
@@ -95,9 +97,27 @@ def _quote_rune(rune: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+_MAPS = frozenset(("annotations", "capacity", "labels", "limits", "matchLabels", "requests"))
+"""Fields that hold maps, whose keys Go sorts; those of structures come in the types' order."""
+
+
+def sorted_map(entries: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A map as Go shows it."""
+    return None if entries is None else dict(sorted(entries.items()))
+
+
+def _with_sorted_maps(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: sorted_map(part) if key in _MAPS and isinstance(part, dict) else _with_sorted_maps(part)
+            for key, part in value.items()
+        }
+    return [_with_sorted_maps(part) for part in value] if isinstance(value, list) else value
+
+
 def go_json(value: Any) -> str:
-    """encoding/json's form: no blanks, `<`, `>` and `&` escaped."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """encoding/json's form: no blanks, `<`, `>` and `&` escaped, maps sorted."""
+    text = json.dumps(_with_sorted_maps(value), separators=(",", ":"), ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

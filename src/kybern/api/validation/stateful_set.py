@@ -13,7 +13,7 @@ from kybern.api.validation.int_or_percent import as_percent, validate_int_or_per
 from kybern.api.validation.metadata import validate_annotations, validate_label_selector, validate_labels
 
 _MANAGEMENT = ("OrderedReady", "Parallel")
-_RETENTION = ("Delete", "Retain")
+_RETENTION = ("Retain", "Delete")
 _MUTABLE = (
     "replicas",
     "ordinals",
@@ -96,7 +96,7 @@ def _retention(policy: Object | None) -> Iterator[FieldError]:
     for key in ("whenDeleted", "whenScaled"):
         if policy.get(key) not in _RETENTION:
             path = f"spec.persistentVolumeClaimRetentionPolicy.{key}"
-            yield not_supported(path, policy.get(key) or "", ("Delete", "Retain"))
+            yield not_supported(path, policy.get(key) or "", _RETENTION)
 
 
 def _selector(spec: Object, *, template_too: bool) -> Iterator[FieldError]:
@@ -113,7 +113,7 @@ def _selector(spec: Object, *, template_too: bool) -> Iterator[FieldError]:
     except SelectorError:
         yield FieldError("FieldValueInvalid", "spec.selector", invalid("", selector, "").message)
         return
-    if not found.nothing and not found.everything and not found.matches(metadata.get("labels") or {}):
+    if not found.everything and not found.matches(metadata.get("labels") or {}):
         detail = "`selector` does not match template `labels`"
         yield invalid("spec.template.metadata.labels", metadata.get("labels"), detail)
     if template_too:

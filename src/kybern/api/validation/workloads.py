@@ -92,7 +92,7 @@ def _matching(spec: Object, template: Object) -> Iterator[FieldError]:
     except SelectorError:
         return
     labels = (template.get("metadata") or {}).get("labels")
-    if not selector.nothing and not selector.everything and not selector.matches(labels or {}):
+    if not selector.everything and not selector.matches(labels or {}):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
 
 
@@ -278,12 +278,12 @@ def validate_daemon_set_status(new: Object, old: Object) -> Iterator[FieldError]
 
 
 def validate_controller_revision(obj: Object) -> Iterator[FieldError]:
+    yield from non_negative("revision", obj.get("revision") or 0)
     data = obj.get("data")
     if data is None:
         yield required("data", "data is mandatory")
     elif not isinstance(data, dict):
-        yield invalid("data", data, "error parsing data as JSON object")
-    yield from non_negative("revision", obj.get("revision") or 0)
+        yield required("data", "data must be a valid JSON object")
 
 
 def validate_controller_revision_update(new: Object, old: Object) -> Iterator[FieldError]:

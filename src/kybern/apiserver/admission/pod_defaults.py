@@ -154,7 +154,7 @@ class RuntimeClass(Plugin):
         if obj is None or old is not None or not _is_pod(attributes):
             return
         overhead, name = obj["spec"].get("overhead"), obj["spec"].get("runtimeClassName")
-        if not overhead and not name:
+        if overhead is None and not name:
             return
         chosen = self._lookup.get("runtimeclasses.node.k8s.io", name) if name else None
         if name and chosen is None:
@@ -164,7 +164,7 @@ class RuntimeClass(Plugin):
             raise attributes.forbidden(
                 obj, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
             )
-        if overhead and not defined:
+        if overhead is not None and not defined:
             why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
             raise attributes.forbidden(obj, why)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kybern.api.validation.core.projected import validate_projected
 from tests.unit.api.written import faults, new, update_faults
 
 C = {"name": "c", "image": "i"}
@@ -29,13 +30,6 @@ CASES = [
      ["spec.volumes[0].ephemeral.volumeClaimTemplate.metadata.name: Forbidden: cannot be set",
       "spec.volumes[0].ephemeral.volumeClaimTemplate.metadata.finalizers: Forbidden: cannot be set"]),
     (volume(csi={"driver": ""}), ["spec.volumes[0].csi.driver: Required value"]),
-    (volume(projected={"sources": [{"clusterTrustBundle": {"name": "n", "signerName": "a.b/c", "path": "p"}}]}),
-     ['spec.volumes[0].projected.sources[0].clusterTrustBundle: Invalid value: {"Name":"n","SignerName":"a.b/c",'
-      '"LabelSelector":null,"Optional":null,"Path":"p"}: only one of name and signerName may be used']),
-    (volume(projected={"sources": [{"podCertificate": {"signerName": "a.b/c", "keyType": "ED25519",
-                                                       "keyPath": "k", "userAnnotations": {"plain": "x"}}}]}),
-     ['spec.volumes[0].projected.sources[0].podCertificate.userAnnotations: Invalid value: "plain": must be a '
-      'domain-prefixed key (such as "acme.io/foo")']),
     (pod({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]}, restartPolicy="Never"),
      [f"{AT}.resizePolicy: Invalid value: \"RestartContainer\": must be 'NotRequired' when pod `restartPolicy` is "
       "'Never'"]),
@@ -65,6 +59,24 @@ CASES = [
 @pytest.mark.parametrize(("obj", "expected"), CASES, ids=range(len(CASES)))
 def test_what_is_wrong_with_a_pod(obj, expected):
     assert faults(obj) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"clusterTrustBundle": {"name": "n", "signerName": "a.b/c", "path": "p"}},
+         ['p.sources[0].clusterTrustBundle: Invalid value: {"Name":"n","SignerName":"a.b/c",'
+          '"LabelSelector":null,"Optional":null,"Path":"p"}: only one of name and signerName may be used']),
+        ({"podCertificate": {"signerName": "a.b/c", "keyType": "ED25519", "keyPath": "k",
+                             "userAnnotations": {"plain": "x"}}},
+         ['p.sources[0].podCertificate.userAnnotations: Invalid value: "plain": must be a '
+          'domain-prefixed key (such as "acme.io/foo")']),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_sources_that_were_there_before(source, expected):
+    """New Pods cannot have them while their features are off."""
+    errors = validate_projected({"sources": [source]}, "p")
+    assert [f"{error.path}: {error.message}" for error in errors] == expected
 
 
 def test_ephemeral_containers_have_no_rules_for_restarts():

@@ -16,8 +16,9 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
+from kybern.api.groups.disabled_fields import drop_from_pod_spec
 from kybern.api.groups.workload_warnings import of_template
-from kybern.api.resource import Change, Column, Object
+from kybern.api.resource import Change, Object
 from kybern.api.selectors import format_map, format_struct
 from kybern.api.validation.workloads import validate_daemon_set, validate_daemon_set_status, validate_selector_update
 
@@ -25,29 +26,14 @@ COLUMNS = (
     NAME,
     column("Desired", "apps.v1.DaemonSetStatus.desiredNumberScheduled", "integer"),
     column("Current", "apps.v1.DaemonSetStatus.currentNumberScheduled", "integer"),
-    Column(
-        "Ready",
-        "integer",
-        description=(
-            "The number of nodes that should be running the daemon pod and have one or more of the "
-            "daemon pod running and ready."
-        ),
-    ),
+    column("Ready", "apps.v1.DaemonSetStatus.numberReady", "integer"),
     column("Up-to-date", "apps.v1.DaemonSetStatus.updatedNumberScheduled", "integer"),
     column("Available", "apps.v1.DaemonSetStatus.numberAvailable", "integer"),
     column("Node Selector", "core.v1.PodSpec.nodeSelector"),
     AGE,
     CONTAINERS,
     IMAGES,
-    Column(
-        "Selector",
-        priority=1,
-        description=(
-            "A label query over pods that are managed by the daemon set. Must match in order to be "
-            "controlled. If empty, defaulted to labels on Pod template. More info: "
-            "https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors"
-        ),
-    ),
+    column("Selector", "apps.v1.DaemonSetSpec.selector", priority=1),
 )
 COUNTS = (
     "desiredNumberScheduled",
@@ -59,10 +45,12 @@ COUNTS = (
 
 
 def prepare_create(obj: Object, change: Change) -> None:
-    _annotate(obj, 1)
+    _annotate(obj, max(1, _template_generation(obj)))
+    drop_from_pod_spec(template_spec(obj), {})
 
 
 def prepare_update(new: Object, old: Object, change: Change) -> None:
+    drop_from_pod_spec(template_spec(new), template_spec(old))
     before = _template_generation(old)
     _annotate(new, before + 1 if _template(new) != _template(old) else before)
 
@@ -98,12 +86,13 @@ BEHAVIOUR = {
     "DaemonSet": Behaviour(
         columns=COLUMNS,
         cells=cells,
+        internal_annotations=frozenset((TEMPLATE_GENERATION,)),
         generation=spec_changed,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
         validate=lambda obj: list(validate_daemon_set(obj)),
         validate_update=lambda new, old: list(validate_selector_update(new, old)),
         validate_status=lambda new, old: list(validate_daemon_set_status(new, old)),
-        warnings=of_template("spec", "template", names=False),
+        warnings=of_template("spec", "template", names=False, watched=_template),
     )
 }

@@ -15,6 +15,7 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
+from kybern.api.groups.disabled_fields import drop_on_create, drop_on_update
 from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Column, Object
 from kybern.api.selectors import SelectorError, labels_from_struct
@@ -28,14 +29,7 @@ COLUMNS = (
     AGE,
     CONTAINERS,
     IMAGES,
-    Column(
-        "Selector",
-        priority=1,
-        description=(
-            "Label selector for pods. Existing ReplicaSets whose pods are selected by this will be "
-            "the ones affected by this deployment."
-        ),
-    ),
+    column("Selector", "apps.v1.DeploymentSpec.selector", priority=1),
 )
 
 
@@ -59,16 +53,23 @@ def _selector(selector: Object | None) -> str:
         return "<invalid>"
 
 
+def _watched(obj: Object) -> object:
+    """What makes a new generation."""
+    return obj.get("spec"), obj["metadata"].get("annotations") or {}
+
+
 BEHAVIOUR = {
     "Deployment": Behaviour(
         columns=COLUMNS,
         cells=cells,
         generation=spec_or_annotations_changed,
         prepare_status=keep_labels,
+        prepare_create=drop_on_create("spec", "template", "spec"),
+        prepare_update=drop_on_update("spec", "template", "spec"),
         validate=lambda obj: list(validate_deployment(obj)),
         validate_update=checked_first(validate_deployment, validate_selector_update),
         validate_on_update=False,
         validate_status=lambda new, old: list(validate_deployment_status(new, old)),
-        warnings=of_template("spec", "template"),
+        warnings=of_template("spec", "template", watched=_watched),
     )
 }

@@ -15,8 +15,9 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
+from kybern.api.groups.disabled_fields import drop_on_create, drop_on_update
 from kybern.api.groups.workload_warnings import of_template
-from kybern.api.resource import Column, Object
+from kybern.api.resource import Object
 from kybern.api.selectors import format_struct
 from kybern.api.validation.workloads import validate_replica_set, validate_replicas_status, validate_selector_update
 
@@ -28,17 +29,7 @@ COLUMNS = (
     AGE,
     CONTAINERS,
     IMAGES,
-    Column(
-        "Selector",
-        priority=1,
-        description=(
-            "Selector is a label query over pods that should match the replica count. If the "
-            "selector is empty, it is defaulted to the labels present on the pod template. Label "
-            "keys and values that must match in order to be controlled by this replica set. More "
-            "info: "
-            "https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors"
-        ),
-    ),
+    column("Selector", "apps.v1.ReplicaSetSpec.selector", priority=1),
 )
 
 
@@ -59,8 +50,9 @@ BEHAVIOUR = {
     "ReplicaSet": Behaviour(
         columns=COLUMNS,
         cells=cells,
-        selectable_fields={"status.replicas": lambda obj: str(status(obj, "replicas"))},
         generation=spec_changed,
+        prepare_create=drop_on_create("spec", "template", "spec"),
+        prepare_update=drop_on_update("spec", "template", "spec"),
         validate=lambda obj: list(validate_replica_set(obj)),
         validate_update=checked_first(validate_replica_set, validate_selector_update),
         validate_on_update=False,

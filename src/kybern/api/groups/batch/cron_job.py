@@ -16,6 +16,7 @@ from kybern.api.groups.columns import (
     names_and_images,
     since,
 )
+from kybern.api.groups.disabled_fields import drop_on_create, drop_on_update
 from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Object
 from kybern.api.selectors import format_struct
@@ -52,14 +53,28 @@ def cells(obj: Object, now: float) -> Sequence[Any]:
     )
 
 
+_of_template = of_template("spec", "jobTemplate", "spec", "template")
+_ZONE_IN_SCHEDULE = (
+    "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
+    "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+)
+
+
+def _warnings(new: Object, old: Object | None) -> Sequence[str]:
+    zoned = old is not None and "TZ" in ((new.get("spec") or {}).get("schedule") or "")
+    return [*_of_template(new, old), *((_ZONE_IN_SCHEDULE,) if zoned else ())]
+
+
 BEHAVIOUR = {
     "CronJob": Behaviour(
         columns=COLUMNS,
         cells=cells,
         generation=spec_changed,
+        prepare_create=drop_on_create("spec", "jobTemplate", "spec", "template", "spec"),
+        prepare_update=drop_on_update("spec", "jobTemplate", "spec", "template", "spec"),
         validate=lambda obj: list(validate_cron_job(obj)),
         validate_update=lambda new, old: list(validate_cron_job_update(new, old)),
         validate_on_update=False,
-        warnings=of_template("spec", "jobTemplate", "spec", "template"),
+        warnings=_warnings,
     )
 }

@@ -17,6 +17,7 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
+from kybern.api.groups.disabled_fields import drop_from_pod_spec, drop_on_update
 from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Change, Column, Object
 from kybern.api.selectors import format_struct
@@ -39,15 +40,11 @@ JOB_NAME, CONTROLLER_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/
 _LEGACY_JOB_NAME, _LEGACY_CONTROLLER_UID = "job-name", "controller-uid"
 _FINISHED = {"Complete": "Complete", "Failed": "Failed"}
 _UNDER_WAY = {"Suspended": "Suspended", "FailureTarget": "FailureTarget", "SuccessCriteriaMet": "SuccessCriteriaMet"}
-_MANY_COMPLETIONS, _MANY_PARALLEL = 100_000, 10_000
-_MANY = (
-    "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes "
-    "might not be able to track completedIndexes when a big number of indexes fail"
-)
 
 
 def prepare_create(obj: Object, change: Change) -> None:
     """Makes the selector out of the Job's uid, so that no other Job's Pods match; what was given is left to fail."""
+    drop_from_pod_spec(template_spec(obj), {})
     spec = obj.setdefault("spec", {})
     if spec.get("manualSelector"):
         return
@@ -55,9 +52,10 @@ def prepare_create(obj: Object, change: Change) -> None:
     generated = {_LEGACY_JOB_NAME: name, JOB_NAME: name, _LEGACY_CONTROLLER_UID: uid, CONTROLLER_UID: uid}
     template = spec.setdefault("template", {})
     metadata = template.get("metadata") or {}
-    labels = generated | (metadata.get("labels") or {})
+    given = metadata.get("labels") or {}
+    labels = generated | given
     template["metadata"] = {**metadata, "labels": labels}
-    if not obj["metadata"].get("labels"):
+    if not obj["metadata"].get("labels") or obj["metadata"]["labels"] is given:
         obj["metadata"]["labels"] = dict(labels)  # Upstream's defaults, which run again when it reads what it stored.
     selector = spec.get("selector") or {}
     spec["selector"] = {**selector, "matchLabels": {CONTROLLER_UID: uid} | (selector.get("matchLabels") or {})}
@@ -100,19 +98,6 @@ def _duration(state: Object, now: float) -> str:
     return human_duration(end - seconds(state["startTime"]))
 
 
-_template_warnings = of_template("spec", "template")
-
-
-def _warnings(new: Object, old: Object | None) -> Sequence[str]:
-    spec = new.get("spec") or {}
-    many = (
-        spec.get("completionMode") == "Indexed"
-        and (spec.get("completions") or 0) > _MANY_COMPLETIONS
-        and (spec.get("parallelism") or 0) > _MANY_PARALLEL
-    )
-    return [*_template_warnings(new, old), *((_MANY,) if many and old is None else ())]
-
-
 BEHAVIOUR = {
     "Job": Behaviour(
         columns=COLUMNS,
@@ -120,10 +105,11 @@ BEHAVIOUR = {
         selectable_fields={"status.successful": lambda obj: str(status(obj, "succeeded"))},
         generation=spec_changed,
         prepare_create=prepare_create,
+        prepare_update=drop_on_update("spec", "template", "spec"),
         validate=lambda obj: list(validate_job(obj)),
         validate_update=lambda new, old: list(validate_job_update(new, old)),
         validate_on_update=False,
         validate_status=lambda new, old: list(validate_job_status(new, old)),
-        warnings=_warnings,
+        warnings=of_template("spec", "template"),
     )
 }

@@ -6,7 +6,7 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour
 from kybern.api.groups.columns import AGE, NAME, NONE, age, at_most, column
 from kybern.api.resource import Object
-from kybern.api.validation.core.endpoints import validate_endpoints
+from kybern.api.validation.core.endpoints import endpoints_warnings, validate_endpoints
 
 COLUMNS = (
     NAME,
@@ -44,6 +44,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_endpoints(obj)),
+        warnings=lambda new, old: list(endpoints_warnings(new)),
         deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         create_on_update=True,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour
 from kybern.api.groups.columns import AGE, NAME, NONE, UNKNOWN, age, column, condition
 from kybern.api.resource import Change, Column, Object
-from kybern.api.validation.core.node import validate_node, validate_node_update
+from kybern.api.validation.core.node import node_warnings, validate_node, validate_node_update
 
 COLUMNS = (
     NAME,
@@ -64,9 +64,15 @@ def _unschedulable(obj: Object) -> str:
     return "true" if (obj.get("spec") or {}).get("unschedulable") else "false"
 
 
-def prepare_update(new: Object, old: Object, change: Change) -> None:
+def prepare_create(obj: Object, change: Change) -> None:
     """A Node's configuration source is no more (DynamicKubeletConfig was removed)."""
-    (new.get("spec") or {}).pop("configSource", None)
+    (obj.get("spec") or {}).pop("configSource", None)
+    (obj.get("status") or {}).pop("config", None)
+
+
+def prepare_update(new: Object, old: Object, change: Change) -> None:
+    if "configSource" not in (old.get("spec") or {}):
+        (new.get("spec") or {}).pop("configSource", None)
 
 
 BEHAVIOUR = {
@@ -75,8 +81,10 @@ BEHAVIOUR = {
         cells=cells,
         selectable_fields={"spec.unschedulable": _unschedulable},
         keeps_status=True,
+        prepare_create=prepare_create,
         prepare_update=prepare_update,
         validate=lambda obj: list(validate_node(obj)),
+        warnings=lambda new, old: list(node_warnings(new)),
         validate_update=lambda new, old: list(validate_node_update(new, old)),
         validate_on_update=False,
         validate_status=lambda new, old: list(validate_node_update(new, old)),

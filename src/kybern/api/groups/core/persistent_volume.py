@@ -9,6 +9,7 @@ from kybern.api.groups.columns import AGE, NAME, UNSET, age, column
 from kybern.api.groups.core.storage_cells import access_modes, storage_class
 from kybern.api.resource import Change, Column, Object
 from kybern.api.validation.core.persistent_volume import validate_volume, validate_volume_update
+from kybern.api.validation.core.volume_warnings import persistent_volume_warnings
 from kybern.base.clock import format_time
 
 COLUMNS = (
@@ -63,6 +64,7 @@ BEHAVIOUR = {
         prepare_create=prepare_create,
         prepare_status=prepare_status,
         validate=lambda obj: list(validate_volume(obj)),
+        warnings=lambda new, old: list(persistent_volume_warnings(new)),
         validate_update=checked_first(validate_volume, validate_volume_update),
         validate_on_update=False,
     )

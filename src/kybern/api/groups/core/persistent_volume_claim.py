@@ -9,6 +9,7 @@ from kybern.api.groups.columns import AGE, NAME, UNSET, age, column
 from kybern.api.groups.core.storage_cells import access_modes, storage_class
 from kybern.api.resource import Change, Column, Object
 from kybern.api.validation.core.persistent_volume_claim import validate_claim, validate_claim_update
+from kybern.api.validation.core.volume_warnings import claim_warnings
 
 COLUMNS = (
     NAME,
@@ -40,12 +41,21 @@ def _plain(source: Object) -> bool:
     return (source.get("apiGroup") or "", source.get("kind")) in _SNAPSHOT_KINDS
 
 
+def _drop_disabled(spec: Object, old: Object) -> None:
+    """Data sources of other namespaces (CrossNamespaceVolumeDataSource) are not to be had."""
+    if (spec.get("dataSourceRef") or {}).get("namespace") and "dataSourceRef" not in old:
+        del spec["dataSourceRef"]
+
+
 def prepare_create(obj: Object, change: Change) -> None:
     obj["status"] = {"phase": "Pending"}
-    normalize(obj.setdefault("spec", {}))
+    spec = obj.setdefault("spec", {})
+    _drop_disabled(spec, {})
+    normalize(spec)
 
 
 def prepare_update(new: Object, old: Object, change: Change) -> None:
+    _drop_disabled(new.setdefault("spec", {}), old.get("spec") or {})
     if (old.get("spec") or {}).get("dataSourceRef") is None and (old.get("spec") or {}).get("dataSource") is not None:
         return
     normalize(new.setdefault("spec", {}))
@@ -74,6 +84,7 @@ BEHAVIOUR = {
         prepare_create=prepare_create,
         prepare_update=prepare_update,
         validate=lambda obj: list(validate_claim(obj)),
+        warnings=lambda new, old: list(claim_warnings(new)),
         validate_update=checked_first(validate_claim, validate_claim_update),
         validate_on_update=False,
     )

@@ -6,7 +6,9 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour, SubresourceBehaviour, keep, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column, seconds, since
 from kybern.api.groups.core.qos import qos_class
+from kybern.api.groups.disabled_fields import drop_from_pod_spec, drop_from_pod_status, drop_on_update
 from kybern.api.resource import Change, Column, FieldError, Object
+from kybern.base.clock import format_time
 
 COLUMNS = (
     NAME,
@@ -29,6 +31,7 @@ _RESTARTABLE = "Always"
 
 
 def prepare_create(pod: Object, change: Change) -> None:
+    drop_from_pod_spec(pod["spec"], {})
     pod["status"] = {"phase": "Pending", "qosClass": qos_class(pod["spec"])}
     if pod["spec"].get("schedulingGates"):
         pod["status"]["conditions"] = [
@@ -36,12 +39,16 @@ def prepare_create(pod: Object, change: Change) -> None:
                 "type": "PodScheduled",
                 "status": "False",
                 "lastProbeTime": None,
-                "lastTransitionTime": None,
+                "lastTransitionTime": format_time(change.now),
                 "reason": "SchedulingGated",
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
             }
         ]
     _merge_match_label_keys(pod)
+    if "annotations" in pod["metadata"]:
+        from kybern.api.validation.core.apparmor import fill_profiles
+
+        fill_profiles(pod)
 
 
 def _merge_match_label_keys(pod: Object) -> None:
@@ -75,8 +82,9 @@ def _affinity_terms(affinity: Object) -> Iterator[Object]:
 def prepare_status(new: Object, old: Object, change: Change) -> None:
     for key in ("ownerReferences", "deletionTimestamp"):
         keep(key, new["metadata"], old["metadata"])
-    status = new.setdefault("status", {})
-    keep("qosClass", status, old.get("status") or {})
+    status, before = new.setdefault("status", {}), old.get("status") or {}
+    keep("qosClass", status, before)
+    drop_from_pod_status(status, before)
 
 
 def _prepare_part(*parts: str) -> Any:
@@ -89,6 +97,7 @@ def _prepare_part(*parts: str) -> Any:
         new["metadata"] = metadata
         keep("status", new, old)
         new["spec"] = _with_parts(old["spec"], wanted, parts)
+        drop_from_pod_spec(new["spec"], old["spec"])
         if new["spec"] != old["spec"]:
             metadata["generation"] = metadata.get("generation", 0) + 1
 
@@ -309,6 +318,7 @@ BEHAVIOUR = {
         },
         generation=spec_changed,
         prepare_create=prepare_create,
+        prepare_update=drop_on_update("spec"),
         prepare_status=prepare_status,
         validate=_validate,
         validate_update=_validate_update,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kybern.api.groups.behaviour import Behaviour
 from kybern.api.groups.columns import NAME, names_and_images
+from kybern.api.groups.disabled_fields import drop_on_create, drop_on_update
 from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Column, FieldError, Object
 from kybern.api.selectors import format_map
@@ -33,6 +34,8 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         generation=lambda new, old: new.get("template") != old.get("template"),
+        prepare_create=drop_on_create("template", "spec"),
+        prepare_update=drop_on_update("template", "spec"),
         validate=_validate,
         warnings=of_template("template", names=False),
         create_on_update=True,

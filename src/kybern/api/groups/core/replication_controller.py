@@ -15,6 +15,7 @@ from kybern.api.groups.columns import (
     status,
     template_spec,
 )
+from kybern.api.groups.disabled_fields import drop_on_create, drop_on_update
 from kybern.api.groups.workload_warnings import of_template
 from kybern.api.resource import Object
 from kybern.api.selectors import format_map
@@ -51,8 +52,10 @@ BEHAVIOUR = {
         cells=cells,
         selectable_fields={"status.replicas": lambda obj: str(status(obj, "replicas"))},
         generation=spec_changed,
+        prepare_create=drop_on_create("spec", "template", "spec"),
+        prepare_update=drop_on_update("spec", "template", "spec"),
         validate=lambda obj: list(validate_replication_controller(obj)),
         validate_status=lambda new, old: list(validate_replicas_status(new, old)),
-        warnings=of_template("spec", "template"),
+        warnings=of_template("spec", "template", of_old=True),
     )
 }

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, age
 from kybern.api.resource import Column, Object
-from kybern.api.validation.core.quota import validate_quota, validate_quota_status, validate_quota_update
+from kybern.api.validation.core.quota import (
+    quota_warnings,
+    validate_quota,
+    validate_quota_status,
+    validate_quota_update,
+)
 
 COLUMNS = (
     NAME,
@@ -37,6 +42,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_quota(obj)),
+        warnings=lambda new, old: list(quota_warnings(new)) if old is None else (),
         validate_update=checked_first(validate_quota, validate_quota_update),
         validate_on_update=False,
         validate_status=lambda new, old: list(validate_quota_status(new, old)),

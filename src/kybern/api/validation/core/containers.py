@@ -75,7 +75,7 @@ def validate_init_containers(containers: Sequence[Object], scope: Scope, path: s
         at, name = f"{path}[{index}]", container.get("name") or ""
         yield from _common(container, scope, at)
         sidecar = container.get("restartPolicy") == "Always"
-        yield from _restart_policy(container, at)
+        yield from _init_restart_policy(container, at)
         if name in seen:
             yield duplicate(f"{at}.name", name)
         elif name:
@@ -208,12 +208,23 @@ def _resize_policy(policies: Sequence[Object], scope: Scope, path: str) -> Itera
             yield invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'")
 
 
+def _init_restart_policy(container: Object, path: str) -> Iterator[FieldError]:
+    if container.get("restartPolicy") is not None:
+        yield from _restart_policy(container, path)
+    elif container.get("restartPolicyRules"):
+        yield _rules_without_policy(path)
+
+
+def _rules_without_policy(path: str) -> FieldError:
+    return required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
+
+
 def _restart_policy(container: Object, path: str) -> Iterator[FieldError]:
     """A container's own restart policy and rules (KEP-5307)."""
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
     if policy is None:
         if rules:
-            yield required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
+            yield _rules_without_policy(path)
     elif policy not in _RESTART_POLICIES:
         yield not_supported(f"{path}.restartPolicy", policy, _RESTART_POLICIES)
     if len(rules) > _RULES_LIMIT:

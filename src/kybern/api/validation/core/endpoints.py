@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
+from kybern.api.validation.address_warnings import ip_warnings
 from kybern.api.validation.addresses import validate_endpoint_ip, validate_ip
 from kybern.api.validation.field import each_invalid, not_supported, required
 
@@ -51,3 +52,16 @@ def validate_protocol(protocol: str | None, path: str) -> Iterator[FieldError]:
         yield required(path)
     elif protocol not in PROTOCOLS:
         yield not_supported(path, protocol, PROTOCOLS)
+
+
+_MANAGED_BY, _CONTROLLER = "endpoints.kubernetes.io/managed-by", "endpoint-controller"
+
+
+def endpoints_warnings(obj: Object) -> Iterator[str]:
+    """The controller spells its addresses well: its writes are not looked at."""
+    if (obj["metadata"].get("labels") or {}).get(_MANAGED_BY) == _CONTROLLER:
+        return
+    for index, subset in enumerate(obj.get("subsets") or ()):
+        for key in ("addresses", "notReadyAddresses"):
+            for place, address in enumerate(subset.get(key) or ()):
+                yield from ip_warnings(f"subsets[{index}].{key}[{place}].ip", address.get("ip") or "")

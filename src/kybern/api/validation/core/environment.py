@@ -82,7 +82,7 @@ def validate_field_ref(reference: Object, supported: Sequence[str], path: str) -
         return
     base, subscript = _split_subscript(field)
     if reference["apiVersion"] != "v1":
-        version = f"pods: unsupported version: {reference['apiVersion']}"
+        version = f"unsupported pod version: {reference['apiVersion']}"
         yield invalid(f"{path}.fieldPath", field, f"error converting fieldPath: {version}")
     elif subscript is None and field not in _CONVERTIBLE:
         yield invalid(f"{path}.fieldPath", field, f"error converting fieldPath: field label not supported: {field}")

@@ -1,14 +1,21 @@
 """Node."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
+from kybern.api.validation.address_warnings import cidr_warnings
 from kybern.api.validation.addresses import parse_cidr, validate_cidr
 from kybern.api.validation.core.quantities import validate_amount
-from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, required
+from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, quote, required
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_feature = re.compile("[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*").fullmatch
+_FEATURE_MESSAGE = (
+    "must start with an UpperCamelCase segment, with subsequent segments separated by '/' "
+    "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+)
 _FROM_EMPTY = 'node updates may not change {} except from "" to valid'
 
 
@@ -16,6 +23,7 @@ def validate_node(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     yield from _taints(spec.get("taints") or (), "metadata.taints")
     yield from _resources(obj)
+    yield from _declared_features((obj.get("status") or {}).get("declaredFeatures") or (), "status.declaredFeatures")
     cidrs: Sequence[str] = spec.get("podCIDRs") or ()
     for index, cidr in enumerate(cidrs):
         yield from validate_cidr(f"spec.podCIDRs[{index}]", cidr)
@@ -29,6 +37,20 @@ def _resources(obj: Object) -> Iterator[FieldError]:
     for key in ("capacity", "allocatable"):
         for name, amount in ((obj.get("status") or {}).get(key) or {}).items():
             yield from validate_amount(name, amount, f"status.{key}.{name}")
+
+
+def _declared_features(features: Sequence[str], path: str) -> Iterator[FieldError]:
+    for index, feature in enumerate(features):
+        if names.size(feature) > 253:
+            yield invalid(
+                f"{path}[{index}]", feature, f"invalid feature name {quote(feature)}: {names.max_length(253)}"
+            )
+        elif not _feature(feature):
+            yield invalid(f"{path}[{index}]", feature, f"invalid feature name {quote(feature)}: {_FEATURE_MESSAGE}")
+        if index and feature == features[index - 1]:
+            yield duplicate(f"{path}[{index}]", feature)
+        elif index and feature < features[index - 1]:
+            yield invalid(f"{path}[{index}]", feature, "list must be sorted alphabetically")
 
 
 def _taints(taints: Sequence[Object], path: str) -> Iterator[FieldError]:
@@ -59,6 +81,7 @@ def validate_taint_effect(effect: str, path: str, *, optional: bool = False) -> 
 def validate_node_update(new: Object, old: Object) -> Iterator[FieldError]:
     after, before = new.get("spec") or {}, old.get("spec") or {}
     yield from _resources(new)
+    yield from _declared_features((new.get("status") or {}).get("declaredFeatures") or (), "status.declaredFeatures")
     seen: list[Object] = []
     for index, address in enumerate((new.get("status") or {}).get("addresses") or ()):
         if address in seen:
@@ -72,3 +95,13 @@ def validate_node_update(new: Object, old: Object) -> Iterator[FieldError]:
     yield from _taints(after.get("taints") or (), "metadata.taints")
     if (after.get("externalID") or "") != (before.get("externalID") or ""):
         yield forbidden("spec.externalID", "may not be updated")
+
+
+def node_warnings(obj: Object) -> Iterator[str]:
+    spec = obj.get("spec") or {}
+    if "configSource" in spec:
+        yield "spec.configSource: the feature is removed"
+    if spec.get("externalID"):
+        yield "spec.externalID: this field is deprecated, and is unused by Kubernetes"
+    for index, cidr in enumerate(spec.get("podCIDRs") or ()):
+        yield from cidr_warnings(f"spec.podCIDRs[{index}]", cidr)

@@ -19,6 +19,7 @@ from kybern.api.validation.field import (
     invalid,
     not_supported,
     required,
+    sorted_map,
 )
 from kybern.api.validation.unified_diff import unified_diff
 
@@ -78,7 +79,7 @@ def _modes(spec: Object, path: str) -> Iterator[FieldError]:
 
 def _volume(spec: Object, name: str) -> Iterator[FieldError]:
     yield from _modes(spec, "spec")
-    yield from _capacity(spec.get("capacity") or {})
+    yield from _capacity(spec.get("capacity"))
     policy = spec.get("persistentVolumeReclaimPolicy")
     if policy and policy not in _RECLAIM:
         yield not_supported("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM)
@@ -114,11 +115,12 @@ def _attributes_class(spec: Object) -> Iterator[FieldError]:
         yield required("spec.csi", "has to be specified when using volumeAttributesClassName")
 
 
-def _capacity(capacity: Object) -> Iterator[FieldError]:
+def _capacity(given: Object | None) -> Iterator[FieldError]:
+    capacity = given or {}
     if not capacity:
         yield required("spec.capacity")
     if "storage" not in capacity or len(capacity) > 1:
-        yield not_supported("spec.capacity", capacity or None, ("storage",))
+        yield not_supported("spec.capacity", sorted_map(given), ("storage",))
     for name, amount in capacity.items():
         at = f"spec.capacity[{name}]"
         if quantity.value(amount) < 0:

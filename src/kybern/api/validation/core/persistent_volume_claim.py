@@ -81,9 +81,9 @@ def _data_sources(spec: Object, path: str) -> Iterator[FieldError]:
         return
     if reference.get("namespace"):
         detail = "may not be specified when dataSourceRef.namespace is specified"
-        yield invalid(path, f"{path}.dataSource", detail)
+        yield invalid(path, {}, detail)  # Upstream shows a path, which has no JSON.
     elif any((source.get(key) or "") != (reference.get(key) or "") for key in ("apiGroup", "kind", "name")):
-        yield invalid(path, f"{path}.dataSource", "must match dataSourceRef")
+        yield invalid(path, {}, "must match dataSourceRef")
 
 
 def _data_source(source: Object, path: str) -> Iterator[FieldError]:

@@ -59,7 +59,7 @@ def validate_pod_security(spec: Object, path: str) -> Iterator[FieldError]:
     if context.get("supplementalGroupsPolicy") is not None:
         yield from _one_of(context, "supplementalGroupsPolicy", ("Merge", "Strict"), path)
     if context.get("seLinuxChangePolicy") is not None:
-        yield from _one_of(context, "seLinuxChangePolicy", ("MountOption", "Recursive"), path)
+        yield from _one_of(context, "seLinuxChangePolicy", ("Recursive",), path)  # SELinuxMount is off.
 
 
 def _id(value: int | None, path: str) -> Iterator[FieldError]:

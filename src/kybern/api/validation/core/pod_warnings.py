@@ -2,19 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kybern.api import quantity
 from kybern.api.resource import Object
 from kybern.api.validation import names
-from kybern.api.validation.addresses import parse_ip
+from kybern.api.validation.address_warnings import ip_warnings
+from kybern.api.validation.core import apparmor
+from kybern.api.validation.core.node_label_warnings import DEPRECATED, node_term_warnings
+from kybern.api.validation.core.volume_warnings import fraction_warnings, volume_warnings
 from kybern.api.validation.field import quote
 
-_LABELS = {
-    "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-    "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
-    "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-    "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}
 _ANNOTATIONS = {
     "scheduler.alpha.kubernetes.io/critical-pod": (
         'non-functional in v1.16+; use the "priorityClassName" field instead'
@@ -22,29 +17,20 @@ _ANNOTATIONS = {
     "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
-_VOLUMES = {
-    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
-    "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
-    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
-    "flocker": "deprecated in v1.22, non-functional in v1.25+",
-    "storageos": "deprecated in v1.22, non-functional in v1.25+",
-    "quobyte": "deprecated in v1.22, non-functional in v1.25+",
-    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
-    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
-    "rbd": "deprecated in v1.28, non-functional in v1.31+",
-}
-_SHOWN_AS = {"storageos": "storageOS"}
 _SECCOMP_POD, _SECCOMP = "seccomp.security.alpha.kubernetes.io/pod", "container.seccomp.security.alpha.kubernetes.io/"
 _SECCOMP_GONE = 'non-functional in v1.27+; use the "seccompProfile" field instead'
 _NO_SELECTOR = "a null labelSelector results in matching no pod"
+_BYTES = ("memory", "ephemeral-storage")
 _GROUPS = ("initContainers", "containers", "ephemeralContainers")
 _DNS_LABEL = "which can result in surprising behavior; a DNS label is recommended"
 
 
 def pod_warnings(new: Object, old: Object | None) -> Iterator[str]:
+    """None for updates, which are seldom written by people."""
     if old is None:
         yield from name_warnings(new, "the Pod's hostname")
-    yield from template_warnings(new, "")
+        yield from apparmor.pod_warnings(new)
+        yield from template_warnings(new, "")
 
 
 def name_warnings(obj: Object, use: str = "Pod names and hostnames") -> Iterator[str]:
@@ -60,23 +46,24 @@ def template_warnings(template: Object, path: str) -> Iterator[str]:
     for key, message in _ANNOTATIONS.items():
         if key in (metadata.get("annotations") or {}):
             yield f"{path}metadata.annotations[{key}]: {message}"
-    for index, volume in enumerate(spec.get("volumes") or ()):
-        for key, message in _VOLUMES.items():
-            if volume.get(key) is not None:
-                yield f"{path}spec.volumes[{index}].{_SHOWN_AS.get(key, key)}: {message}"
+    yield from volume_warnings(spec.get("volumes") or (), f"{path}spec.volumes")
     yield from _duplicates(spec, f"{path}spec")
-    yield from _fractions(spec.get("overhead") or {}, f"{path}spec.overhead")
-    yield from _seccomp(spec, metadata.get("annotations") or {}, f"{path}metadata.annotations")
+    yield from fraction_warnings(spec.get("overhead") or {}, f"{path}spec.overhead", _BYTES)
+    annotations, at = metadata.get("annotations") or {}, f"{path}metadata.annotations"
+    context = spec.get("securityContext") or {}
+    if _SECCOMP_POD in annotations and not context.get("seccompProfile"):
+        yield f"{at}[{_SECCOMP_POD}]: {_SECCOMP_GONE}"
     containers = [
         (container, f"{path}spec.{group}[{index}]")
         for group in _GROUPS
         for index, container in enumerate(spec.get(group) or ())
     ]
-    for container, at in containers:
-        resources = container.get("resources") or {}
-        for side in ("limits", "requests"):
-            yield from _fractions(resources.get(side) or {}, f"{at}.resources.{side}")
-        yield from _environment(container.get("env") or (), f"{at}.env")
+    for container, where in containers:
+        yield from _seccomp(container, annotations, at)
+        if path and apparmor.is_old(container, annotations, context.get("appArmorProfile")):
+            yield apparmor.deprecation(container, at)
+        yield from _resources(container.get("resources") or {}, f"{where}.resources")
+        yield from _environment(container.get("env") or (), f"{where}.env")
     yield from _ports(containers)
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         message = "must be >= 0; negative values are invalid and will be treated as 1"
@@ -87,33 +74,23 @@ def template_warnings(template: Object, path: str) -> Iterator[str]:
 
 def _placement(spec: Object, path: str) -> Iterator[str]:
     for key in spec.get("nodeSelector") or ():
-        if key in _LABELS:
-            yield f"{path}.nodeSelector[{key}]: {_LABELS[key]}"
+        if key in DEPRECATED:
+            yield f"{path}.nodeSelector[{key}]: {DEPRECATED[key]}"
     node = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     at = f"{path}.affinity.nodeAffinity"
     needed = (node.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
     for index, term in enumerate(needed):
         where = f"{at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{index}]"
-        yield from _node_term(term, where, weighted=False)
+        yield from node_term_warnings(term, where)
     for index, term in enumerate(node.get("preferredDuringSchedulingIgnoredDuringExecution") or ()):
         where = f"{at}.preferredDuringSchedulingIgnoredDuringExecution[{index}].preference"
-        yield from _node_term(term.get("preference") or {}, where, weighted=True)
+        yield from node_term_warnings(term.get("preference") or {}, where, checks_values=True)
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or ()):
         where, key = f"{path}.topologySpreadConstraints[{index}]", constraint.get("topologyKey")
-        if key in _LABELS:
-            yield f"{where}.topologyKey: {key} is {_LABELS[key]}"
+        if key in DEPRECATED:
+            yield f"{where}.topologyKey: {key} is {DEPRECATED[key]}"
         if constraint.get("labelSelector") is None:
             yield f"{where}.labelSelector: {_NO_SELECTOR}"
-
-
-def _node_term(term: Object, path: str, *, weighted: bool) -> Iterator[str]:
-    for index, requirement in enumerate(term.get("matchExpressions") or ()):
-        at, key = f"{path}.matchExpressions[{index}]", requirement.get("key")
-        if key in _LABELS:
-            yield f"{at}.key: {key} is {_LABELS[key]}"
-        for place, value in enumerate(requirement.get("values") or () if weighted else ()):
-            for message in names.label_value(value):
-                yield f"{at}.values[{place}]: {message}"
 
 
 def _duplicates(spec: Object, path: str) -> Iterator[str]:
@@ -129,20 +106,16 @@ def _duplicates(spec: Object, path: str) -> Iterator[str]:
             yield f'{path}.imagePullSecrets[{index}].name: invalid empty name ""'
 
 
-def _fractions(amounts: Mapping[str, str], path: str) -> Iterator[str]:
-    for name in ("memory", "ephemeral-storage"):
-        if name in amounts and quantity.milli_value(amounts[name]) % 1000:
-            yield f"{path}[{name}]: fractional byte value {quote(amounts[name])} is invalid, must be an integer"
+def _resources(resources: Object, path: str) -> Iterator[str]:
+    for name in _BYTES:
+        for side in ("limits", "requests"):
+            yield from fraction_warnings(resources.get(side) or {}, f"{path}.{side}", (name,))
 
 
-def _seccomp(spec: Object, annotations: Mapping[str, str], path: str) -> Iterator[str]:
-    if _SECCOMP_POD in annotations and not (spec.get("securityContext") or {}).get("seccompProfile"):
-        yield f"{path}[{_SECCOMP_POD}]: {_SECCOMP_GONE}"
-    for group in _GROUPS:
-        for container in spec.get(group) or ():
-            key = f"{_SECCOMP}{container.get('name')}"
-            if key in annotations and not (container.get("securityContext") or {}).get("seccompProfile"):
-                yield f"{path}[{key}]: {_SECCOMP_GONE}"
+def _seccomp(container: Object, annotations: Mapping[str, str], path: str) -> Iterator[str]:
+    key = f"{_SECCOMP}{container.get('name')}"
+    if key in annotations and not (container.get("securityContext") or {}).get("seccompProfile"):
+        yield f"{path}[{key}]: {_SECCOMP_GONE}"
 
 
 def _environment(variables: Sequence[Object], path: str) -> Iterator[str]:
@@ -164,6 +137,8 @@ def _ports(containers: Sequence[tuple[Object, str]]) -> Iterator[str]:
     ]
     known: dict[tuple[int, str], list[tuple[Object, str]]] = {}
     for port, at in ports:
+        if port.get("hostIP") and not port.get("hostPort"):
+            yield f"{at}: hostIP set without hostPort: {_go_port(port)}"
         others = known.setdefault((port.get("containerPort") or 0, port.get("protocol") or ""), [])
         for other, where in others:
             yield from _overlap(port, other, at, where)
@@ -177,6 +152,13 @@ def _ports(containers: Sequence[tuple[Object, str]]) -> Iterator[str]:
             yield f"{at}: duplicate port name {quote(name)} with {where}, {use}"
         elif name:
             first[name] = at
+
+
+def _go_port(port: Object) -> str:
+    """How Go prints the structure."""
+    number = port.get("containerPort") or 0
+    protocol, address = port.get("protocol") or "", port.get("hostIP") or ""
+    return f"{{Name:{port.get('name') or ''} HostPort:0 ContainerPort:{number} Protocol:{protocol} HostIP:{address}}}"
 
 
 def _overlap(port: Object, other: Object, at: str, where: str) -> Iterator[str]:
@@ -210,6 +192,4 @@ def _addresses(spec: Object, path: str) -> Iterator[str]:
     aliases = enumerate(spec.get("hostAliases") or ())
     given += [(f"{path}.hostAliases[{index}].ip", alias.get("ip") or "") for index, alias in aliases]
     for at, text in given:
-        address = parse_ip(text)
-        if address is not None and address.version == 6 and str(address) != text:
-            yield f"{at}: IPv6 address {quote(text)} should be in RFC 5952 canonical format ({quote(str(address))})"
+        yield from ip_warnings(at, text)

@@ -224,3 +224,14 @@ class _Limit:
 
 def _above(left: str | None, right: str | None) -> bool:
     return left is not None and right is not None and quantity.compare(left, right) > 0
+
+
+def quota_warnings(obj: Object) -> Iterator[str]:
+    """Requests that may be larger than limits."""
+    hard: Mapping[str, str] = (obj.get("spec") or {}).get("hard") or {}
+    for name in ("cpu", "memory", "storage", "ephemeral-storage"):
+        request, limit = f"requests.{name}", f"limits.{name}"
+        if request not in hard and name in ("cpu", "memory"):
+            request = name
+        if request in hard and limit in hard and quantity.compare(hard[request], hard[limit]) > 0:
+            yield f"ResourceQuota {request} ({hard[request]}) should be less than {limit} ({hard[limit]})"
