@@ -217,3 +217,17 @@ async def test_a_start_told_while_suspended_is_no_obstacle_to_resuming() -> None
         await told(world, "Resumed", "Job resumed")
         found = await world.client.get(Job, "work", "default")
         assert found.status.start_time > "2020-01-01T00:00:00Z"
+
+
+async def test_a_pod_that_is_let_go_is_held_by_nothing_of_the_job() -> None:
+    """Whoever takes its labels away has a Pod of his own, that goes when it is deleted."""
+    async with plane(CONTROLLER) as world:
+        await world.client.create(job(parallelism=1))
+        (pod,) = await running(world, 1)
+        await world.client.patch(Pod, pod.metadata.name, "default", {"metadata": {"labels": None}})
+
+        async def free() -> bool:
+            meta = (await world.client.get(Pod, pod.metadata.name, "default")).metadata
+            return not meta.owner_references and TRACKING not in meta.finalizers
+
+        await world.until(free)

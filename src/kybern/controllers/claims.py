@@ -45,11 +45,11 @@ def decide_claims(
 
 
 def add_claims(plan: Plan, owner: KubeObject, claims: Claims[T], *, finalizer: str = "") -> None:
-    """The patches that make the claims true; what is adopted gets the finalizer too."""
+    """The patches that make the claims true; the finalizer comes with what is adopted and goes with what is released."""
     for each in claims.adopted:
         plan.patches.append(Patch(each, adoption(owner, each.metadata, finalizer)))
     for each in claims.released:
-        plan.patches.append(Patch(each, release(owner, each.metadata)))
+        plan.patches.append(Patch(each, release(owner, each.metadata, finalizer)))
 
 
 async def verify_owner(cluster: Cluster, owner: KubeObject) -> None:
@@ -73,11 +73,13 @@ def adoption(owner: KubeObject, meta: ObjectMeta, finalizer: str = "") -> dict[s
     return _metadata_patch(meta, changes)
 
 
-def release(owner: KubeObject, meta: ObjectMeta) -> dict[str, object]:
-    """A merge patch that takes the owner out of the references."""
-    return _metadata_patch(
-        meta, {"ownerReferences": [each for each in meta.owner_references if each.uid != owner.metadata.uid]}
-    )
+def release(owner: KubeObject, meta: ObjectMeta, finalizer: str = "") -> dict[str, object]:
+    """A merge patch that takes the owner out of the references, and its finalizer."""
+    left = [each for each in meta.owner_references if each.uid != owner.metadata.uid]
+    changes: dict[str, object] = {"ownerReferences": left}
+    if finalizer and finalizer in meta.finalizers:
+        changes["finalizers"] = [each for each in meta.finalizers if each != finalizer]
+    return _metadata_patch(meta, changes)
 
 
 def _metadata_patch(meta: ObjectMeta, changes: dict[str, object]) -> dict[str, object]:

@@ -6,6 +6,7 @@ The data is a strategic merge patch that puts the template back: `kubectl rollou
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
 from msgspec.structs import replace
 
 from kybern.api.types import to_dict
@@ -22,7 +23,9 @@ HISTORY_LIMIT = 10
 
 
 def template_patch(daemon_set: DaemonSet) -> dict[str, Any]:
-    return {"spec": {"template": {**to_dict(daemon_set.spec.template), "$patch": "replace"}}}
+    patch = {"spec": {"template": {**to_dict(daemon_set.spec.template), "$patch": "replace"}}}
+    ordered: dict[str, Any] = orjson.loads(orjson.dumps(patch, option=orjson.OPT_SORT_KEYS))
+    return ordered
 
 
 def current_of(daemon_set: DaemonSet, revisions: Iterable[ControllerRevision]) -> ControllerRevision | None:

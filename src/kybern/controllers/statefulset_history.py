@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from msgspec.structs import replace
 
 from kybern.api.types import convert, to_dict
@@ -35,7 +36,9 @@ class Revisions:
 
 
 def template_patch(stateful_set: StatefulSet) -> dict[str, Any]:
-    return {"spec": {"template": {**to_dict(stateful_set.spec.template), "$patch": "replace"}}}
+    patch = {"spec": {"template": {**to_dict(stateful_set.spec.template), "$patch": "replace"}}}
+    ordered: dict[str, Any] = orjson.loads(orjson.dumps(patch, option=orjson.OPT_SORT_KEYS))
+    return ordered
 
 
 def template_of(revision: ControllerRevision) -> PodTemplateSpec:
