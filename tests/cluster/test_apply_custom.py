@@ -115,3 +115,17 @@ async def test_true_is_not_one() -> None:
         await api.create(WIDGETS, widget("w", free={"a": 1}))
         await api.patch(f"{WIDGETS}/w", {"spec": {"free": {"a": True}}}, MERGE)
         assert (await api.get(f"{WIDGETS}/w"))["spec"]["free"]["a"] is True
+
+
+async def test_what_is_no_longer_applied_goes_through_another_version_too() -> None:
+    """A default of the other version must not keep what its manager gave up."""
+    async with api_server() as api:
+        schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC}}}
+        versions = [
+            {"name": name, "served": True, "storage": name == "v1", "schema": schema} for name in ("v1", "v1beta1")
+        ]
+        await established(api, definition(versions=versions))
+        await applied(api, f"{WIDGETS}/w", widget("w", mode="manual", replicas=2))
+        beta = WIDGETS.replace("/v1/", "/v1beta1/")
+        left = await applied(api, f"{beta}/w", widget("w", "v1beta1", replicas=2))
+        assert left["spec"] == {"mode": "auto", "replicas": 2}

@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-
 
 from collections.abc import Sequence
 
-from kybern.api.resource import Object, Resource
+from kybern.api.resource import Object
 from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
@@ -17,6 +17,11 @@ from kybern.apiserver.user import SUPERUSERS, User
 
 _ROLES = frozenset(("roles", "clusterroles"))
 _BINDINGS = frozenset(("rolebindings", "clusterrolebindings"))
+_COLLECTORS = frozenset(("ownerReferences", "finalizers", "managedFields"))
+_EVERYTHING: Sequence[Object] = (
+    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+    {"verbs": ["*"], "nonResourceURLs": ["*"]},
+)
 
 
 class Escalation(Plugin):
@@ -30,15 +35,22 @@ class Escalation(Plugin):
         resource = attributes.resource
         if obj is None or resource.group != GROUP or SUPERUSERS in attributes.user.groups:
             return
+        if old is not None and _grants(obj) == _grants(old):
+            return
         if resource.plural in _ROLES:
-            if old is not None and old.get("rules") == obj.get("rules"):
-                return
             if not self._may(attributes, "escalate", resource.plural, obj["metadata"]["name"]):
                 self._check(attributes, obj, obj.get("rules") or ())
+                self._check_aggregation(attributes, obj, old)
         elif resource.plural in _BINDINGS:
-            if old is not None and old.get("subjects") == obj.get("subjects"):
-                return
             self._check_binding(attributes, obj)
+
+    def _check_aggregation(self, attributes: Attributes, role: Object, old: Object | None) -> None:
+        """What gathers the rules of others may gather any; who has all may write it."""
+        if not _aggregates(role) and not (old is not None and _aggregates(old)):
+            return
+        if missing_rules(list(self._rbac.rules_for(attributes.user, attributes.namespace)), _EVERYTHING):
+            why = "must have cluster-admin privileges to use the aggregationRule"
+            raise status.forbidden(attributes.resource, role["metadata"]["name"], why)
 
     def _check_binding(self, attributes: Attributes, binding: Object) -> None:
         ref = binding["roleRef"]
@@ -47,7 +59,7 @@ class Escalation(Plugin):
             return
         rules = self._rbac.rules_of(ref["kind"], ref["name"], attributes.namespace)
         if rules is None:
-            raise status.not_found(_named(plural), ref["name"])
+            raise status.not_found(attributes.resource, ref["name"])
         self._check(attributes, binding, rules)
 
     def _may(self, attributes: Attributes, verb: str, plural: str, name: str) -> bool:
@@ -63,8 +75,14 @@ class Escalation(Plugin):
             raise status.forbidden(attributes.resource, obj["metadata"]["name"], why)
 
 
-def _named(plural: str) -> Resource:
-    return Resource(GROUP, "v1", "", plural, False)
+def _grants(obj: Object) -> Object:
+    """All but what the garbage collector writes, who deletes without having what a role grants."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in _COLLECTORS}
+    return {**obj, "metadata": metadata}
+
+
+def _aggregates(role: Object) -> bool:
+    return bool((role.get("aggregationRule") or {}).get("clusterRoleSelectors"))
 
 
 def _who(user: User) -> str:

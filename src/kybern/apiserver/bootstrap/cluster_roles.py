@@ -67,8 +67,8 @@ def _people() -> list[Object]:
                 "configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets "
                 "serviceaccounts services services/proxy",
             ),
-            rule(WRITE, "core events.k8s.io", "events"),
             rule("create", "core", "serviceaccounts/token"),
+            rule(WRITE, "core events.k8s.io", "events"),
             rule(WRITE, "apps", _APPS),
             rule(WRITE, "autoscaling", "horizontalpodautoscalers"),
             rule(WRITE, "batch", "cronjobs jobs"),
@@ -98,8 +98,8 @@ def _view() -> Object:
             "bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status "
             "resourcequotas resourcequotas/status",
         ),
-        rule(READ, "core events.k8s.io", "events"),
         rule(READ, "core", "namespaces"),
+        rule(READ, "core events.k8s.io", "events"),
         rule(READ, "discovery.k8s.io", "endpointslices"),
         rule(
             READ,

@@ -102,8 +102,8 @@ CONTROLLERS: dict[str, tuple[Object, ...]] = {
         rule(f"{READ} create delete", "resource.k8s.io", "resourceclaims"),
         rule("patch update", "resource.k8s.io", "resourceclaims resourceclaims/status"),
         rule("patch update", "core", "pods/status"),
-        rule("patch update", "resource.k8s.io", "resourceclaims/binding"),
         EVENTS,
+        rule("patch update", "resource.k8s.io", "resourceclaims/binding"),
     ),
     "device-taint-eviction-controller": (
         rule(f"{READ} delete", "core", "pods"),

@@ -139,7 +139,11 @@ class CustomServed(Served):
             return other.fields_version(subresource) if other is not None else None
 
         api_version = self.resource.api_version
-        return FieldsVersion(api_version, atom, reset, may_change=True, find=sibling, convert=self.in_version)
+        return FieldsVersion(api_version, atom, reset, may_change=True, find=sibling, convert=self._for_owners)
+
+    def _for_owners(self, obj: Object, api_version: str) -> Object:
+        """`in_version` without defaults: what an apply has taken away must not come back on the way."""
+        return {**obj, "apiVersion": api_version} if self.converter is None else self.in_version(obj, api_version)
 
 
 def encode_rest(obj: Object, head: bytes) -> bytes:
