@@ -165,3 +165,15 @@ async def test_a_role_that_is_not_there_is_missed_by_the_binding() -> None:
         body = {"metadata": {"name": "b"}, "roleRef": ref}
         answer = await kim("POST", f"{RBAC}/clusterrolebindings", body)
         assert answer.message == 'clusterrolebindings.rbac.authorization.k8s.io "none" not found'
+
+
+async def test_a_review_has_no_table() -> None:
+    path, spec = f"{ACCESS}/selfsubjectaccessreviews", {"spec": {"resourceAttributes": GET_PODS}}
+    form = "application/json;g=meta.k8s.io;v=v1;as={}"
+    async with api_server() as api:
+        alone = await api("POST", path, spec, {"accept": form.format("Table")})
+        assert (alone.status, alone.body["reason"]) == (406, "NotAcceptable")
+        either = await api("POST", path, spec, {"accept": f"{form.format('Table')},application/json"})
+        assert either.body["status"]["allowed"] is True
+        metadata = await api("POST", path, spec, {"accept": form.format("PartialObjectMetadata")})
+        assert (metadata.status, metadata.body["kind"]) == (201, "PartialObjectMetadata")

@@ -47,12 +47,13 @@ PLAIN = Shape()
 
 
 @lru_cache(maxsize=1024)
-def shape_of(accept: str, *, custom: bool = False, streams: bool = False) -> Shape:
+def shape_of(accept: str, *, custom: bool = False, streams: bool = False, tables: bool = True) -> Shape:
     """The first shape in the order of preference that can be had; of custom resources without protobuf of whole objects.
 
-    `streams`: the path is one that can be watched. Raises NotAcceptable.
+    `streams`: the path is one that can be watched. `tables`: the kind has a Table; what is answered and never stored
+    has none. Raises NotAcceptable.
     """
-    shape = _first(accept, custom)
+    shape = _first(accept, custom, tables)
     if shape is None:
         raise _refusal(accept, custom, (*_MADE, *_MADE_STREAMED) if streams else _MADE)
     return shape
@@ -112,10 +113,12 @@ def error_media(accept: str) -> str:
     return JSON
 
 
-def _first(accept: str, custom: bool) -> Shape | None:
+def _first(accept: str, custom: bool, tables: bool = True) -> Shape | None:
     for media, parameters in _by_preference(accept):
         shape = _shape(media, parameters)
-        if shape is not None and not (custom and shape.media == PROTOBUF and shape.kind == "Object"):
+        if shape is None or (shape.kind == "Table" and not tables):
+            continue
+        if not (custom and shape.media == PROTOBUF and shape.kind == "Object"):
             return shape
     return None
 

@@ -13,7 +13,7 @@ from kybern.api.validation.access_review import (
     validate_local_access_review,
     validate_self_access_review,
 )
-from kybern.apiserver import answer, decode, status
+from kybern.apiserver import answer, decode, negotiate, status
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import Rbac
@@ -135,6 +135,7 @@ def _answering(fill: Fill) -> Endpoint:
     def endpoint(at: Surroundings, call: Call, served: Served) -> Response | Awaitable[Response]:
         if call.info.name:
             raise status.no_such_path()
+        shape = negotiate.shape_of(call.request.headers.get("accept", ""), tables=False)
         decode.check_write_options(call)
         review = decode.body_object(call, served)
         place(served, review["metadata"], call.info.namespace)
@@ -143,15 +144,18 @@ def _answering(fill: Fill) -> Endpoint:
         fresh = _FRESH.get(served.resource.kind)
         if fresh is not None:
             review = {"kind": review["kind"], "apiVersion": review["apiVersion"], **fresh(at.life.timestamp())}
-        if isawaitable(state):
-            return _later(call, review, state)
-        return answer.document(call, {**review, "status": state}, status.CREATED)
+
+        def answered(state: Object) -> Response:
+            shown = answer.in_shape(call, served, shape, {**review, "status": state}, at.now())
+            return answer.encoded(call, shown, shape.media, status.CREATED)
+
+        return _later(answered, state) if isawaitable(state) else answered(state)
 
     return endpoint
 
 
-async def _later(call: Call, review: Object, state: Awaitable[Object]) -> Response:
-    return answer.document(call, {**review, "status": await state}, status.CREATED)
+async def _later(answered: Callable[[Object], Response], state: Awaitable[Object]) -> Response:
+    return answered(await state)
 
 
 def _check(served: Served, faults: Iterable[FieldError]) -> None:
