@@ -102,7 +102,7 @@ class Paths:
         is_group = parts == ["apis", _ROUTED_GROUP]
         is_version = parts == ["api", "v1"] or (parts[0] == "apis" and len(parts) == 3 and self._serves(*parts[1:]))
         if not (is_version or is_group or path == "/api" or path == "/version" or path in self._more):
-            if parts[0] == "api" or (parts[0] == "apis" and len(parts) > 2 and self._has(parts[1])):
+            if parts[0] == "api" or (parts[0] == "apis" and len(parts) > 2 and self._is_built_in(parts[1])):
                 raise no_such_path()
             return Response(404, b"404 page not found\n", TEXT)
         if request.method != "GET":
@@ -118,6 +118,9 @@ class Paths:
         media, make = self._more.get(path) or Document(JSON, lambda: self._version)
         negotiate.require_media(request.headers.get("accept", ""), media)
         return Response(200, answer.encoded(call, make(), JSON).body, media)
+
+    def _is_built_in(self, group: str) -> bool:
+        return any(row.group == group and not row.is_custom for row in self._resources)
 
     def _has(self, group: str) -> bool:
         return any(row.group == group for row in self._resources) or any(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, keep_metadata, spec_changed
+from kybern.api.groups.behaviour import Behaviour, checked_first, keep_metadata, spec_changed
 from kybern.api.groups.columns import AGE, NAME, age, column
 from kybern.api.resource import Change, Column, Object
 from kybern.api.validation.dynamic_resources import claim, claim_status, resource_slice
@@ -91,7 +91,7 @@ BEHAVIOUR = {
         cells=named_cells,
         generation=spec_changed,
         validate=lambda obj: list(claim.validate_class(obj)),
-        validate_name=long_name,
+        validate_name=lambda name, prefix: () if prefix else long_name(name, prefix),
     ),
     "ResourceClaim": Behaviour(
         columns=CLAIM_COLUMNS,
@@ -106,7 +106,7 @@ BEHAVIOUR = {
         columns=NAMED_COLUMNS,
         cells=named_cells,
         validate=lambda obj: list(claim.validate_claim_template(obj)),
-        validate_update=lambda new, old: list(claim.validate_claim_update(new, old)),
+        validate_update=checked_first(claim.validate_claim_template, claim.validate_claim_update),
         validate_on_update=False,
     ),
     "ResourceSlice": Behaviour(

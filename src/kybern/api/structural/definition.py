@@ -12,6 +12,7 @@ from kybern.api.structural import schema as read
 from kybern.api.structural.default_rules import validate_defaults
 from kybern.api.structural.field_path import BadPath, resolve
 from kybern.api.structural.formats import is_unrecognized
+from kybern.api.structural.internal_schema import internal_schema
 from kybern.api.structural.properties import TYPES, Context, list_map_faults, non_atomic_set, validate_properties
 from kybern.api.structural.rules import is_convertible, validate_structural
 from kybern.api.structural.schema import Schema
@@ -131,7 +132,7 @@ def _root(schema: Schema, path: str, *, has_status: bool) -> Iterator[FieldError
                 f"only [{' '.join(_ROOT_FIELDS.values())}] fields are allowed at the root of the schema if the status "
                 "subresource is enabled"
             )
-            yield invalid(path, schema, detail)
+            yield invalid(path, internal_schema(schema), detail)
     if schema.get("nullable"):
         yield forbidden(f"{path}.nullable", "nullable cannot be true at the root")
 

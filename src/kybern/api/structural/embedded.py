@@ -6,6 +6,8 @@ Source: apiextensions-apiserver pkg/apiserver/schema/objectmeta.
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from kybern.api.resource import FieldError, Object
 from kybern.api.schema import compiler, inspection
 from kybern.api.schema.inspection import Mismatch
@@ -31,7 +33,8 @@ class Malformed(Exception):
 
     @property
     def error(self) -> FieldError:
-        return invalid(self.path, self.value, self.detail)
+        # Go's maps are written with their keys in order.
+        return invalid(self.path, orjson.loads(orjson.dumps(self.value, option=orjson.OPT_SORT_KEYS)), self.detail)
 
 
 def coerce_metadata(metadata: Any, path: str = "metadata") -> tuple[Object, list[str]]:

@@ -6,6 +6,7 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
+from kybern.api.structural.patterns import matches
 from kybern.api.structural.schema import Schema, types
 
 Check = Callable[[str], bool]
@@ -17,9 +18,10 @@ def _pattern(text: str, flags: int = 0) -> Check:
     return lambda value, _match=re.compile(text, flags | re.ASCII).fullmatch: _match(value) is not None  # type: ignore[misc]
 
 
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_WORD = r"a-zA-Z0-9\p{S}\p{L}"
+_HOSTNAME = rf"^([{_WORD}]((-?[{_WORD}]{{0,62}})?)|([{_WORD}](([{_WORD}-]{{0,61}}[{_WORD}])?)(\.)){{1,}}([a-zA-Z\p{{L}}]){{2,63}})$"
+"""Letters of any script, and symbols: in RE2's syntax, which alone knows these classes."""
 _SHORT = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_hostname = _pattern(rf"[a-zA-Z0-9](?:-?[a-zA-Z0-9]{{0,62}})?|(?:{_LABEL}\.)+[a-zA-Z]{{2,63}}")
 _short_name = _pattern(_SHORT)
 _long_name = _pattern(rf"{_SHORT}(?:\.{_SHORT})*")
 _email = _pattern(
@@ -70,14 +72,16 @@ def _cidr(text: str) -> bool:
 
 
 def _is_hostname(text: str) -> bool:
-    return len(text) <= 255 and _hostname(text) and all(len(part) <= 63 for part in text.split("."))
+    encoded = text.encode()
+    fits = len(encoded) <= 255 and all(len(part) <= 63 for part in encoded.split(b"."))
+    return fits and matches(_HOSTNAME, text)
 
 
 def _uri(text: str) -> bool:
     """As Go's url.ParseRequestURI: absolute, or an absolute path."""
     if not text or any(ord(rune) < 0x21 or rune == "\x7f" for rune in text):
         return False
-    return text.startswith("/") or bool(re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:[/]?[^/]*", text))
+    return text == "*" or text.startswith("/") or bool(re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:[/]?[^/]*", text))
 
 
 def _isbn10(text: str) -> bool:

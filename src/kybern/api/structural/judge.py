@@ -116,7 +116,7 @@ class Judge:
     ) -> list[FieldError]:
         if self._rules.is_empty:
             return []
-        if any(error.reason in _BLOCKING for error in errors):
+        if not new["metadata"].get("name") or any(error.reason in _BLOCKING for error in errors):
             return [invalid("<nil>", None, _UNCHECKED)]
         return list(self._rules.validate(new, old, correlation))
 

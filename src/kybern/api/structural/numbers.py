@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from kybern.api.structural import schema as read
@@ -9,6 +10,8 @@ from kybern.api.structural.faults import Fault, nowhere
 from kybern.api.structural.formats import format_of
 from kybern.api.structural.schema import Schema
 
+_EXPONENT_FROM = 6
+"""Go shows larger powers of ten by their exponent."""
 _FLOAT32_MAX = 3.4028234663852886e38
 
 
@@ -76,11 +79,11 @@ def go_number(value: Any) -> str:
         return str(value)
     if not math.isfinite(value):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
-    text = repr(value)
-    mantissa, mark, exponent = text.partition("e")
-    if not mark:
-        return text
-    sign, digits = ("-", exponent[1:]) if exponent.startswith("-") else ("+", exponent.lstrip("+"))
-    return f"{mantissa.removesuffix('.0')}e{sign}{digits.zfill(2)}"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    magnitude = len(digits) - 1 + exponent
+    if -4 <= magnitude < _EXPONENT_FROM or not value:
+        return repr(value).removesuffix(".0")
+    shown = "".join(map(str, digits))
+    fraction = f".{shown[1:]}" if len(shown) > 1 else ""
+    return f"{'-' * sign}{shown[0]}{fraction}e{'-' if magnitude < 0 else '+'}{abs(magnitude):02}"

@@ -29,5 +29,23 @@ def fault_of(pattern: str) -> str:
         compiled(pattern)
     except re2.error as error:
         text = error.args[0] if error.args else error
-        return "error parsing regexp: " + (text.decode() if isinstance(text, bytes) else str(text))
+        return "error parsing regexp: " + _in_go(text.decode() if isinstance(text, bytes) else str(text))
     return ""
+
+
+_GO_WORDS = {
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid repetition size": "invalid repeat count",
+    "missing ]": "missing closing ]",
+    "missing )": "missing closing )",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid named capture group": "invalid named capture",
+    "trailing \\": "trailing backslash at end of expression",
+}
+
+
+def _in_go(text: str) -> str:
+    """RE2's words for a fault in those of Go's port, which quotes the place."""
+    reason, colon, place = text.partition(": ")
+    return f"{_GO_WORDS.get(reason, reason)}: `{place}`" if colon else f"{_GO_WORDS.get(text, text)}: ``"

@@ -9,6 +9,7 @@ from typing import Any
 
 from kybern.api.resource import FieldError
 from kybern.api.structural import schema as read
+from kybern.api.structural.internal_schema import internal_items
 from kybern.api.structural.schema import JUNCTORS, META_FIELDS, Schema
 from kybern.api.structural.validations import validate_rule_texts
 from kybern.api.validation.field import forbidden, invalid, not_supported, required
@@ -143,7 +144,9 @@ def _list_map(schema: Schema, path: str) -> Iterator[FieldError]:
     if inner is None:
         yield required(f"{path}.items", "must have a schema if x-kubernetes-list-type is map")
     elif not isinstance(inner, dict):
-        yield invalid(f"{path}.items", inner, "must only have a single schema if x-kubernetes-list-type is map")
+        yield invalid(
+            f"{path}.items", internal_items(inner), "must only have a single schema if x-kubernetes-list-type is map"
+        )
     elif inner.get("type") != "object":
         detail = "must be object if parent array's x-kubernetes-list-type is map"
         yield invalid(f"{path}.items.type", inner.get("type") or "", detail)

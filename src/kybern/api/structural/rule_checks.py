@@ -5,11 +5,12 @@ Source: apiextensions-apiserver pkg/apis/apiextensions/validation/{validation,ce
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kybern.api.cel.schemas import max_cardinality, type_from_schema
 from kybern.api.resource import FieldError
 from kybern.api.structural import schema as read
+from kybern.api.structural.internal_schema import internal_rule
 from kybern.api.structural.rule import Rule, rules_of
 from kybern.api.structural.schema import Schema
 from kybern.api.validation.field import forbidden, internal, invalid
@@ -105,9 +106,9 @@ def _rule(
         yield forbidden(f"{path}.rule", _too_expensive("estimated rule cost", cost, RULE_LIMIT))
     spending.add(cost, f"{path}.rule")
     if rule.fault:
-        yield invalid(f"{path}.rule", _shown(rule.given), rule.fault)
+        yield invalid(f"{path}.rule", internal_rule(rule.given), rule.fault)
     if rule.message_fault:
-        yield invalid(f"{path}.messageExpression", _shown(rule.given), rule.message_fault)
+        yield invalid(f"{path}.messageExpression", internal_rule(rule.given), rule.message_fault)
     elif rule.message_program is not None:
         if counts_cost and rule.message_cost > RULE_LIMIT:
             detail = _too_expensive("estimated messageExpression cost", rule.message_cost, RULE_LIMIT)
@@ -143,15 +144,3 @@ def _too_expensive(what: str, cost: int, limit: int) -> str:
         f"{what} exceeds budget by factor of {shown} (try simplifying the rule, or adding maxItems, maxProperties, and "
         "maxLength where arrays, maps, and strings are declared)"
     )
-
-
-def _shown(given: dict[str, Any]) -> dict[str, Any]:
-    """A rule as upstream shows it: in the form of its internal type."""
-    return {
-        "Rule": given.get("rule") or "",
-        "Message": given.get("message") or "",
-        "MessageExpression": given.get("messageExpression") or "",
-        "Reason": given.get("reason"),
-        "FieldPath": given.get("fieldPath") or "",
-        "OptionalOldSelf": given.get("optionalOldSelf"),
-    }

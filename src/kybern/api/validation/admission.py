@@ -59,8 +59,7 @@ def _webhook(hook: Object, path: str) -> Iterator[FieldError]:
     for key in ("namespaceSelector", "objectSelector"):
         yield from validate_label_selector(hook.get(key), f"{path}.{key}")
     yield from one_of(hook, "reinvocationPolicy", path, REINVOCATION)
-    # Upstream confuses the two when it says that one is missing.
-    yield from validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig", ("namespace", "name"))
+    yield from validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig")
     conditions, faults = hook.get("matchConditions") or (), {}
     if conditions:
         programs = import_module("kybern.api.policies").condition_programs(conditions)

@@ -37,7 +37,7 @@ def validate_conditions(conditions: Sequence[Object], path: str) -> Iterator[Fie
             generation = condition["observedGeneration"]
             yield invalid(f"{at}.observedGeneration", generation, "must be greater than or equal to zero")
         if not condition.get("lastTransitionTime"):
-            yield required(f"{at}.lastTransitionTime", "must be set")
+            yield required(f"{at}.lastTransitionTime")
         yield from _reason(condition.get("reason") or "", f"{at}.reason")
         if names.size(condition.get("message") or "") > _MESSAGE_LIMIT:
             yield too_long(f"{at}.message", _MESSAGE_LIMIT)
@@ -45,7 +45,7 @@ def validate_conditions(conditions: Sequence[Object], path: str) -> Iterator[Fie
 
 def _reason(reason: str, path: str) -> Iterator[FieldError]:
     if not reason:
-        yield required(path, "must be set")
+        yield required(path)
         return
     if not _is_reason(reason):
         yield invalid(path, reason, _REASON_FAULT)

@@ -56,6 +56,7 @@ def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[Fi
         has_status = _has_status(version)
         yield from _version(own, f"spec.versions[{index}]", strict, has_status=has_status)
     yield from _version_list(versions)
+    yield from _first_version(versions)
     yield from validate_all_names(spec.get("names") or {}, "spec.names")
     yield from _whole(shared, versions, strict)
     yield from _conversion(spec, "spec.conversion")
@@ -129,11 +130,20 @@ def _version_list(versions: Sequence[Object]) -> Iterator[FieldError]:
         yield invalid("spec.versions", _internal(versions), detail)
 
 
-def _internal(versions: Sequence[Object]) -> list[Object]:
+def _first_version(versions: Sequence[Object]) -> Iterator[FieldError]:
+    """Upstream keeps the first one's name where v1beta1 had the only one."""
+    name = versions[0].get("name") or "" if versions else ""
+    if messages := names.dns_1035_label(name):
+        yield invalid("spec.version", name, ",".join(messages))
+
+
+def _internal(versions: Sequence[Object]) -> list[Object] | None:
     """As upstream shows them: in the form of its internal type, without what all versions have alike."""
     keys = ("name", "served", "storage", "deprecated", "deprecationWarning")
     unset = {"name": "", "served": False, "storage": False, "deprecated": False}
     common = {key for key in _PARTS if _shared(versions, key) is not None}
+    if not versions:
+        return None
     return [
         {
             key[0].upper() + key[1:]: None if key in common else version.get(key, unset.get(key))
@@ -254,7 +264,7 @@ def _stored_versions(obj: Object, versions: Sequence[Object]) -> Iterator[FieldE
     stored = (obj.get("status") or {}).get("storedVersions") or []
     path = "status.storedVersions"
     if not stored:
-        yield invalid(path, stored, "must have at least one stored version")
+        yield invalid(path, stored or None, "must have at least one stored version")
         return
     known = {version.get("name") or "" for version in versions}
     for version in versions:

@@ -48,7 +48,7 @@ def validate_conditions(new: Object, old: Object) -> Iterator[FieldError]:
             yield duplicate(path, kind)
         seen.add(kind)
         if not kind:
-            yield required(path, "must not be empty")
+            yield required(path)
 
 
 def _rule(rule: Object, path: str) -> Iterator[FieldError]:

@@ -10,6 +10,17 @@ from kybern.api.schema import structure, values
 
 _INITIALISMS = {word.lower(): word for word in ("API", "AWS", "CEL", "CIDR", "CSI", "FC", "FS", "GCE", "IP", "ISCSI")}
 _INITIALISMS |= {word.lower(): word for word in ("CephFS", "IPs", "NFS", "RBD", "StorageOS", "UID")}
+_METADATA = ["@", "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]
+_ORDERS = {
+    "io.k8s.api.core.v1.PersistentVolumeSpec": (
+        "capacity", "gcePersistentDisk", "awsElasticBlockStore", "hostPath", "glusterfs", "nfs", "rbd", "quobyte",
+        "iscsi", "flexVolume", "cinder", "cephfs", "fc", "flocker", "azureFile", "vsphereVolume", "azureDisk",
+        "photonPersistentDisk", "portworxVolume", "scaleIO", "local", "storageos", "csi", "accessModes", "claimRef",
+        "persistentVolumeReclaimPolicy", "storageClassName", "mountOptions", "volumeMode", "nodeAffinity",
+        "volumeAttributesClassName",
+    )
+}  # fmt: skip
+"""Of internal types whose fields stand in another order than those of the API."""
 _NULLS = frozenset("BtuqxjrFD")
 """Letters of scalars that Go encodes as null when they are not there."""
 
@@ -18,7 +29,16 @@ def internal_form(definition: str, value: Mapping[str, Any] | None) -> dict[str,
     """`definition` by its full name; None stays None, as a nil pointer."""
     if value is None:
         return None
-    return {go_name(key): _field(field, value.get(key)) for key, field in structure.fields(definition).items()}
+    shown: dict[str, Any] = {}
+    fields = structure.fields(definition)
+    for key in _ORDERS.get(definition, fields):
+        if fields[key]["t"] == _METADATA:
+            # The only part with JSON names, of which nothing shows that is not set.
+            metadata = value.get(key) or {}
+            shown |= {each: metadata[each] for each in structure.fields(_METADATA[1]) if metadata.get(each)}
+        else:
+            shown[go_name(key)] = _field(fields[key], value.get(key))
+    return shown
 
 
 def go_name(wire: str) -> str:

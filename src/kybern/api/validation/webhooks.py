@@ -7,19 +7,18 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.field import invalid, quote, required
 
-_KEYS = ("name", "namespace")
 _FORM = "; desired format: https://host[/path]"
 
 
-def validate_client_config(config: Object, path: str, service_keys: Sequence[str] = _KEYS) -> Iterator[FieldError]:
-    """Either a URL or a Service; `service_keys` name it, in the order in which their values are asked for."""
+def validate_client_config(config: Object, path: str) -> Iterator[FieldError]:
+    """Either a URL or a Service."""
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         yield required(path, "exactly one of url or service is required")
     elif url is not None:
         yield from _url(url, f"{path}.url")
     else:
-        yield from _service(service or {}, f"{path}.service", service_keys)
+        yield from _service(service or {}, f"{path}.service")
 
 
 def _url(text: str, path: str) -> Iterator[FieldError]:
@@ -44,8 +43,9 @@ def _url(text: str, path: str) -> Iterator[FieldError]:
         yield invalid(path, url.query, "query parameters are not permitted in the URL")
 
 
-def _service(service: Object, path: str, keys: Sequence[str]) -> Iterator[FieldError]:
-    for shown, key in zip(_KEYS, keys, strict=True):
+def _service(service: Object, path: str) -> Iterator[FieldError]:
+    # Upstream confuses the two when it says that one is missing.
+    for shown, key in (("name", "namespace"), ("namespace", "name")):
         if not service.get(key):
             yield required(f"{path}.{shown}")
     port = service.get("port", 443)

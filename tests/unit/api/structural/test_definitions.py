@@ -7,6 +7,9 @@ import pytest
 from kybern.api.registry import find
 from kybern.api.resource import Object
 from kybern.api.schema import codec
+from kybern.api.structural.internal_schema import internal_schema
+from kybern.api.structural.numbers import go_number
+from kybern.api.structural.patterns import fault_of
 from kybern.api.validation import validate_create, validate_update
 from kybern.base.errors import BadRequest
 
@@ -74,7 +77,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         {"spec_schema": {**TEXT, "pattern": "("}},
         below(
             '.pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: error parsing regexp: missing '
-            "): ("
+            "closing ): `(`"
         ),
     ),
     (
@@ -161,3 +164,34 @@ def test_schemas_within_items_are_brought_into_form() -> None:
     assert (spec["items"], spec["additionalProperties"]) == ({"type": "string"}, False)
     with pytest.raises(BadRequest, match="boolean or JSON schema expected"):
         definition({"type": "object", "additionalProperties": 5})
+
+
+def test_schemas_are_shown_as_upstreams_internal_type_prints_them():
+    shown = internal_schema({"type": "object", "properties": {"a": {"items": {"type": "string"}, "default": []}}})
+    assert (shown["Type"], shown["Ref"], shown["Nullable"], shown["Format"]) == ("object", None, False, "")
+    assert shown["Properties"]["a"]["Items"]["Schema"]["Type"] == "string"
+    assert shown["Properties"]["a"]["Default"] == []
+    assert list(shown)[:4] == ["ID", "Schema", "Ref", "Description"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("+", "missing argument to repetition operator: `+`"),
+        ("b++", "invalid nested repetition operator: `++`"),
+        ("[b", "missing closing ]: `[b`"),
+        ("b\\", "trailing backslash at end of expression: ``"),
+        ("b{1001}", "invalid repeat count: `{1001}`"),
+        ("\\j", "invalid escape sequence: `\\j`"),
+    ],
+)
+def test_faults_of_patterns_are_told_in_gos_words(pattern, words):
+    assert fault_of(pattern) == f"error parsing regexp: {words}"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(7, "7"), (7.0, "7"), (99999.5, "99999.5"), (3000000.0, "3e+06"), (1234567.5, "1.2345675e+06"), (-5e-06, "-5e-06")],
+)
+def test_numbers_are_written_as_go_writes_them(number, shown):
+    assert go_number(number) == shown

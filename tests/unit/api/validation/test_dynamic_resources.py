@@ -205,9 +205,10 @@ def status_faults(status):
         ({"reservedFor": [{"resource": "pods", "name": "p", "uid": "u"}]},
          ["status.reservedFor: Forbidden: may not be specified when `allocated` is not set"]),
         ({"devices": [PLACE]},
-         ['status.devices[0]: Invalid value: "gpu.example.org/rack-1/d1": must be an allocated device in the claim']),
+         ['status.devices[0]: Invalid value: {"Driver":{},"Pool":{},"Device":{},"ShareID":{}}: must be an allocated device in the claim']),
         ({"allocation": {"devices": {"results": [{"request": "gpu", **PLACE, "shareID": "7"}]}}},
-         ['status.allocation.devices.results[0].shareID: Invalid value: "7": error validating uid: invalid UUID length: 1']),
+         ['status.allocation.devices.results[0].shareID: Invalid value: "7": error validating uid: '
+          "invalid UUID length: 1"]),
         ({"allocation": {"devices": {"results": [{"request": "gpu", **PLACE}]}},
           "devices": [{**PLACE, "networkData": {"ips": ["10.0.0.1", "FD00::1/64", "10.0.0.1/24"]}}]},
          ['status.devices[0].networkData.ips[0]: Invalid value: "10.0.0.1": must be a valid address in CIDR form, '

@@ -44,14 +44,16 @@ _SOURCES = ("FromClaim", "FromClass")
 _ALLOCATION = "io.k8s.api.resource.v1.AllocationResult"
 
 
-def device_id(device: Object) -> str:
+_SHOWN_DEVICE: Object = {"Driver": {}, "Pool": {}, "Device": {}, "ShareID": {}}
+"""Upstream shows of which device it speaks without any of its names."""
+
+
+def device_id(device: Object) -> tuple[str, ...]:
     """Which device, and which share of it."""
-    parts = [device.get(key) or "" for key in ("driver", "pool", "device")]
-    share = device.get("shareID")
-    return "/".join([*parts, share] if share else parts)
+    return tuple(device.get(key) or "" for key in ("driver", "pool", "device", "shareID"))
 
 
-def allocated(status: Object) -> set[str]:
+def allocated(status: Object) -> set[tuple[str, ...]]:
     results = ((status.get("allocation") or {}).get("devices") or {}).get("results") or ()
     return set(map(device_id, results))
 
@@ -61,9 +63,12 @@ def validate_claim_status(new: Object, old: Object) -> Iterator[FieldError]:
     users = status.get("reservedFor") or ()
     yield from each_once(users, _USERS_LIMIT, "status.reservedFor", _user, lambda user: user.get("uid") or "")
     known = allocated(status)
-    yield from each_once(
-        status.get("devices") or (), None, "status.devices", lambda one, at: _device(one, at, known), device_id
-    )
+    devices = status.get("devices") or ()
+    yield from each(devices, None, "status.devices", lambda one, at: _device(one, at, known))
+    places = [device_id(device) for device in devices]
+    for index, place in enumerate(places):
+        if place in places[:index]:
+            yield duplicate(f"status.devices[{index}]", _SHOWN_DEVICE)
     allocation = status.get("allocation")
     if users and allocation is None:
         yield forbidden("status.reservedFor", "may not be specified when `allocated` is not set")
@@ -159,12 +164,12 @@ def _repeated(values: Sequence[str], path: str) -> Iterator[FieldError]:
             yield duplicate(f"{path}[{index}]", value)
 
 
-def _device(device: Object, path: str, known: set[str]) -> Iterator[FieldError]:
+def _device(device: Object, path: str, known: set[tuple[str, ...]]) -> Iterator[FieldError]:
     yield from _place(device, path)
     if device.get("shareID") is not None:
         yield from validate_uid(device["shareID"], f"{path}.shareID")
     if device_id(device) not in known:
-        yield invalid(path, device_id(device), "must be an allocated device in the claim")
+        yield invalid(path, _SHOWN_DEVICE, "must be an allocated device in the claim")
     conditions = device.get("conditions") or ()
     if len(conditions) > _CONDITIONS_LIMIT:
         yield too_many(f"{path}.conditions", len(conditions), _CONDITIONS_LIMIT)

@@ -170,5 +170,5 @@ def validate_ingress_class(obj: Object) -> Iterator[FieldError]:
 
 
 def validate_ingress_class_update(new: Object, old: Object) -> Iterator[FieldError]:
-    after, before = ((obj.get("spec") or {}).get("controller") for obj in (new, old))
+    after, before = ((obj.get("spec") or {}).get("controller") or "" for obj in (new, old))
     yield from immutable("spec.controller", after, before)
