@@ -39,13 +39,13 @@ MUTATING_POLICY_COLUMNS = (
 VALIDATING_BINDING_COLUMNS = (
     NAME,
     Column("PolicyName", description="PolicyName indicates the policy definition which the policy binding binded to"),
-    Column("ParamRef", description="ParamRef indicates the param resource which sets the configration param"),
+    Column("ParamRef", description="ParamRef indicates the param resource which sets the configuration param"),
     AGE,
 )
 MUTATING_BINDING_COLUMNS = (
     NAME,
     Column("PolicyName", description="PolicyName indicates the policy definition which the policy binding binded to"),
-    Column("ParamRef", description="ParamRef indicates the param resource which sets the configration param"),
+    Column("ParamRef", description="ParamRef indicates the param resource which sets the configuration param"),
     AGE,
 )
 

@@ -22,5 +22,7 @@ BEHAVIOUR = {
         validate=lambda obj: list(validate_runtime_class(obj)),
         validate_update=checked_first(validate_runtime_class, validate_runtime_class_update),
         validate_on_update=False,
+        create_on_update=True,
+        unconditional_update=False,
     )
 }

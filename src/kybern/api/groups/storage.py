@@ -44,11 +44,6 @@ NODE_COLUMNS = (
     Column("Drivers", "integer", description="Drivers indicates the number of CSI drivers registered on the node"),
     AGE,
 )
-CAPACITY_COLUMNS = (
-    NAME,
-    column("StorageClassName", "storage.v1.CSIStorageCapacity.storageClassName"),
-    column("Capacity", "storage.v1.CSIStorageCapacity.capacity"),
-)
 DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
 
@@ -98,10 +93,6 @@ def driver_cells(obj: Object, now: float) -> Sequence[Any]:
 
 def node_cells(obj: Object, now: float) -> Sequence[Any]:
     return obj["metadata"]["name"], len((obj.get("spec") or {}).get("drivers") or ()), age(obj, now)
-
-
-def capacity_cells(obj: Object, now: float) -> Sequence[Any]:
-    return obj["metadata"]["name"], obj.get("storageClassName") or "", obj.get("capacity", UNSET)
 
 
 def prepare_driver(new: Object, old: Object, change: Change) -> None:
@@ -157,8 +148,6 @@ BEHAVIOUR = {
         unconditional_update=False,
     ),
     "CSIStorageCapacity": Behaviour(
-        columns=CAPACITY_COLUMNS,
-        cells=capacity_cells,
         validate=lambda obj: list(rules.validate_capacity(obj)),
         validate_update=checked_first(rules.validate_capacity, rules.validate_capacity_update),
         validate_on_update=False,

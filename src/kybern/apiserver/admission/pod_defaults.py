@@ -53,7 +53,8 @@ class Priority(Plugin):
         if attributes.group_resource != PRIORITY_CLASSES or obj is None or not obj.get("globalDefault"):
             return
         default = self._default()
-        if default is not None and default["metadata"]["name"] != obj["metadata"]["name"]:
+        is_new = attributes.operation == "CREATE"
+        if default is not None and (is_new or default["metadata"]["name"] != obj["metadata"]["name"]):
             name = default["metadata"]["name"]
             why = f"PriorityClass {name} is already marked as default. Only one default can exist"
             raise attributes.forbidden(obj, why)

@@ -26,7 +26,11 @@ ANSWERED_WITH_OBJECT = frozenset(
         "volumeattachments.storage.k8s.io",
         "csidrivers.storage.k8s.io",
         "csinodes.storage.k8s.io",
-        "csistoragecapacities.storage.k8s.io",
+        "volumeattributesclasses.storage.k8s.io",
+        "deviceclasses.resource.k8s.io",
+        "resourceclaims.resource.k8s.io",
+        "resourceclaimtemplates.resource.k8s.io",
+        "resourceslices.resource.k8s.io",
     )
 )
 """Deleting these answers with the object, the others with a Status (upstream's ReturnDeletedObject)."""
@@ -38,8 +42,18 @@ async def delete_object(at: Surroundings, call: Call, served: Served) -> Respons
     attributes = attributes_of(call, served, "DELETE")
     attributes.dry_run = attributes.dry_run or bool(options.raw.get("dryRun"))
     attributes.options = lambda: options.raw
+    _warn(call, served, options)
     outcome = await delete(at.life, served, options, attributes)
     return _deleted(at, call, served, outcome)
+
+
+def _warn(call: Call, served: Served, options: DeleteOptions) -> None:
+    """Who deletes Jobs and says nothing of their Pods may not know that those stay."""
+    if served.resource.group_resource == "jobs.batch" and not options.propagation_policy:
+        call.warnings.append(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
+            "or set propagationPolicy=Orphan to suppress this warning"
+        )
 
 
 def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> Response:
@@ -54,6 +68,7 @@ def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> 
 async def delete_collection(at: Surroundings, call: Call, served: Served) -> Response:
     """200 and the list of what was there."""
     options = decode.delete_options(call)
+    _warn(call, served, options)
     return await delete_all(at, call, served, served.cache.select(list_options(call, served).selection), options)
 
 

@@ -169,7 +169,7 @@ def test_a_namespace_is_labelled_with_its_name_and_keeps_its_finalizer():
     [
         (new("Job", JOB), {"status.successful": "0"}),
         (new("CertificateSigningRequest", REQUEST), {"spec.signerName": "example.com/s"}),
-        (new("ReplicaSet", WORKLOAD), {"status.replicas": "0"}),
+        (new("ReplicaSet", WORKLOAD), {}),
         (new("Secret", type="Opaque"), {"type": "Opaque"}),
     ],
     ids=lambda value: value.get("kind", ""),
@@ -195,3 +195,11 @@ def test_a_csi_driver_counts_changes_from_none():
     assert "generation" not in made["metadata"]
     changed = update(made, lambda obj: obj["spec"].update(podInfoOnMount=True))
     assert changed["metadata"]["generation"] == 1
+
+
+def test_a_job_with_a_generated_name_keeps_its_own_labels():
+    spec = {"template": {**JOB["template"], "metadata": {"labels": {"a": "b"}}}}
+    named = create(new("Job", spec))
+    generated = create(new("Job", spec, metadata={"generateName": "x-"}))
+    assert len(named["metadata"]["labels"]) > len(generated["metadata"]["labels"])
+    assert generated["spec"]["template"]["metadata"]["labels"].keys() == named["metadata"]["labels"].keys()

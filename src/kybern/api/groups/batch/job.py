@@ -55,7 +55,9 @@ def prepare_create(obj: Object, change: Change) -> None:
     given = metadata.get("labels") or {}
     labels = generated | given
     template["metadata"] = {**metadata, "labels": labels}
-    if not obj["metadata"].get("labels") or obj["metadata"]["labels"] is given:
+    # One map for both, unless a name was generated: for that upstream copies the object.
+    shared = obj["metadata"].get("labels") is given and not obj["metadata"].get("generateName")
+    if not obj["metadata"].get("labels") or shared:
         obj["metadata"]["labels"] = dict(labels)  # Upstream's defaults, which run again when it reads what it stored.
     selector = spec.get("selector") or {}
     spec["selector"] = {**selector, "matchLabels": {CONTROLLER_UID: uid} | (selector.get("matchLabels") or {})}

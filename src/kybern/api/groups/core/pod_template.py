@@ -38,6 +38,5 @@ BEHAVIOUR = {
         prepare_update=drop_on_update("template", "spec"),
         validate=_validate,
         warnings=of_template("template", names=False),
-        create_on_update=True,
     )
 }
