@@ -29,4 +29,5 @@ def _is_control(character: str) -> bool:
 
 def _header(text: str) -> tuple[str, str]:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return "Warning", f'299 - "{escaped}"'
+    # Headers are written as Latin-1; a warning's bytes are UTF-8, as Go writes them.
+    return "Warning", f'299 - "{escaped}"'.encode().decode("latin-1")

@@ -3,7 +3,16 @@
 from typing import Any, NamedTuple
 
 from kybern.api.resource import FieldError
-from kybern.api.validation.field import go_json, invalid, not_supported, required, too_long, too_many, type_invalid
+from kybern.api.validation.field import (
+    go_json,
+    invalid,
+    not_supported,
+    quote,
+    required,
+    too_long,
+    too_many,
+    type_invalid,
+)
 
 NOWHERE = "<nil>"
 """How Go writes the path of faults that upstream gives none."""
@@ -41,7 +50,7 @@ class Fault(NamedTuple):
 
 
 def type_fault(path: str, wanted: str, found: str) -> Fault:
-    text = f'{path} in body must be of type {wanted}: "{found}"'
+    text = f"{path} in body must be of type {wanted}: {quote(found)}"
     return Fault(text, path, found, "type")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from kybern.api.schema.values import INT64
 from kybern.api.structural import schema as read
 from kybern.api.structural.schema import META_FIELDS, NO_SCHEMA, Schema
 
@@ -121,6 +122,24 @@ def whole_numbers(value: Any) -> Any:
 
 
 _MAY_HOLD_FLOATS = (float, dict, list)
+
+
+def large_numbers(value: Any) -> Any:
+    """The value with integers that no int64 holds as floats, which is what Go reads; containers are changed."""
+    if value.__class__ is int:
+        return value if value in INT64 else float(value)
+    if value.__class__ is dict:
+        for key, each in value.items():
+            if each.__class__ in _MAY_HOLD_INTEGERS:
+                value[key] = large_numbers(each)
+    elif value.__class__ is list:
+        for index, each in enumerate(value):
+            if each.__class__ in _MAY_HOLD_INTEGERS:
+                value[index] = large_numbers(each)
+    return value
+
+
+_MAY_HOLD_INTEGERS = (int, dict, list)
 
 
 def copy(value: Any) -> Any:

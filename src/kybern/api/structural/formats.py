@@ -19,7 +19,9 @@ def _pattern(text: str, flags: int = 0) -> Check:
 
 
 _WORD = r"a-zA-Z0-9\p{S}\p{L}"
-_HOSTNAME = rf"^([{_WORD}]((-?[{_WORD}]{{0,62}})?)|([{_WORD}](([{_WORD}-]{{0,61}}[{_WORD}])?)(\.)){{1,}}([a-zA-Z\p{{L}}]){{2,63}})$"
+_ONE = rf"[{_WORD}]((-?[{_WORD}]{{0,62}})?)"
+_DOTTED = rf"([{_WORD}](([{_WORD}-]{{0,61}}[{_WORD}])?)(\.)){{1,}}([a-zA-Z\p{{L}}]){{2,63}}"
+_HOSTNAME = f"^({_ONE}|{_DOTTED})$"
 """Letters of any script, and symbols: in RE2's syntax, which alone knows these classes."""
 _SHORT = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _short_name = _pattern(_SHORT)

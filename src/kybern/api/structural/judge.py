@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kybern.api.resource import FieldError, Object
-from kybern.api.structural import embedded, values
+from kybern.api.structural import embedded, form, values
 from kybern.api.structural import schema as read
 from kybern.api.structural.codec import CustomCodec
 from kybern.api.structural.correlation import Correlation
@@ -51,6 +51,7 @@ class Judge:
         if errors:
             return errors
         if not self._codec.check(obj):
+            form.large_numbers(obj)
             errors = values.validate(obj, self._schema)
             errors += self._scale(obj, "spec") + self._scale(obj, "status")
             errors += embedded.validate(obj, self._schema)
@@ -66,6 +67,7 @@ class Judge:
             return errors
         correlation = Correlation(new, old, self._schema)
         if not self._codec.check(new):
+            form.large_numbers(new)
             errors = values.validate(new, self._schema, "", correlation)
             errors += self._scale(new, "spec") + self._scale(new, "status")
             errors += embedded.validate(new, self._schema)
@@ -82,6 +84,7 @@ class Judge:
         correlation = Correlation(new, old, self._schema)
         schema = read.properties(self._schema).get("status")
         if "status" in new and schema is not None:
+            form.large_numbers(new["status"])
             errors = values.validate(new["status"], schema, "status", correlation.key("status"))
         errors += self._scale(new, "status")
         errors += self._lists(new, old)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kybern.api.resource import Object
+from kybern.api.structural.numbers import go_number
 
 _GO = {int: "int64", str: "string"}
 
@@ -54,7 +55,20 @@ class NestedPath:
 
 
 def _shown(value: Any) -> str:
-    return "<nil>" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    """Go's %v."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return go_number(value)
+        case list():
+            return f"[{' '.join(map(_shown, value))}]"
+        case dict():
+            return f"map[{' '.join(f'{key}:{_shown(value[key])}' for key in sorted(value))}]"
+        case _:
+            return str(value)
 
 
 def _go_type(value: Any) -> str:

@@ -77,7 +77,7 @@ def warn_of_formats(new: Object, old: Object | None) -> list[str]:
     """Formats that are newly written and never checked."""
     known = set() if old is None else set(unrecognized_formats((old.get("spec") or {}).get("versions") or ()))
     found = unrecognized_formats((new.get("spec") or {}).get("versions") or ())
-    return [f'unrecognized format "{each}"' for each in found if each not in known]
+    return [f"unrecognized format {quote(each)}" for each in found if each not in known]
 
 
 def _whole(shared: Mapping[str, Any], versions: Sequence[Object], strict: Strictness) -> Iterator[FieldError]:
