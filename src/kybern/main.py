@@ -250,13 +250,12 @@ async def open_backend(store: str, data_directory: Path, config: "ApiServerConfi
         from kybern.storage.sqlite.backend import SqliteBackend
 
         return await SqliteBackend.open(data_directory / "store.sqlite")
-    from kybern.apiserver.cache.cache import ROOT
+    from kybern.apiserver.etcd_layout import etcd_layout
     from kybern.storage.etcd.backend import EtcdBackend
     from kybern.storage.etcd.client import TlsFiles
 
     tls = TlsFiles(config.etcd_ca_file, config.etcd_cert_file, config.etcd_key_file)
-    prefix = "/" + config.etcd_prefix.strip("/")
-    return await EtcdBackend.open(store.split(","), prefix=prefix, strip=ROOT.rstrip("/"), tls=tls)
+    return await EtcdBackend.open(store.split(","), layout=etcd_layout(config.etcd_prefix), tls=tls)
 
 
 def client(kubeconfig: Path, user_agent: str) -> "Client":

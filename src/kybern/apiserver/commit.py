@@ -1,12 +1,13 @@
 """Writes to the store: compare-and-swap, durable before it returns, and seen by the cache before it is answered."""
 
+from collections.abc import Callable
+
 from kybern.api.resource import Object
 from kybern.apiserver import status
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.version import Version, splice
-from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
 from kybern.apiserver.served import Served
-from kybern.storage.backend import Backend, Mismatch, StoreUnavailable
+from kybern.storage.backend import Backend, Mismatch, StoreUnavailable, TooLarge
 
 EVENT_TTL_SECONDS = 3600
 """Upstream's --event-ttl."""
@@ -19,9 +20,15 @@ class Changed(Exception):
 class Committer:
     """The only writer of objects."""
 
-    def __init__(self, backend: Backend, cache: Cache, event_ttl_seconds: int = EVENT_TTL_SECONDS) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        cache: Cache,
+        event_ttl_seconds: int = EVENT_TTL_SECONDS,
+        is_stale: Callable[[str], bool] | None = None,
+    ) -> None:
         self._backend = backend
-        self._is_stale = backend.is_stale if isinstance(backend, EncryptedBackend) else _never
+        self._is_stale = is_stale or _never
         self._cache = cache
         self._event_ttl_seconds = event_ttl_seconds
 
@@ -47,6 +54,8 @@ class Committer:
         except Mismatch as mismatch:
             await self._see_other(cache.prefix + key, mismatch)
             raise Changed from None
+        except TooLarge as error:
+            raise status.Unclassified(str(error)) from None
         except StoreUnavailable as error:
             raise status.unavailable(error) from None
         await self._seen(revision)

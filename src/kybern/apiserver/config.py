@@ -84,5 +84,7 @@ class ApiServerConfig:
     etcd_ca_file: Path | None = None
     etcd_cert_file: Path | None = None
     etcd_key_file: Path | None = None
+    etcd_compaction_interval_seconds: float = 300.0
+    """0: somebody else compacts."""
     shared_store: bool = False
     """Other processes write to the store as well (etcd)."""

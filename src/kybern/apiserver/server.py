@@ -29,6 +29,7 @@ from kybern.apiserver.bootstrap.cluster import Bootstrap
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Committer
+from kybern.apiserver.compaction import compact_regularly
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.custom import definition
 from kybern.apiserver.custom.loop import DefinitionLoop
@@ -42,6 +43,7 @@ from kybern.apiserver.endpoints.route import Endpoint, Router
 from kybern.apiserver.endpoints.special import SPECIAL
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.token import TokenEndpoint
+from kybern.apiserver.etcd_layout import etcd_layout
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
 from kybern.apiserver.health import HOOKS, Check, Health
@@ -58,6 +60,7 @@ from kybern.apiserver.services.kubernetes import KubernetesService
 from kybern.apiserver.services.ports import Ports
 from kybern.apiserver.stages import Gate, Stages
 from kybern.apiserver.status import refuse
+from kybern.apiserver.stored_forms import StoredForms
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
@@ -74,16 +77,20 @@ class ApiServer:
     def __init__(self, config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> None:
         self.config = config
         self._clock = clock
-        path, reloads = config.encryption_provider_config, config.encryption_provider_config_automatic_reload
-        self._encryption = None if path is None else Encryption(backend, path, clock, reloads=reloads)
-        if self._encryption is not None:
-            backend = self._encryption.backend
+        self._backend = backend
         resources = list(RESOURCES)
         stored = {storage_resource(each).group_resource: storage_resource(each) for each in resources if each.stored}
+        self._encryption = self._make_encryption(backend)
+        if self._encryption is not None:
+            backend = self._encryption.backend
+        if config.shared_store:
+            backend = StoredForms(backend, stored.values())
         self.cache = Cache(backend, clock, stored.values())
         self.served = ServedResources(resources, self.cache)
         self.admitted = AdmissionMetrics(clock)
-        self.life = Life(clock, ids, Committer(backend, self.cache, config.event_ttl_seconds), Chain((), self.admitted))
+        is_stale = None if self._encryption is None else self._encryption.backend.is_stale
+        committer = Committer(backend, self.cache, config.event_ttl_seconds, is_stale)
+        self.life = Life(clock, ids, committer, Chain((), self.admitted))
         self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
         seats = config.max_requests_inflight + config.max_mutating_requests_inflight
         self.flow = FlowControl(self.served, clock, seats)
@@ -191,6 +198,9 @@ class ApiServer:
         if self._encryption is not None:
             self._encryption.store_is_read()
             self._tasks += [asyncio.create_task(each) for each in self._encryption.loops]
+        if self.config.shared_store and self.config.etcd_compaction_interval_seconds:
+            compacting = compact_regularly(self._backend, self._clock, self.config.etcd_compaction_interval_seconds)
+            self._tasks.append(asyncio.create_task(compacting))
         self.ready = True
 
     async def run(self) -> None:
@@ -223,6 +233,14 @@ class ApiServer:
         if info.is_resource and (info.group, info.version) == (decisions.GROUP, decisions.VERSION):
             return self.decisions.answer(call)
         return self.aggregation.answer(call) or self.paths.answer(call)
+
+    def _make_encryption(self, backend: Backend) -> Encryption | None:
+        config = self.config
+        if config.encryption_provider_config is None:
+            return None
+        place_of = etcd_layout(config.etcd_prefix).outer if config.shared_store else str.encode
+        reloads = config.encryption_provider_config_automatic_reload
+        return Encryption(backend, config.encryption_provider_config, self._clock, reloads=reloads, place_of=place_of)
 
     @property
     def _audiences(self) -> Sequence[str]:

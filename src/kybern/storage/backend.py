@@ -11,6 +11,11 @@ from typing import Protocol
 
 from kybern.base.errors import KybernError
 
+REQUEST_LIMIT_BYTES = 1536 * 1024
+"""What a write may have, as etcd counts by default (`--max-request-bytes`): a store can become another one."""
+MESSAGE_LIMIT_BYTES = 2 * 1024 * 1024
+"""What upstream's client of etcd sends at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -64,6 +69,10 @@ class Compacted(KybernError):
         self.oldest = oldest
 
 
+class TooLarge(KybernError):
+    """A key with its value is more than the store takes; clients are told so in etcd's words."""
+
+
 class StoreUnavailable(KybernError):
     """The store cannot write or read now (disk full, connection lost, closed). Nothing was acknowledged."""
 
@@ -94,7 +103,7 @@ class Backend(Protocol):
 
         With `ttl_seconds` the key expires by itself (told to watches as a deletion). `trail=False` lets the backend
         keep no old versions of this key (Leases, Events): reads at older revisions may then miss it, watches see
-        every write all the same while it is within the watch window. Raises Mismatch, StoreUnavailable.
+        every write all the same while it is within the watch window. Raises Mismatch, TooLarge, StoreUnavailable.
         """
         ...
 
@@ -117,3 +126,15 @@ class Backend(Protocol):
     async def close(self) -> None:
         """Release everything; writes not yet acknowledged fail with StoreUnavailable."""
         ...
+
+
+def check_size(key: str, value: bytes) -> None:
+    """Raises TooLarge."""
+    size = len(key) + len(value)
+    if size > MESSAGE_LIMIT_BYTES:
+        raise TooLarge(
+            "rpc error: code = ResourceExhausted desc = trying to send message larger than max "
+            f"({size} vs. {MESSAGE_LIMIT_BYTES})"
+        )
+    if size > REQUEST_LIMIT_BYTES:
+        raise TooLarge("etcdserver: request is too large")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kybern.base.clock import Clock, SystemClock
 from kybern.storage.alarm import Alarm
-from kybern.storage.backend import Compacted, Entry, Event, Mismatch, Page, StoreUnavailable
+from kybern.storage.backend import Compacted, Entry, Event, Mismatch, Page, StoreUnavailable, check_size
 from kybern.storage.feed import Feed
 from kybern.storage.keys import end_of_prefix
 from kybern.storage.window import Change, Window, WindowLimits
@@ -69,6 +69,7 @@ class MemoryBackend:
 
     async def put(self, key: str, value: bytes, *, expected: int, ttl_seconds: int = 0, trail: bool = True) -> int:
         key.encode()  # What is no text (a lone surrogate) is refused here as the other stores refuse it.
+        check_size(key, value)
         current = self._expect(key, expected)
         revision = self.revision + 1
         if current is None:

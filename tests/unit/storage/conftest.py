@@ -14,6 +14,7 @@ from kybern.apiserver.encryption.encrypted_backend import EncryptedBackend
 from kybern.apiserver.encryption.keyring import Keyrings
 from kybern.storage.backend import Backend, Event
 from kybern.storage.etcd import EtcdBackend
+from kybern.storage.etcd.layout import Moved
 from kybern.storage.memory import MemoryBackend
 from kybern.storage.sqlite import SqliteBackend
 
@@ -82,7 +83,7 @@ async def opened(kind: str, folder: Path, **options: Any) -> AsyncIterator[Backe
         backend = EncryptedBackend(MemoryBackend(options.get("clock")), Keyrings([EVERYTHING]), lambda key: "secrets")
     elif kind == "etcd":
         async with etcd_server(folder) as url:
-            backend = await EtcdBackend.open([url], clock=options.get("clock"), prefix="/tests/")
+            backend = await EtcdBackend.open([url], clock=options.get("clock"), layout=Moved("/tests/"))
             try:
                 yield backend
             finally:

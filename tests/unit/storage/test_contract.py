@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from kybern.storage.backend import Backend, Compacted, Entry, Event, Mismatch, StoreUnavailable
+from kybern.storage.backend import (
+    REQUEST_LIMIT_BYTES,
+    Backend,
+    Compacted,
+    Entry,
+    Event,
+    Mismatch,
+    StoreUnavailable,
+    TooLarge,
+)
 
 from .conftest import HandClock, Tape, eventually
 
@@ -258,3 +267,11 @@ async def test_a_key_that_is_no_text_is_refused_alone(store: Backend) -> None:
     )
     assert isinstance(bad, ValueError)
     assert good == store.revision
+
+
+async def test_what_is_too_large_is_refused_and_changes_nothing(store: Backend) -> None:
+    revision = await store.put("a", b"v" * (REQUEST_LIMIT_BYTES - 4096), expected=0)
+    for size, words in ((REQUEST_LIMIT_BYTES + 1, "request is too large"), (3 << 20, "larger than max")):
+        with pytest.raises(TooLarge, match=words):
+            await store.put("a", b"v" * size, expected=revision)
+    assert store.revision == await store.current_revision() == revision

@@ -10,6 +10,7 @@ from kybern.apiserver.pki import ensure_pki
 from kybern.storage.backend import Compacted, Entry, Event, StoreUnavailable
 from kybern.storage.etcd import EtcdBackend
 from kybern.storage.etcd.client import TlsFiles
+from kybern.storage.etcd.layout import Moved
 
 from .conftest import HandClock, Tape, eventually
 from .etcd_server import etcd_server, free_ports, needs_etcd
@@ -35,9 +36,9 @@ async def test_tls_on_both_sides(tmp_path: Path) -> None:
 
 async def test_prefixes_keep_stores_apart(tmp_path: Path) -> None:
     async with etcd_server(tmp_path) as url:
-        one = await EtcdBackend.open([url], prefix="/one", strip="/registry")
-        two = await EtcdBackend.open([url], prefix="/two", strip="/registry")
-        plain = await EtcdBackend.open([url], prefix="/", strip="/")
+        one = await EtcdBackend.open([url], layout=Moved("/one", "/registry"))
+        two = await EtcdBackend.open([url], layout=Moved("/two", "/registry"))
+        plain = await EtcdBackend.open([url], layout=Moved("/", "/"))
         await one.put("/registry/pods/a", b"1", expected=0, ttl_seconds=600)
         await two.put("/registry/pods/a", b"2", expected=0)
         assert await one.get("/registry/pods/a") == Entry("/registry/pods/a", b"1", 2)

@@ -70,6 +70,10 @@ def _add_store(group: _Group) -> None:
     _file(group, "--etcd-cafile", "who signs etcd's certificates", "etcd_ca_file")
     _file(group, "--etcd-certfile", "shown to etcd, with its key", "etcd_cert_file")
     _file(group, "--etcd-keyfile", None, "etcd_key_file")
+    _duration(
+        group, "--etcd-compaction-interval", "etcd_compaction_interval_seconds", 300.0, "5m0s",
+        "how long etcd remembers what has changed; 0: somebody else makes it forget",
+    )  # fmt: skip
     _file(group, "--encryption-provider-config", "which resources are stored encrypted, and how")
     add_boolean(group, "--encryption-provider-config-automatic-reload", False, "read that file again when it changes")
 

@@ -1,13 +1,14 @@
-"""The contract of `storage/backend.py` on etcd v3. Values are stored as they come: the JSON of the objects."""
+"""The contract of `storage/backend.py` on etcd v3. Values are stored as they come."""
 
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from kybern.base.clock import Clock, SystemClock
-from kybern.storage.backend import Compacted, Entry, Event, Mismatch, Page, StoreUnavailable
+from kybern.storage.backend import Compacted, Entry, Event, Mismatch, Page, StoreUnavailable, check_size
 from kybern.storage.etcd.client import EtcdClient, HistoryGone, InTheFuture, TlsFiles
 from kybern.storage.etcd.expiry import Expiry
+from kybern.storage.etcd.layout import Layout, Moved
 from kybern.storage.etcd.messages import DELETE, EQUAL, MESSAGES, MOD
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,14 @@ _Watch, _Create, _Compaction = (MESSAGES[name] for name in ("WatchRequest", "Wat
 
 
 class EtcdBackend:
-    """Keys that start with `strip` lie in etcd under `prefix` instead of it."""
+    """The layout says where in etcd keys lie."""
 
-    def __init__(self, client: EtcdClient, clock: Clock, prefix: str, strip: str) -> None:
+    def __init__(self, client: EtcdClient, clock: Clock, layout: Layout) -> None:
         self._client = client
         self._clock = clock
-        self._prefix = prefix.encode()
-        self._strip = strip.encode()
+        self._prefix = layout.prefix
+        self._outer = layout.outer
+        self._inner = layout.inner
         self._revision = FIRST_REVISION
         self._oldest = 0
         """History before this revision is known to be compacted."""
@@ -42,12 +44,11 @@ class EtcdBackend:
         urls: Sequence[str],
         *,
         clock: Clock | None = None,
-        prefix: str = "",
-        strip: str = "",
+        layout: Layout | None = None,
         tls: TlsFiles | None = None,
     ) -> "EtcdBackend":
         """Not connected yet. Raises OSError, ValueError."""
-        return cls(EtcdClient(urls, tls), clock or SystemClock(), prefix, strip)
+        return cls(EtcdClient(urls, tls), clock or SystemClock(), layout or Moved())
 
     @classmethod
     async def open(
@@ -55,12 +56,11 @@ class EtcdBackend:
         urls: Sequence[str],
         *,
         clock: Clock | None = None,
-        prefix: str = "",
-        strip: str = "",
+        layout: Layout | None = None,
         tls: TlsFiles | None = None,
     ) -> "EtcdBackend":
         """Connect to the first member that answers. Raises StoreUnavailable, OSError, ValueError."""
-        backend = cls.of(urls, clock=clock, prefix=prefix, strip=strip, tls=tls)
+        backend = cls.of(urls, clock=clock, layout=layout, tls=tls)
         try:
             for attempt in range(len(urls)):
                 try:
@@ -102,6 +102,7 @@ class EtcdBackend:
         return Page(entries, revision or answer.header.revision, answer.more, answer.count - len(entries))
 
     async def put(self, key: str, value: bytes, *, expected: int, ttl_seconds: int = 0, trail: bool = True) -> int:
+        check_size(key, value)
         outer = self._outer(key)
         marker = self._expiry.marker(outer, ttl_seconds) if ttl_seconds else None
         known = self._expiry.known(outer)
@@ -214,15 +215,6 @@ class EtcdBackend:
 
     def _advance(self, revision: int) -> None:
         self._revision = max(self._revision, revision)
-
-    def _outer(self, key: str) -> bytes:
-        inner = key.encode()
-        if not inner.startswith(self._strip):
-            raise ValueError(f"{key!r} lies outside {self._strip.decode()!r}")
-        return self._prefix + inner[len(self._strip) :]
-
-    def _inner(self, key: bytes) -> str:
-        return (self._strip + key[len(self._prefix) :]).decode()
 
     def _entry(self, found: Any) -> Entry:
         return Entry(self._inner(found.key), found.value, found.mod_revision)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import grpc
 import grpc.aio
 
-from kybern.storage.backend import StoreUnavailable
+from kybern.storage.backend import StoreUnavailable, TooLarge
 from kybern.storage.etcd.messages import MESSAGES, PACKAGE
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class EtcdClient:
             await channel.close()
 
     async def call(self, method: str, request: Any, answer: str) -> Any:
-        """A unary call `KV/Range`. Raises StoreUnavailable, HistoryGone, InTheFuture."""
+        """A unary call `KV/Range`. Raises StoreUnavailable, TooLarge, HistoryGone, InTheFuture."""
         self.check_open()
         channel = self._channel
         ask = channel.unary_unary(
@@ -125,6 +125,8 @@ class EtcdClient:
             return HistoryGone()
         if "future revision" in text:
             return InTheFuture()
+        if "request is too large" in text:
+            return TooLarge(text)
         if code in _TRANSIENT and channel is self._channel and len(self._urls) > 1 and not self.closed:
             self._turn += 1
             self._old.append(self._channel)

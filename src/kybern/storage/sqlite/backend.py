@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kybern.base.clock import Clock, SystemClock
-from kybern.storage.backend import Compacted, Entry, Event, Page, StoreUnavailable
+from kybern.storage.backend import Compacted, Entry, Event, Page, StoreUnavailable, check_size
 from kybern.storage.feed import Feed
 from kybern.storage.sqlite.committer import Committer
 from kybern.storage.sqlite.file import Connect, StoreFile, backup, connect
@@ -81,6 +81,7 @@ class SqliteBackend:
         return await self._read(self._far.range(prefix, start, limit, revision))
 
     async def put(self, key: str, value: bytes, *, expected: int, ttl_seconds: int = 0, trail: bool = True) -> int:
+        check_size(key, value)
         return await self._write(Put(key, expected, self._answer(), value, ttl_seconds, trail))
 
     async def delete(self, key: str, *, expected: int) -> int:

@@ -27,7 +27,7 @@ def validate_config_map(obj: Object) -> Iterator[FieldError]:
     for key in binary:
         yield from each_invalid(f"binaryData[{key}]", key, names.config_key(key))
     if sum(map(names.size, data.values())) + sum(map(decoded_size, binary.values())) > SIZE_LIMIT_BYTES:
-        yield too_long("", SIZE_LIMIT_BYTES)
+        yield too_long("[]", SIZE_LIMIT_BYTES)  # How Go prints the path of the whole object.
 
 
 def validate_config_map_update(new: Object, old: Object) -> Iterator[FieldError]:
