@@ -227,27 +227,33 @@ async def prepare(connection: Connection) -> None:
 
 
 @contextmanager
-def own_server() -> Iterator[Target]:
-    """`kybern apiserver` on a free port, over a store in a fresh directory."""
+def data_directory() -> Iterator[Path]:
+    """A fresh one."""
     with tempfile.TemporaryDirectory() as folder:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "kybern", "apiserver", "--data-dir", folder, "--bind-address", "127.0.0.1"]
-        process = subprocess.Popen([*command, "--secure-port", str(port)], start_new_session=True)
-        try:
-            begun = time.monotonic()
-            _wait_ready(port)
-            print(f"{'ready after start':32} {time.monotonic() - begun:9.2f} s")
-            kubeconfig = Path(folder) / "pki" / "admin.kubeconfig"
-            target = read_kubeconfig(kubeconfig, [process.pid])
-            target.kubeconfig = kubeconfig
-            yield target
-            rss = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-            pss = next(int(line.split()[1]) for line in rss.splitlines() if line.startswith("Pss:"))
-            print(f"{'memory (proportional) at the end':32} {pss / 1024:9.0f} MB")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+        yield Path(folder)
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[Target]:
+    """`kybern apiserver` on a free port, over the store in a directory."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "kybern", "apiserver", "--data-dir", str(folder), "--bind-address", "127.0.0.1"]
+    process = subprocess.Popen([*command, "--secure-port", str(port)], start_new_session=True)
+    try:
+        begun = time.monotonic()
+        _wait_ready(port)
+        print(f"{'ready after start':32} {time.monotonic() - begun:9.2f} s")
+        kubeconfig = folder / "pki" / "admin.kubeconfig"
+        target = read_kubeconfig(kubeconfig, [process.pid])
+        target.kubeconfig = kubeconfig
+        yield target
+        rss = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+        pss = next(int(line.split()[1]) for line in rss.splitlines() if line.startswith("Pss:"))
+        print(f"{'memory (proportional) at the end':32} {pss / 1024:9.0f} MB")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
 
 
 def _wait_ready(port: int) -> None:
@@ -276,7 +282,7 @@ def main() -> None:
         pids = [int(pid) for pid in args.pids.split(",")]
         uvloop.run(run(read_kubeconfig(args.kubeconfig, pids, args.user), args.pods))
         return
-    with own_server() as target:
+    with data_directory() as folder, own_server(folder) as target:
         uvloop.run(run(target, args.pods))
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
-from api import NAMESPACE, POD, Connection, Target, _prepare, own_server, read_kubeconfig
+from api import NAMESPACE, POD, Connection, Target, data_directory, own_server, prepare, read_kubeconfig
 
 ASKERS = 4
 
@@ -76,10 +76,10 @@ def tell(name: str, found: list[float]) -> None:
     print(f"{name:32} {figures}   most {found[-1] * 1000:7.1f} ms   of {len(found)}")
 
 
-async def prepare(target: Target, pods: int) -> None:
+async def fill(target: Target, pods: int) -> None:
     first = await Connection.open(target)
     base = f"/api/v1/namespaces/{NAMESPACE}"
-    await _prepare(first, base)
+    await prepare(first)
     await first.ask("POST", f"{base}/configmaps", b'{"metadata":{"name":"one"}}')
     body = json.dumps(POD).encode()
     remaining = iter(range(pods))
@@ -111,7 +111,7 @@ def main() -> None:
     if options.kubeconfig is not None:
         measure(read_kubeconfig(options.kubeconfig, []), options.kubeconfig, options)
         return
-    with own_server() as target:
+    with data_directory() as folder, own_server(folder) as target:
         assert target.kubeconfig is not None
         measure(target, target.kubeconfig, options)
 

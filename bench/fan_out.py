@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import uvloop
-from api import NAMESPACE, Connection, Target, own_server, prepare, read_kubeconfig
+from api import NAMESPACE, Connection, Target, data_directory, own_server, prepare, read_kubeconfig
 
 WATCHERS = 1000
 EVENTS = 48
@@ -71,7 +71,7 @@ def main() -> None:
     if args.kubeconfig is not None:
         uvloop.run(run(read_kubeconfig(args.kubeconfig, [int(pid) for pid in args.pids.split(",")]), args.watchers))
         return
-    with own_server() as target:
+    with data_directory() as folder, own_server(folder) as target:
         uvloop.run(run(target, args.watchers))
 
 

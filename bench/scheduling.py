@@ -153,7 +153,7 @@ def decide_workload(workload: Workload, scale: float) -> tuple[int, float]:
 
 def through_api(names: list[str], args: argparse.Namespace) -> None:
     """The workloads one after the other, each with a scheduler of its own where the bench starts it."""
-    from api import own_server, read_kubeconfig
+    from api import data_directory, own_server, read_kubeconfig
     from scheduling_through_api import Ground, Load, kybern_scheduler, schedule
 
     def run(ground: Ground) -> None:
@@ -171,7 +171,7 @@ def through_api(names: list[str], args: argparse.Namespace) -> None:
         pids = [[int(pid) for pid in given.split(",") if pid] for given in (args.pids, args.scheduler_pids)]
         run(Ground(read_kubeconfig(Path(args.kubeconfig), pids[0]), args.scheduler, pids[1]))
         return
-    with own_server() as target:
+    with data_directory() as folder, own_server(folder) as target:
         run(Ground(target, args.scheduler or kybern_scheduler(target.kubeconfig)))
 
 

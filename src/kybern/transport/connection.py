@@ -9,11 +9,13 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Protocol, cast
 
 from kybern.transport.deadline import Deadline
 from kybern.transport.exchange import Answer, Handler, Request, Response, Stream, Upgrade
 from kybern.transport.limits import Limits
+from kybern.transport.pace import Pace
 from kybern.transport.parser import Received, Refused, RequestParser
 from kybern.transport.raw import Flow, RawConnection
 from kybern.transport.response import CONTINUE, Heads, Refuse, switching
@@ -30,6 +32,7 @@ class Host(Protocol):
     refuse: Refuse
     heads: Heads
     loop: asyncio.AbstractEventLoop
+    pace: Pace
 
     def opened(self, connection: "Connection") -> bool:
         """A client is there; False: there are too many."""
@@ -123,8 +126,10 @@ class Connection(asyncio.Protocol):
         self._queue.clear()
         self._flow.lose()
         self._deadline.cancel()
-        if self._task is None:
+        if not self._busy:
             self._host.closed(self)
+        elif self._task is None:
+            pass  # It is about to begin, and ends at once.
         elif self._raw is not None:
             self._raw.end()
             self._abandon()
@@ -227,7 +232,13 @@ class Connection(asyncio.Protocol):
         self._busy = True
         self._armed_for = None
         self._deadline.clear()
+        self._host.pace.begin(partial(self._begin, received, answer))
+
+    def _begin(self, received: Received, answer: Answer | Awaitable[Answer]) -> None:
         self._task = self._host.loop.create_task(self._serve(received, answer))
+        if self._flow.lost:
+            # Not at once: what is cancelled before its first step cannot give back what the handler took for it.
+            self._host.loop.call_soon(self._task.cancel)
 
     async def _serve(self, received: Received, pending: Answer | Awaitable[Answer]) -> None:
         """The task of a request whose answer takes time."""

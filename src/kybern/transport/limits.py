@@ -29,6 +29,8 @@ class Limits:
     """For the TLS handshake."""
     connections: int = 10_000
     """Open connections; further ones are answered 503 and closed."""
+    begun_answers: int = 8
+    """Answers begun in one turn of the event loop, of those that take time: about 2 ms of work."""
     waiting_requests: int = 8
     """Pipelined requests that may wait behind the one that is answered; then nothing more is read."""
     waiting_bytes: int = 1 << 20

@@ -9,6 +9,7 @@ from kybern.base.clock import Clock, SystemClock
 from kybern.transport.connection import Connection
 from kybern.transport.exchange import Handler
 from kybern.transport.limits import Limits
+from kybern.transport.pace import Pace
 from kybern.transport.response import Heads, Refuse, plain_refusal
 from kybern.transport.tls import Tls
 
@@ -37,6 +38,7 @@ class Server:
         self.refuse = refuse
         self.heads = Heads(clock or SystemClock())
         self.loop: asyncio.AbstractEventLoop
+        self.pace: Pace
         self._clock = clock or SystemClock()
         self._tls = tls
         self._listeners: list[asyncio.Server] = []
@@ -58,6 +60,7 @@ class Server:
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
         """Listen on all of `addresses` (port 0: any free one) or on none. Raises OSError."""
         self.loop = asyncio.get_running_loop()
+        self.pace = Pace(self.loop, self.limits.begun_answers)
         tls = self._tls
         try:
             for host, port in addresses:
