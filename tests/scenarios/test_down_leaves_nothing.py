@@ -117,9 +117,20 @@ def test_down_takes_everything_away(user: User, images: list[Path], name: str) -
     user.kubectl("config get-contexts -o name").prints("theirs")
 
 
-def test_down_of_a_cluster_that_is_half_up(user: User) -> None:
+@pytest.mark.parametrize("seconds", [0.4, 0.7, 1.0, 1.5])
+def test_down_of_a_cluster_that_is_half_up(user: User, seconds: float) -> None:
     before = state(user)
-    user.types("timeout 0.7 kybern up; true").succeeds()
+    user.types(f"timeout {seconds} kybern up; true").succeeds()
+    user.types("kybern down").succeeds()
+    same(state(user), before)
+    user.types("grep 'did not leave' /var/lib/kybern/log/supervisor.log; true").prints("")
+
+
+def test_ctrl_c_ends_a_cluster_in_the_foreground_at_any_moment(user: User) -> None:
+    before = state(user)
+    for seconds in (0.5, 1.0, 5.0):
+        user.types(f"timeout --signal=INT {seconds} kybern up --foreground; true").succeeds()
+        user.types("pgrep -fl 'kybern (apiserver|node|controllers|supervisor)'; true").prints("")
     user.types("kybern down").succeeds()
     same(state(user), before)
 
@@ -138,6 +149,33 @@ def test_down_without_a_cluster_is_no_error(user: User) -> None:
     user.types("kybern down").succeeds()
     user.types("kybern down").succeeds()
     same(state(user), before)
+
+
+def test_purge_deletes_nothing_but_a_clusters_directory(user: User) -> None:
+    path = user.file("mine/letter", "dear")
+    user.types(f"kybern down --purge --data-dir {path.parent}").fails(
+        f"error: {path.parent} is no cluster's; nothing was deleted"
+    )
+    user.types(f"kybern up --data-dir {path.parent}").fails(
+        f"error: {path.parent} is not empty, and no cluster's; name another one with --data-dir"
+    )
+    assert path.read_text() == "dear"
+
+
+def test_ports_that_are_taken_are_named(user: User) -> None:
+    listen = "python3 -m http.server --bind 127.0.0.1 6443 >/dev/null 2>&1 & until ss -ltn | grep -q :6443; do :; done"
+    user.types(f"{listen}; kybern up; code=$?; kill $!; exit $code").fails(
+        "error: another program listens on 127.0.0.1:6443; end it first (ss -lptn names it)"
+    )
+
+
+def test_the_namespace_chosen_in_the_context_comes_back(user: User) -> None:
+    Cluster(user.machine).up()
+    user.types("kybern status").succeeds()
+    user.kubectl("config set-context kybern --namespace=kube-system").succeeds()
+    user.types("kybern down").succeeds()
+    Cluster(user.machine).up()
+    user.kubectl("config view --minify -o jsonpath={..namespace}").prints("kube-system")
 
 
 def test_purge_forgets_the_data(user: User) -> None:

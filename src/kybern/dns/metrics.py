@@ -52,7 +52,8 @@ class MetricsServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
+            async with asyncio.timeout(REQUEST_SECONDS):
+                request = await reader.readuntil(b"\r\n\r\n")
             path = request.split(b" ", 2)[1].split(b"?")[0]
             answers = {b"/health": "OK", b"/ready": "OK", b"/metrics": render(self._responder, self._forwarder)}
             status, body = ("200 OK", answers[path]) if path in answers else ("404 Not Found", "not found\n")

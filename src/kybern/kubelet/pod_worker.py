@@ -137,7 +137,8 @@ class PodWorker:
                 delay = RETRY_SECONDS
             if delay is None or delay > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), delay)
+                    async with asyncio.timeout(delay):
+                        await self._woken.wait()
 
     async def _step(self) -> float | None:
         """One round; seconds until the next one, None for the next waking."""

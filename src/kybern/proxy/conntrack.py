@@ -56,7 +56,8 @@ async def flush(flows: Sequence[tuple[str, ...]]) -> None:
             program, "--delete", *flow, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
         try:
-            await asyncio.wait_for(process.wait(), FLUSH_SECONDS)
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -109,7 +109,8 @@ class Proxy:
                     await self._clock.sleep(RETRY_SECONDS)
                     continue
                 try:
-                    await asyncio.wait_for(self._wake.wait(), max(0.0, due - self._clock.monotonic()))
+                    async with asyncio.timeout(max(0.0, due - self._clock.monotonic())):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
         finally:

@@ -18,6 +18,8 @@ def become_daemon(logs: Path, run: Callable[[], None]) -> NoReturn:
     """Run to the end of this process, whatever happens: the words of an exception go into the log."""
     status = 1
     try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         with suppress(PermissionError):  # It leads a session already.
             os.setsid()
