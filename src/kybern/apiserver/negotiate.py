@@ -78,11 +78,11 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
     """
     for media, parameters in _by_preference(accept):
         encoding = _READABLE.get(media)
-        if encoding not in (JSON, YAML):
+        if encoding is None:
             continue
         if _CONVERSION.isdisjoint(parameters):
             return encoding, False
-        if aggregated and tuple(parameters.get(key) for key in ("as", "g", "v")) == _AGGREGATED:
+        if aggregated and encoding != PROTOBUF and tuple(parameters.get(key) for key in ("as", "g", "v")) == _AGGREGATED:
             return encoding, True
     raise _refusal(accept, not routed, _MADE)
 
