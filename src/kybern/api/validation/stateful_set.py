@@ -172,6 +172,6 @@ def validate_stateful_set_status(new: Object, old: Object) -> Iterator[FieldErro
         yield invalid(
             "status.availableReplicas", status["availableReplicas"], "cannot be greater than status.readyReplicas"
         )
-    old_count = before.get("collisionCount")
-    if old_count is not None and (status.get("collisionCount") or 0) < old_count:
-        yield invalid("status.collisionCount", status.get("collisionCount") or 0, "cannot be decremented")
+    count, old_count = status.get("collisionCount"), before.get("collisionCount")
+    if old_count is not None and (count is None or count < old_count):
+        yield invalid("status.collisionCount", count or 0, "cannot be decremented")

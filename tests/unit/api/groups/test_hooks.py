@@ -203,3 +203,18 @@ def test_a_job_with_a_generated_name_keeps_its_own_labels():
     generated = create(new("Job", spec, metadata={"generateName": "x-"}))
     assert len(named["metadata"]["labels"]) > len(generated["metadata"]["labels"])
     assert generated["spec"]["template"]["metadata"]["labels"].keys() == named["metadata"]["labels"].keys()
+
+
+def test_a_volumes_phase_keeps_the_time_since_when_it_is():
+    made = create(new("PersistentVolume", {"capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}))
+    bound = update(made, lambda obj: obj.update(status={"phase": "Bound"}), "status")
+    again = update(bound, lambda obj: obj.update(status={"phase": "Bound", "message": "m"}), "status")
+    assert again["status"]["lastPhaseTransitionTime"] == bound["status"]["lastPhaseTransitionTime"]
+
+
+def test_a_status_leaves_a_daemon_sets_template_generation_and_a_ranges_labels():
+    made = create(new("DaemonSet", WORKLOAD))
+    changed = update(made, lambda obj: obj["metadata"].pop("annotations"), "status")
+    assert changed["metadata"]["annotations"] == made["metadata"]["annotations"]
+    cidr = create(new("ServiceCIDR", {"cidrs": ["10.0.0.0/24"]}))
+    assert "labels" not in update(cidr, lambda obj: obj["metadata"].update(labels={"a": "b"}), "status")["metadata"]

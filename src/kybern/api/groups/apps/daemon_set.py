@@ -55,6 +55,11 @@ def prepare_update(new: Object, old: Object, change: Change) -> None:
     _annotate(new, before + 1 if _template(new) != _template(old) else before)
 
 
+def prepare_status(new: Object, old: Object, change: Change) -> None:
+    """It belongs to the spec, which a status leaves as it is."""
+    _annotate(new, _template_generation(old))
+
+
 def _template(obj: Object) -> Any:
     return (obj.get("spec") or {}).get("template")
 
@@ -90,6 +95,7 @@ BEHAVIOUR = {
         generation=spec_changed,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
+        prepare_status=prepare_status,
         validate=lambda obj: list(validate_daemon_set(obj)),
         validate_update=lambda new, old: list(validate_selector_update(new, old)),
         validate_status=lambda new, old: list(validate_daemon_set_status(new, old)),

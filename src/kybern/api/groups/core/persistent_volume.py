@@ -34,8 +34,11 @@ def prepare_create(obj: Object, change: Change) -> None:
 def prepare_status(new: Object, old: Object, change: Change) -> None:
     """The time of the last change of phase is the server's to tell."""
     status, before = new.setdefault("status", {}), old.get("status") or {}
-    told = status.get("lastPhaseTransitionTime") not in (None, before.get("lastPhaseTransitionTime"))
-    if status.get("phase") != before.get("phase") and not told:
+    since, known = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
+    if status.get("phase") == before.get("phase"):
+        if since is None and known is not None:
+            status["lastPhaseTransitionTime"] = known
+    elif since in (None, known):
         status["lastPhaseTransitionTime"] = format_time(change.now)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, checked_first
+from kybern.api.groups.behaviour import Behaviour, checked_first, keep_metadata
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column
 from kybern.api.resource import Object
 from kybern.api.validation.networking.addresses import (
@@ -55,6 +55,7 @@ BEHAVIOUR = {
     "ServiceCIDR": Behaviour(
         columns=CIDR_COLUMNS,
         cells=cidr_cells,
+        prepare_status=keep_metadata,
         validate=lambda obj: list(validate_service_cidr(obj)),
         validate_update=lambda new, old: list(validate_service_cidr_update(new, old)),
         validate_on_update=False,
