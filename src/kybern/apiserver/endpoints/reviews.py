@@ -18,6 +18,7 @@ from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import Rbac
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.review_selectors import evaluation_error
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.objects.create import place
@@ -93,15 +94,17 @@ class Reviews:
 
     def _decide(self, spec: Object, user: User) -> Object | Awaitable[Object]:
         info = _asked(spec)
+        fault = evaluation_error(spec)
+        told: Object = {"evaluationError": fault} if fault else {}
         if self._authorizer.asks_others:
-            return self._ask(user, info)
+            return self._ask(user, info, told)
         allowed = self._authorizer.allows(user, info)
         reason = (self._authorizer.allowed_by if allowed else self._authorizer.reason)(user, info)
-        return {"allowed": allowed, "reason": reason} if reason else {"allowed": allowed}
+        return {"allowed": allowed, **({"reason": reason} if reason else {}), **told}
 
-    async def _ask(self, user: User, info: RequestInfo) -> Object:
+    async def _ask(self, user: User, info: RequestInfo, told: Object) -> Object:
         allowed, denied, reason = await self._authorizer.decide(user, info)
-        state: Object = {"allowed": allowed}
+        state: Object = {"allowed": allowed, **told}
         if denied:
             state["denied"] = True
         if reason:
