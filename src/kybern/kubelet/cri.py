@@ -75,7 +75,7 @@ class Runtime:
     async def features(self) -> RuntimeFeatures:
         """What the runtime can do beyond the least of the CRI; asked once."""
         if self._features is None:
-            self._features = RuntimeFeatures.of(await self._call("Runtime", "Status", {}))
+            self._features = RuntimeFeatures.of(await self._call("Runtime", "Status", {"verbose": True}))
         return self._features
 
     async def update_pod_cidr(self, pod_cidr: str) -> None:

@@ -6,13 +6,14 @@ An image without a digest came from no registry and could not be had again: it i
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.events import NodeEvents
+from kybern.kubelet.images import with_default_tag
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.runtime.views import Image
 
@@ -71,8 +72,17 @@ def choose_images(
 class ImageCollection:
     """Remembers when images were used, and collects."""
 
-    def __init__(self, config: KubeletConfig, runtime: Runtime, clock: Clock, events: NodeEvents) -> None:
+    def __init__(
+        self,
+        config: KubeletConfig,
+        runtime: Runtime,
+        clock: Clock,
+        events: NodeEvents,
+        volumes: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """`volumes` tells the images that Pods have as volumes."""
         self._config, self._runtime, self._clock, self._events = config, runtime, clock, events
+        self._volumes = volumes
         self._seen: dict[str, Seen] = {}
 
     async def run(self) -> None:
@@ -107,6 +117,7 @@ class ImageCollection:
     async def _look(self) -> tuple[list[Image], set[str]]:
         images = await self._runtime.list_images()
         used = {record.image for record in await self._runtime.list_containers()}
+        used |= {with_default_tag(reference) for reference in self._volumes()}
         now = self._clock.now()
         found = {image.id: self._seen.get(image.id, Seen(now, 0.0)) for image in images}
         names = {name: image.id for image in images for name in (image.id, *image.tags, *image.digests)}

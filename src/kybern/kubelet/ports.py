@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from kybern.api.types.core_v1 import Container, Pod
+from kybern.api.types.core_v1 import Container, ImageVolumeSource, Pod
 from kybern.base.errors import KybernError
 from kybern.kubelet.runtime.views import Auth, Image, Sandbox
 
@@ -44,6 +44,8 @@ class MountedVolume:
     """Whatever a mount of it says."""
     is_block: bool = False
     """A device and no file system."""
+    image: ImageVolumeSource | None = None
+    """What is to be mounted at the path, once it is pulled, before a container that mounts it starts."""
 
 
 class VolumeManager(Protocol):

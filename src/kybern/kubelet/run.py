@@ -7,7 +7,7 @@ the kubelet stands alone. Cancelling it ends no container: the next kubelet pick
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ from kybern.kubelet.starting import Parts
 from kybern.kubelet.static_pods import read_static_pods
 from kybern.kubelet.status_manager import StatusManager
 from kybern.kubelet.volumes.claims import ApiClaims
+from kybern.kubelet.volumes.image import ImageMounts
 from kybern.kubelet.volumes.local import LocalVolumes
 from kybern.kubelet.volumes.refresh import VolumeRefresh, has_told_more
 
@@ -90,7 +91,8 @@ class Kubelet:
         self.statuses = StatusManager(client, self.clock, self.mirrors.of)
         self._following = Following(client, self.clock, extensions.source, self._referred) if client else None
         self._references = References(client, self._around, self.clock, self._following)
-        volumes = extensions.volumes or LocalVolumes(config, self._references, ApiClaims(client), self._told)
+        mounts = ImageMounts(self.runtime, config.runtime_socket)
+        volumes = extensions.volumes or LocalVolumes(config, self._references, ApiClaims(client), self._told, mounts)
         self._refresh = VolumeRefresh(volumes, self.clock, config.volume_refresh_seconds)
         pulls = Backoff()
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
@@ -104,16 +106,23 @@ class Kubelet:
             images=Images(self.runtime, pulls, secrets, self.clock, parallel, records),
             environment=extensions.environment or PodEnvironment(config, self._references, self._told, sink),
             volumes=volumes,
+            image_mounts=mounts,
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
         )
         self._node_events = NodeEvents(sink, config.node_name)
-        self.image_collection = ImageCollection(config, self.runtime, self.clock, self._node_events)
+        self.image_collection = ImageCollection(
+            config, self.runtime, self.clock, self._node_events, self._images_of_volumes
+        )
         self.eviction = EvictionLoop(
             config, self.runtime, self.clock, sink, self._node_events, self.image_collection, self._all_workers
         )
         self.prober = Prober(self.runtime, self.clock, sink)
         self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
         self.workers: PodWorkers | None = None
+
+    def _images_of_volumes(self) -> Iterable[str]:
+        for worker in self._all_workers():
+            yield from (each.image.reference for each in worker.pod.spec.volumes if each.image is not None)
 
     def node(self) -> Node | None:
         """This node's object, as the API server has it."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kybern.api.types.core_v1 import Container, Pod
@@ -12,13 +13,15 @@ from kybern.kubelet.cgroups import Cgroups
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.decide import StartContainer
 from kybern.kubelet.events import PodEvents
-from kybern.kubelet.images import ANNOUNCE_SECONDS, RETRY_SECONDS, ImageFailed, Images
+from kybern.kubelet.images import ANNOUNCE_SECONDS, RETRY_SECONDS, ImageFailed, Images, with_default_tag
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.lifecycle import HookFailed, run_hook
 from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.pod_spec import Kind
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, Environment, EventSink, MountedVolume, VolumeManager
 from kybern.kubelet.runtime.views import ContainerState
+from kybern.kubelet.volumes.image import ImageMounts
+from kybern.kubelet.volumes.payload import VolumeError
 
 CONFIG_ERROR = "CreateContainerConfigError"
 
@@ -44,6 +47,7 @@ class Parts:
     images: Images
     environment: Environment
     volumes: VolumeManager
+    image_mounts: ImageMounts
     cgroups: Cgroups
 
 
@@ -80,6 +84,7 @@ async def start_container(
     container, name = action.container, action.container.name
     pod_config = await _sandbox_config(parts, pod, sandbox.attempt)
     try:
+        await _mount_images(parts, pod, container, volumes, events, pod_config)
         image = await parts.images.ensure(pod, container, events, pod_config)
     except ImageFailed as error:
         raise StartFailed(error.reason, error.message, error.retry_seconds) from error
@@ -99,6 +104,28 @@ async def start_container(
     link_log(parts.config, pod, name, id, action.restart_count)
     await _post_start(parts, pod, container, id, observed.ips[0] if observed.ips else pod.status.pod_ip, events)
     return id
+
+
+async def _mount_images(
+    parts: Parts,
+    pod: Pod,
+    container: Container,
+    volumes: Mapping[str, MountedVolume],
+    events: PodEvents,
+    sandbox: Mapping[str, Any],
+) -> None:
+    """Pull and mount the images that the container has as volumes. Raises ImageFailed, StartFailed."""
+    for mount in container.volume_mounts:
+        volume = volumes.get(mount.name)
+        if volume is None or volume.image is None:
+            continue
+        wanted = Container(image=volume.image.reference, image_pull_policy=volume.image.pull_policy)
+        await parts.images.ensure(pod, wanted, events, sandbox)
+        try:
+            await parts.image_mounts.mount(with_default_tag(wanted.image), Path(volume.path))
+        except (VolumeError, OSError) as error:
+            events.warning("Failed", f"Error: {error}", container.name)
+            raise StartFailed("CreateContainerError", str(error)) from error
 
 
 def target_of(pod: Pod, action: StartContainer, observed: PodRuntime) -> str:

@@ -3,6 +3,7 @@
 Times are nanoseconds since the epoch, 0 where it has not happened.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -242,6 +243,8 @@ class RuntimeFeatures:
     recursive_read_only: bool = False
     user_namespaces: bool = False
     supplemental_groups_policy: bool = False
+    snapshotter: str = ""
+    """containerd's, that holds the files of its images; "" where the runtime is another."""
 
     @classmethod
     def of(cls, answer: Any) -> Self:
@@ -251,4 +254,13 @@ class RuntimeFeatures:
             recursive_read_only=any(each.recursive_read_only_mounts for each in handlers),
             user_namespaces=any(each.user_namespaces for each in handlers),
             supplemental_groups_policy=answer.features.supplemental_groups_policy,
+            snapshotter=_snapshotter(answer.info.get("config", "")),
         )
+
+
+def _snapshotter(config: str) -> str:
+    """From the JSON of its configuration that containerd tells when it is asked for more than the CRI's answer."""
+    try:
+        return str(json.loads(config)["containerd"]["snapshotter"])
+    except (ValueError, KeyError, TypeError):
+        return ""

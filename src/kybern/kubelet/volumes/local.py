@@ -17,20 +17,29 @@ from kybern.kubelet.volumes import kernel
 from kybern.kubelet.volumes.claims import ClaimError, Claims, Source
 from kybern.kubelet.volumes.files import OPEN_MODE, is_made_of_files, write_files
 from kybern.kubelet.volumes.host_path import check_host_path
+from kybern.kubelet.volumes.image import ImageMounts
 from kybern.kubelet.volumes.ownership import give_to_group
 from kybern.kubelet.volumes.payload import Objects, VolumeError
 
 UNMOUNT_TRIES = 3
 UNMOUNTABLE = ("volumes", "volume-subpaths")
 """What of the Pod's directory goes with its volumes; its containers' last words stay as long as the Pod."""
-EMPTY_DIR, NFS = "kubernetes.io~empty-dir", "kubernetes.io~nfs"
+EMPTY_DIR, NFS, IMAGE = "kubernetes.io~empty-dir", "kubernetes.io~nfs", "kubernetes.io~image"
 
 
 class LocalVolumes:
     """The kubelet's VolumeManager."""
 
-    def __init__(self, config: KubeletConfig, references: References, claims: Claims, node: Callable[[], Node]) -> None:
+    def __init__(
+        self,
+        config: KubeletConfig,
+        references: References,
+        claims: Claims,
+        node: Callable[[], Node],
+        images: ImageMounts,
+    ) -> None:
         self._config = config
+        self._images = images
         self._references = references
         self._claims = claims
         self._node = node
@@ -57,6 +66,8 @@ class LocalVolumes:
                     kernel.unmount(point)
                 except OSError as error:
                     raise VolumesNotReady(f"volume of pod {pod.metadata.uid} cannot be unmounted: {error}") from error
+        for view in (directory / "volumes" / IMAGE).glob("*"):
+            await self._images.forget(view)
         for name in UNMOUNTABLE:
             await asyncio.to_thread(shutil.rmtree, directory / name, ignore_errors=True)
         self._references.forget(pod.metadata.uid)
@@ -83,6 +94,9 @@ class LocalVolumes:
             return await self._empty_dir(pod, volume.name, volume.empty_dir)
         if is_made_of_files(volume):
             return await self._files(pod, volume, objects)
+        if volume.image is not None:
+            path = self._volumes_of(pod) / IMAGE / volume.name
+            return MountedVolume(str(path), read_only=True, image=volume.image)
         try:
             source = await self._claims.source(pod, volume)
         except ClaimError as error:
@@ -111,8 +125,6 @@ class LocalVolumes:
             )
         if source.kind == "gitRepo":
             raise VolumeError("git-repo volume plugin has been disabled")
-        if source.kind == "image":
-            raise VolumeError("the container runtime of this node does not support image volumes")
         raise VolumeError("no volume plugin matched")
 
     async def _nfs(self, pod: Pod, volume: Volume, source: Source, nfs: NFSVolumeSource) -> MountedVolume:
