@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kybern.api.fields import structure
-from kybern.api.fields.reset import only, reset
+from kybern.api.fields.reset import reset
 from kybern.api.fields.versions import Version as FieldsVersion
 from kybern.api.registry import find
 from kybern.api.resource import Object, Resource, Subresource
@@ -86,7 +86,6 @@ class Served:
             structure.zero(name),
             find=sibling,
             convert=self.in_version,
-            only=only(row.group_resource, subresource),
         )
 
     def in_version(self, obj: Object, api_version: str) -> Object:

@@ -39,11 +39,8 @@ _OTHERS: Mapping[tuple[str, str], Fields] = {
         **SPEC,
         "f:status": {"f:certificate": sets.LEAF},
     },
-}
-_CONTAINER: Fields = {sets.ANY: {"f:resources": sets.LEAF, "f:resizePolicy": sets.LEAF}}
-_ONLY: Mapping[tuple[str, str], Fields] = {
-    ("pods", "ephemeralcontainers"): {"f:spec": {"f:ephemeralContainers": sets.LEAF}},
-    ("pods", "resize"): {"f:spec": {"f:containers": _CONTAINER}},
+    ("pods", "ephemeralcontainers"): sets.EMPTY,
+    ("pods", "resize"): sets.EMPTY,
 }
 
 
@@ -55,8 +52,3 @@ def reset(group_resource: str, subresource: str, *, has_status: bool) -> Fields:
     if subresource == "status":
         return _STATUS_ENDPOINTS.get(group_resource, SPEC)
     return STATUS if has_status else sets.EMPTY
-
-
-def only(group_resource: str, subresource: str) -> Fields | None:
-    """The pattern of all that an endpoint changes, where it changes but a part of the object."""
-    return _ONLY.get((group_resource, subresource))

@@ -125,29 +125,6 @@ def is_within(left: Fields, right: Fields) -> bool:
     return left == right or not difference(left, right)
 
 
-ANY = "*"
-"""In a pattern: every path element."""
-
-
-def matching(tree: Fields, pattern: Fields) -> Fields:
-    """The members on the way to, at and below what a pattern names."""
-    if not pattern:
-        return tree
-    result: Fields = {}
-    for element, node in tree.items():
-        below = pattern.get(element, pattern.get(ANY))
-        if element == "." or below is None:
-            continue
-        inner = matching(node, below)
-        if not node or inner is node:
-            result[element] = node
-        elif "." in node:
-            result[element] = {".": LEAF, **inner} if inner else LEAF
-        elif inner:
-            result[element] = inner
-    return result
-
-
 def of_path(path: Path) -> Fields:
     """The set of one path."""
     tree = LEAF

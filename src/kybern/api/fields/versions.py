@@ -33,11 +33,7 @@ class Version:
     """The other versions of the kind that are served; None: entries of that version are dropped."""
     convert: Callable[[dict[str, Any], str], dict[str, Any]] = lambda obj, api_version: obj
     """(an object of this version, another apiVersion that `find` knows) -> the object in that version."""
-    only: Fields | None = None
-    """A pattern of all that a write may change, for endpoints that change but a part (see `sets.matching`)."""
 
     def changeable(self, fields: Fields) -> Fields:
         """The members that a write through this endpoint may gain, lose or change."""
-        if self.only is not None:
-            return sets.matching(fields, self.only)
         return sets.without(fields, self.reset) if self.reset else fields

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, spec_changed
+from kybern.api.groups.behaviour import Behaviour, keep_metadata, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column, condition
 from kybern.api.resource import Column, Object
 from kybern.api.validation.flow_control import validate_conditions, validate_flow_schema, validate_priority_level
@@ -58,6 +58,7 @@ BEHAVIOUR = {
         columns=SCHEMA_COLUMNS,
         cells=schema_cells,
         generation=spec_changed,
+        prepare_status=keep_metadata,
         validate=lambda obj: list(validate_flow_schema(obj)),
         validate_status=lambda new, old: list(validate_conditions(new, old)),
     ),
@@ -65,6 +66,7 @@ BEHAVIOUR = {
         columns=LEVEL_COLUMNS,
         cells=level_cells,
         generation=spec_changed,
+        prepare_status=keep_metadata,
         validate=lambda obj: list(validate_priority_level(obj)),
         validate_status=lambda new, old: list(validate_conditions(new, old)),
     ),

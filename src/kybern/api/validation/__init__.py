@@ -39,17 +39,17 @@ def validate_update(resource: Resource, new: Object, old: Object) -> list[FieldE
 def validate_subresource_update(resource: Resource, subresource: str, new: Object, old: Object) -> list[FieldError]:
     """A write of the status or of another part of the object through a subresource."""
     hooks = next(sub for sub in resource.subresources if sub.name == subresource)
-    return [*_validate_common(resource, new, old), *hooks.validate_update(new, old)]
+    return [*_validate_common(resource, new, old, subresource), *hooks.validate_update(new, old)]
 
 
-def _validate_common(resource: Resource, new: Object, old: Object) -> list[FieldError]:
+def _validate_common(resource: Resource, new: Object, old: Object, subresource: str = "") -> list[FieldError]:
     errors = list(validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name))
     changes = list(validate_metadata_update(new["metadata"], old["metadata"]))
-    if resource.group_resource in _OWN_METADATA:
+    if resource.group_resource in (_OWN_METADATA_OF_STATUS if subresource else _OWN_METADATA):
         return [*errors, *changes]
     # Upstream's registry and each kind check the change: clients see such a cause twice.
     errors += [*changes, *changes, *_finalizers(resource, new)]
-    if resource.group_resource in _WHOLE_METADATA:
+    if resource.group_resource in (_WHOLE_METADATA_OF_STATUS if subresource else _WHOLE_METADATA):
         errors += [*validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name)]
         errors += _finalizers(resource, new)
     return errors
@@ -58,6 +58,8 @@ def _validate_common(resource: Resource, new: Object, old: Object) -> list[Field
 _WHOLE_METADATA = frozenset(
     f"{plural}.{group}"
     for group, plurals in {
+        "apps": ("controllerrevisions",),
+        "batch": ("jobs",),
         "apiregistration.k8s.io": ("apiservices",),
         "certificates.k8s.io": ("certificatesigningrequests",),
         "networking.k8s.io": ("ingresses", "ingressclasses", "ipaddresses"),
@@ -67,12 +69,23 @@ _WHOLE_METADATA = frozenset(
         "storage.k8s.io": ("csistoragecapacities", "storageclasses", "volumeattributesclasses"),
     }.items()
     for plural in plurals
-)
+) | {
+    "configmaps", "endpoints", "namespaces", "nodes", "persistentvolumeclaims", "persistentvolumes", "pods", "secrets",
+    "serviceaccounts",
+}  # fmt: skip
 """Here the kind's own rules check the whole metadata of an update once more: clients see such a cause thrice."""
-_OWN_METADATA = frozenset(("events", "events.events.k8s.io"))
+_WHOLE_METADATA_OF_STATUS = frozenset(("certificatesigningrequests.certificates.k8s.io",))
+_OWN_METADATA = frozenset(("events", "events.events.k8s.io", "poddisruptionbudgets.policy"))
 """Here the kind's own rules ask of metadata what its version does; core/v1 asks no more than what all share."""
+_OWN_METADATA_OF_STATUS = frozenset(("cronjobs.batch", "poddisruptionbudgets.policy"))
 _COMMON_ONLY = frozenset(
-    ("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "node.k8s.io")
+    (
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "coordination.k8s.io",
+        "node.k8s.io",
+    )
 )
 
 

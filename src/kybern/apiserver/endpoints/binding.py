@@ -6,14 +6,15 @@ pkg/registry/core/pod/storage.
 
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import codec
-from kybern.api.validation.field import not_supported, required
+from kybern.api.validation.field import aggregate, not_supported, required
 from kybern.apiserver import answer, decode, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
+from kybern.apiserver.objects.create import place
 from kybern.apiserver.objects.update import ATTEMPTS
 from kybern.apiserver.served import Served
-from kybern.base.errors import BadRequest
+from kybern.base.errors import BadRequest, Unclassified
 from kybern.transport.exchange import Response
 
 PODS = ("", "v1", "pods")
@@ -25,11 +26,14 @@ async def bind_pod(at: Surroundings, call: Call, served: Served) -> Response:
     """201 and a Status."""
     decode.check_write_options(call)
     binding = decode.body_object(call, served, codec("v1", "Binding"), BINDING)
-    name = binding["metadata"].get("name") or call.info.name
-    if call.info.name and name != call.info.name:
-        raise BadRequest(f"name in URL does not match name in Binding object ({call.info.name} != {name})")
-    _validate(binding, name)
     pods = at.served[PODS]
+    place(pods, binding["metadata"], call.info.namespace)
+    name = binding["metadata"].get("name") or ""
+    if call.info.name and name != call.info.name:
+        raise BadRequest("name in URL does not match name in Binding object")
+    _validate(binding)
+    if not name:
+        raise BadRequest("Name parameter required.")
     attributes = attributes_of(call, pods, "CREATE", "binding")
     attributes.name = name
     await at.life.admission.mutate(attributes, binding, None)
@@ -39,7 +43,7 @@ async def bind_pod(at: Surroundings, call: Call, served: Served) -> Response:
         if version is None:
             raise status.not_found(pods.resource, name)
         pod = pods.parse(version)
-        _check_identity(binding, pod)
+        _check_identity(pods.resource, binding, pod)
         _assign(pod, binding, at.life.timestamp())
         if call.dry_run:
             break
@@ -53,7 +57,8 @@ async def bind_pod(at: Surroundings, call: Call, served: Served) -> Response:
     return answer.document(call, SUCCESS, status.CREATED)
 
 
-def _validate(binding: Object, name: str) -> None:
+def _validate(binding: Object) -> None:
+    """Raises Unclassified: upstream answers with the faults as they are."""
     target = binding.get("target") or {}
     faults = []
     if target.get("kind") not in (None, "", "Node"):
@@ -61,17 +66,17 @@ def _validate(binding: Object, name: str) -> None:
     if not target.get("name"):
         faults.append(required("target.name"))
     if faults:
-        raise status.invalid(BINDING, name, faults)
+        raise Unclassified(aggregate(faults))
 
 
-def _check_identity(binding: Object, pod: Object) -> None:
+def _check_identity(pods: Resource, binding: Object, pod: Object) -> None:
     metadata, wanted = pod["metadata"], binding["metadata"]
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(key) and wanted[key] != metadata[key]:
             why = (
                 f"Precondition failed: {label} in precondition: {wanted[key]}, {label} in object meta: {metadata[key]}"
             )
-            raise status.conflict(BINDING, metadata["name"], why)
+            raise status.conflict(pods, metadata["name"], why)
 
 
 def _assign(pod: Object, binding: Object, now: str) -> None:

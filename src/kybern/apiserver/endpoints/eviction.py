@@ -194,7 +194,19 @@ def _spent(budget: Object, pod: str, now: str) -> Object:
     state = budget["status"]
     state["disruptionsAllowed"] -= 1
     state.setdefault("disruptedPods", {})[pod] = now
-    for each in state.get("conditions") or ():
-        if each["type"] == "DisruptionAllowed" and state["disruptionsAllowed"] == 0 and each["status"] != "False":
-            each.update(status="False", reason="InsufficientPods", message="", lastTransitionTime=now)
+    if state["disruptionsAllowed"] == 0:
+        _tell_insufficient(state, now)
     return budget
+
+
+def _tell_insufficient(state: Object, now: str) -> None:
+    """The condition DisruptionAllowed, which a budget that nobody has looked at yet does not have."""
+    conditions = state["conditions"] = list(state.get("conditions") or ())
+    told = {"status": "False", "observedGeneration": state.get("observedGeneration", 0)}
+    why = {"reason": "InsufficientPods", "message": ""}
+    for index, each in enumerate(conditions):
+        if each["type"] == "DisruptionAllowed":
+            moved = each.get("lastTransitionTime") if each["status"] == "False" else now
+            conditions[index] = {**each, **told, "lastTransitionTime": moved, **why}
+            return
+    conditions.append({"type": "DisruptionAllowed", **told, "lastTransitionTime": now, **why})

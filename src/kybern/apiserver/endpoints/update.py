@@ -33,7 +33,9 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
 
     def create() -> Object:
         may_create(at, call)
-        return edit(obj)
+        made = edit(obj)
+        made["metadata"].pop("resourceVersion", None)  # A version of what is gone is none of the new object.
+        return made
 
     outcome = await update(
         at.life,

@@ -4,7 +4,7 @@ Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/delete.go, ge
 pkg/registry/core/pod/strategy.go, for Namespaces pkg/registry/core/namespace/storage).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kybern.api.resource import Object
@@ -41,7 +41,7 @@ async def delete(life: Life, served: Served, options: DeleteOptions, attributes:
         if version is None:
             raise status.not_found(served.resource, attributes.name)
         old = served.parse(version)
-        options.preconditions.check(served, attributes.name, version, old)
+        _check_preconditions(options.preconditions, served, version, old)
         await life.admission.validate(attributes, None, old)
         new = served.parse(version)
         gone = _begin(life, served, new, options)
@@ -50,6 +50,31 @@ async def delete(life: Life, served: Served, options: DeleteOptions, attributes:
         except Changed:
             continue
     raise status.conflict(served.resource, attributes.name)
+
+
+_OWN_PRECONDITIONS = frozenset(("namespaces", DEFINITIONS))
+"""Upstream compares these in their own storage, in the words of updates."""
+
+
+def _check_preconditions(wanted: Preconditions, served: Served, version: Version, old: Object) -> None:
+    """Raises Conflict."""
+    resource, name, uid = served.resource, old["metadata"]["name"], old["metadata"].get("uid", "")
+    if resource.group_resource in _OWN_PRECONDITIONS:
+        wanted.check(served, name, version, old)
+        return
+    why = ""
+    if wanted.uid and wanted.uid != uid:
+        why = (
+            f"the UID in the precondition ({wanted.uid}) does not match the UID in record ({uid}). The object might "
+            "have been deleted and then recreated"
+        )
+    elif wanted.resource_version and wanted.resource_version != str(version.revision):
+        why = (
+            f"the ResourceVersion in the precondition ({wanted.resource_version}) does not match the ResourceVersion "
+            f"in record ({version.revision}). The object might have been modified"
+        )
+    if why:
+        raise status.conflict(replace(resource, plural=resource.kind), name, why)  # Upstream names the kind here.
 
 
 async def _store(

@@ -85,23 +85,3 @@ def test_members_are_told_level_by_level_in_order() -> None:
         '.a[port=80,protocol="TCP"]',
         '.a[port=443,protocol="TCP"]',
     ]
-
-
-PATTERN = {"f:spec": {"f:containers": {sets.ANY: {"f:resources": {}}}}}
-
-
-def test_patterns_take_what_is_on_the_way_at_and_below() -> None:
-    container = {".": {}, "f:image": {}, "f:resources": {".": {}, "f:limits": {"f:cpu": {}}}}
-    tree = {
-        "f:metadata": {"f:labels": {}},
-        "f:spec": {"f:nodeName": {}, "f:containers": {".": {}, 'k:{"name":"a"}': container, 'k:{"name":"b"}': {}}},
-    }
-    assert told(sets.matching(tree, PATTERN)) == [
-        ".spec.containers",
-        '.spec.containers[name="a"]',
-        '.spec.containers[name="b"]',
-        '.spec.containers[name="a"].resources',
-        '.spec.containers[name="a"].resources.limits.cpu',
-    ]
-    assert sets.matching({"f:metadata": {}}, PATTERN) == {}
-    assert sets.matching(tree, {}) is tree

@@ -100,5 +100,4 @@ def test_resets() -> None:
     assert reset.reset("configmaps", "", has_status=False) == {}
     assert reset.reset("services", "status", has_status=True) == {"f:spec": {}}
     assert reset.reset("deployments.apps", "status", has_status=True) == {"f:spec": {}, "f:metadata": {"f:labels": {}}}
-    assert reset.only("pods", "resize") is not None
-    assert reset.only("pods", "status") is None
+    assert reset.reset("pods", "resize", has_status=True) == {}

@@ -1,0 +1,202 @@
+"""Subresources that take an object of their own: bindings, tokens, evictions; and what statuses leave alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.cluster.api_server import CORE, MERGE, Api, api_server, config_map, pod
+
+PODS, MAPS = f"{CORE}/pods", f"{CORE}/configmaps"
+TOKEN = f"{CORE}/serviceaccounts/default/token"
+BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+NODE = {"kind": "Node", "name": "n"}
+
+
+@pytest.fixture(scope="module")
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The private key of the server's own tokens."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    path = tmp_path_factory.mktemp("keys") / "service-accounts.key"
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("metadata", "target", "status", "message"),
+    [
+        ({}, NODE, 400, "name in URL does not match name in Binding object"),
+        ({"name": "q"}, NODE, 400, "name in URL does not match name in Binding object"),
+        (
+            {"name": "p", "namespace": "other"},
+            NODE,
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        ({"name": "p"}, {}, 500, "target.name: Required value"),
+        (
+            {"name": "p"},
+            {"kind": "Pod"},
+            500,
+            '[target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target.name: Required value]',
+        ),
+    ],
+)
+async def test_bindings_that_cannot_be(metadata: Any, target: Any, status: int, message: str) -> None:
+    async with api_server() as api:
+        await api.create(PODS, pod("p"))
+        answer = await api("POST", f"{PODS}/p/binding", {"metadata": metadata, "target": target})
+        assert (answer.status, answer.message) == (status, message)
+
+
+async def test_a_binding_needs_a_name_somewhere() -> None:
+    async with api_server() as api:
+        answer = await api("POST", f"{CORE}/bindings", {"target": NODE})
+        assert (answer.status, answer.message) == (400, "Name parameter required.")
+
+
+async def test_a_token_tells_whose_it_is_and_who_asked(signing_key: Path) -> None:
+    async with api_server(service_account_signing_key_file=signing_key) as api:
+        account = await api.get(f"{CORE}/serviceaccounts/default")
+        made = await api("POST", TOKEN, {"spec": {"expirationSeconds": 700}}, fieldManager="door")
+        metadata = made.body["metadata"]
+        assert metadata["uid"] == account["metadata"]["uid"]
+        (entry,) = metadata["managedFields"]
+        assert (entry["manager"], entry["subresource"]) == ("door", "token")
+        assert entry["fieldsV1"] == {"f:spec": {"f:expirationSeconds": {}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (
+            {"metadata": {"name": "other"}},
+            422,
+            'TokenRequest.authentication.k8s.io "default" is invalid: metadata.name: Invalid value: "other": must match '
+            "the service account name if specified",
+        ),
+        (
+            {"metadata": {"namespace": "other"}},
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        ({"spec": {"boundObjectRef": {}}}, 400, "cannot bind token to object of type /, Kind="),
+        (
+            {"spec": {"boundObjectRef": {"kind": "ConfigMap", "apiVersion": "v1", "name": "c"}}},
+            400,
+            "cannot bind token to object of type /v1, Kind=ConfigMap",
+        ),
+        (
+            {"spec": {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "s", "uid": "u"}}},
+            409,
+            'Operation cannot be fulfilled on Secret "s": the UID in the bound object reference (u) does not match the '
+            "UID in record. The object might have been deleted and then recreated",
+        ),
+    ],
+)
+async def test_tokens_that_cannot_be(body: Any, status: int, message: str, signing_key: Path) -> None:
+    async with api_server(service_account_signing_key_file=signing_key) as api:
+        await api.create(f"{CORE}/secrets", {"metadata": {"name": "s"}})
+        answer = await api("POST", TOKEN, body)
+        assert (answer.status, answer.message) == (status, message)
+
+
+async def test_a_token_of_another_account_of_that_name(signing_key: Path) -> None:
+    async with api_server(service_account_signing_key_file=signing_key) as api:
+        answer = await api("POST", TOKEN, {"metadata": {"uid": "u"}})
+        assert answer.status == 409
+        assert answer.body["details"]["kind"] == "TokenRequest"
+
+
+async def test_a_budget_that_is_spent_says_so() -> None:
+    async with api_server() as api:
+        await api.create(PODS, {**pod("p"), "metadata": {"name": "p", "labels": {"a": "b"}}})
+        ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        await api.patch(f"{PODS}/p/status", {"status": ready}, MERGE)
+        spec = {"minAvailable": 0, "selector": {"matchLabels": {"a": "b"}}}
+        await api.create(BUDGETS, {"metadata": {"name": "b"}, "spec": spec})
+        counts = {"disruptionsAllowed": 1, "currentHealthy": 1, "desiredHealthy": 0, "expectedPods": 1}
+        await api.patch(f"{BUDGETS}/b/status", {"status": {**counts, "observedGeneration": 1}}, MERGE)
+        assert (await api("POST", f"{PODS}/p/eviction", {"metadata": {"name": "p"}})).status == 201
+        (told,) = (await api.get(f"{BUDGETS}/b"))["status"]["conditions"]
+        assert told.pop("lastTransitionTime")
+        assert told == {
+            "type": "DisruptionAllowed",
+            "status": "False",
+            "observedGeneration": 1,
+            "reason": "InsufficientPods",
+            "message": "",
+        }
+
+
+@pytest.mark.parametrize(
+    ("preconditions", "why"),
+    [
+        (
+            {"uid": "u"},
+            "the UID in the precondition (u) does not match the UID in record ({uid}). The object might have ",
+        ),
+        (
+            {"resourceVersion": "1"},
+            "the ResourceVersion in the precondition (1) does not match the ResourceVersion in record ({version}). ",
+        ),
+    ],
+)
+async def test_preconditions_of_deletions(preconditions: dict[str, str], why: str) -> None:
+    async with api_server() as api:
+        made = (await api.create(MAPS, config_map("c")))["metadata"]
+        answer = await api("DELETE", f"{MAPS}/c", {"preconditions": preconditions})
+        expected = why.format(uid=made["uid"], version=made["resourceVersion"])
+        assert answer.status == 409
+        assert answer.message.startswith(f'Operation cannot be fulfilled on ConfigMap "c": {expected}')
+
+
+async def labels_after_status(api: Api, path: str) -> Any:
+    """What a write of the status made of the labels."""
+    answer = await api.patch(f"{path}/status", {"metadata": {"labels": {"a": "b"}}}, MERGE)
+    assert answer.status == 200, answer
+    return answer.body["metadata"].get("labels")
+
+
+async def test_statuses_that_leave_labels_alone() -> None:
+    async with api_server() as api:
+        source = {"attacher": "a", "nodeName": "n", "source": {"persistentVolumeName": "v"}}
+        attachments = "/apis/storage.k8s.io/v1/volumeattachments"
+        await api.create(attachments, {"metadata": {"name": "va"}, "spec": source})
+        assert await labels_after_status(api, f"{attachments}/va") is None
+        flow = "/apis/flowcontrol.apiserver.k8s.io/v1"
+        assert await labels_after_status(api, f"{flow}/flowschemas/exempt") is None
+        assert await labels_after_status(api, f"{flow}/prioritylevelconfigurations/exempt") is None
+        await api.create(PODS, pod("p"))
+        assert await labels_after_status(api, f"{PODS}/p") == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "times"),
+    [
+        (MAPS, config_map("c"), 4),
+        (BUDGETS, {"metadata": {"name": "c"}, "spec": {"minAvailable": 1}}, 2),
+        (
+            "/apis/apps/v1/namespaces/default/controllerrevisions",
+            {"metadata": {"name": "c"}, "data": {}, "revision": 1},
+            4,
+        ),
+        (f"{CORE}/limitranges", {"metadata": {"name": "c"}, "spec": {"limits": []}}, 3),
+    ],
+)
+async def test_how_often_a_bad_label_is_told(path: str, body: Any, times: int) -> None:
+    """Each layer that looks at the metadata of an update tells of it: clients see the causes of all."""
+    async with api_server() as api:
+        await api.create(path, body)
+        answer = await api.patch(f"{path}/c", {"metadata": {"labels": {"bad key": "1"}}}, MERGE)
+        fields = [cause["field"] for cause in answer.body["details"]["causes"]]
+        assert fields.count("metadata.labels") == times
+
+
+async def test_an_update_that_creates_takes_any_version() -> None:
+    async with api_server() as api:
+        body = {"metadata": {"name": "l", "resourceVersion": "7"}, "spec": {"limits": []}}
+        assert (await api("PUT", f"{CORE}/limitranges/l", body)).status == 201
