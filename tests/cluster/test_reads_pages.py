@@ -134,6 +134,22 @@ async def test_a_compacted_version_offers_an_inconsistent_rest() -> None:
         assert exact.message == "The resourceVersion for the provided list is too old."
 
 
+async def test_a_compacted_version_is_gone_for_kinds_that_did_not_change_too() -> None:
+    """Clients poll with a token until it expires."""
+    async with api_server() as api:
+        await fill(api, 4)
+        first = await api("GET", MAPS, limit="2")
+        old, token = first.body["metadata"]["resourceVersion"], first.body["metadata"]["continue"]
+        await api.create(f"{CORE}/secrets", {"metadata": {"name": "s"}})
+        assert names(await api("GET", MAPS, continue_=token)) == "c2 c3"
+        backend = api.server.surroundings.backend
+        await backend.compact(await backend.current_revision())
+        gone = await api("GET", MAPS, continue_=token)
+        assert (gone.status, gone.message) == (410, TOO_OLD)
+        assert names(await api("GET", MAPS, continue_=gone.body["metadata"]["continue"])) == "c2 c3"
+        assert (await api("GET", MAPS, resourceVersion=old, resourceVersionMatch="Exact")).status == 410
+
+
 async def test_versions_order_all_kinds_and_never_go_back() -> None:
     async with api_server() as api:
         seen = 0

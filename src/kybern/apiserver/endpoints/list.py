@@ -88,9 +88,9 @@ async def _at_revision(at: Surroundings, call: Call, served: Served, options: Li
     waiting = wait_for(at, options.resource_version)
     if waiting is not None:
         await waiting
-    if served.cache.changed <= revision:
-        return await _whole(_now(at, call, served, options, "", revision))
     try:
+        if await _is_as_then(at, served, revision):
+            return await _whole(_now(at, call, served, options, "", revision))
         page = await _past(at, served, options, "", revision)
     except Compacted:
         raise Expired("The resourceVersion for the provided list is too old.") from None
@@ -103,13 +103,27 @@ async def _continue(
     waiting = wait_for(at, str(revision) if revision > 0 else "")
     if waiting is not None:
         await waiting
-    if revision < 0 or served.cache.changed <= revision:
-        return await _whole(_now(at, call, served, options, start, revision if revision > 0 else 0))
+    if revision < 0:
+        return await _whole(_now(at, call, served, options, start))
     try:
+        if await _is_as_then(at, served, revision):
+            return await _whole(_now(at, call, served, options, start, revision))
         page = await _past(at, served, options, start, revision)
     except Compacted:
         raise ContinueExpired(token(start, INCONSISTENT)) from None
     return await _whole(_answer(at, call, served, page))
+
+
+async def _is_as_then(at: Surroundings, served: Served, revision: int) -> bool:
+    """Whether nothing of the kind changed since. Raises Compacted: history ends for all kinds alike, as etcd's does."""
+    if served.cache.changed > revision:
+        return False
+    if revision < at.cache.revision:
+        try:
+            await at.backend.range(served.cache.prefix, limit=1, revision=revision)
+        except StoreUnavailable as error:
+            raise unavailable(error) from None
+    return True
 
 
 async def _past(at: Surroundings, served: Served, options: ListOptions, start: str, revision: int) -> _Page:
