@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, anything_changed, spec_changed
+from kybern.api.groups.behaviour import Behaviour, anything_changed, keep_metadata, spec_changed
 from kybern.api.groups.columns import AGE, NAME, UNSET, age
 from kybern.api.resource import Column, Object
 from kybern.api.validation import admission_policy as rules
@@ -105,6 +105,7 @@ def _with_spec(columns: Sequence[Column], cells: Any, validate: Any) -> Behaviou
         columns=columns,
         cells=cells,
         generation=spec_changed,
+        prepare_status=keep_metadata,
         validate=lambda obj: list(validate(obj)),
         unconditional_update=False,
     )

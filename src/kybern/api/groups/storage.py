@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, checked_first, spec_changed
+from kybern.api.groups.behaviour import Behaviour, checked_first, keep_metadata, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, UNSET, age, column
 from kybern.api.resource import Change, Column, Object
 from kybern.api.validation import storage as rules
@@ -123,6 +123,7 @@ BEHAVIOUR = {
         validate=lambda obj: list(rules.validate_attachment(obj)),
         validate_update=lambda new, old: list(rules.validate_attachment_update(new, old)),
         validate_on_update=False,
+        prepare_status=keep_metadata,
         validate_status=lambda new, old: list(rules.validate_attachment_update(new, old)),
         unconditional_update=False,
     ),
