@@ -105,6 +105,9 @@ async def test_scale_reads_and_writes_the_paths() -> None:
             500,
             'Internal error occurred: the spec replicas field ".spec.replicas" does not exist',
         )
+        assert unset.body["details"] == {
+            "causes": [{"message": 'the spec replicas field ".spec.replicas" does not exist'}]
+        }
         await api.patch(f"{WIDGETS}/w", {"spec": {"replicas": 2}})
         await api.patch(f"{WIDGETS}/w/status", {"status": {"replicas": 1, "selector": "a=b"}})
         scale = await api.get(f"{WIDGETS}/w/scale")
@@ -118,6 +121,37 @@ async def test_scale_reads_and_writes_the_paths() -> None:
         assert (await api.get(f"{WIDGETS}/w"))["spec"]["replicas"] == 5
         stale = await api("PUT", f"{WIDGETS}/w/scale", {**scale, "spec": {"replicas": 1}})
         assert stale.status == 409
+        other = await api("PUT", f"{WIDGETS}/w/scale", {**scale, "metadata": {"name": "v"}})
+        assert (other.status, other.message) == (
+            400,
+            "the name of the object (v) does not match the name on the URL (w)",
+        )
+        negative = await api.patch(f"{WIDGETS}/w/scale", {"spec": {"replicas": -1}})
+        assert (negative.status, negative.message) == (
+            422,
+            'Widget.example.com "w" is invalid: .spec.replicas: Invalid value: -1: should be a non-negative integer',
+        )
+
+
+async def test_what_no_definition_serves_has_no_page() -> None:
+    async with api_server() as api:
+        await established(api, definition())
+        for path in (
+            "/apis/example.com/v1/namespaces/default/gadgets",
+            "/apis/example.com/v7/namespaces/default/widgets",
+        ):
+            missing = await api("GET", path)
+            assert (missing.status, missing.body) == (404, "404 page not found\n")
+        builtin = await api("GET", "/apis/apps/v1/namespaces/default/widgets")
+        assert builtin.body["reason"] == "NotFound"
+
+
+async def test_lists_say_that_nothing_follows() -> None:
+    async with api_server() as api:
+        await established(api, definition())
+        assert (await api.get(WIDGETS))["metadata"]["continue"] == ""
+        partial = {"accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
+        assert "continue" not in (await api("GET", WIDGETS, None, partial)).body["metadata"]
 
 
 async def test_columns_and_selectable_fields() -> None:

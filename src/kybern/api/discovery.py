@@ -156,7 +156,8 @@ def _entries(row: Resource) -> Iterable[Document]:
         entry["storageVersionHash"] = storage_version_hash(group, version, row.kind)
     if row.verbs:
         yield entry
-    for subresource in sorted(row.subresources, key=lambda each: each.name):
+    ordered = row.subresources if row.is_custom else sorted(row.subresources, key=lambda each: each.name)
+    for subresource in ordered:
         yield _subresource_entry(row, subresource)
 
 

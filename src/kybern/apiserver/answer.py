@@ -118,7 +118,7 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
     shape = _shape(call, served, streams=True)
     pretty = negotiate.wants_pretty(call.request)
     if shape is negotiate.PLAIN and not pretty and served.as_stored:
-        return Response(200, _joined(served, versions, metadata))
+        return Response(200, _joined(served, versions, _of_list(served, metadata)))
     if shape.media == PROTOBUF and shape.kind != "PartialObjectMetadata":
         return Response(200, binary.many(served, shape, versions, metadata), PROTOBUF)
     parse: Callable[[Version], Object] = served.parse
@@ -143,8 +143,14 @@ def listed(call: Call, served: Served, versions: Sequence[Version], metadata: Ob
             parsed = map(parse, versions)
             items = list(parsed) if served.items_have_kind else [_item(each) for each in parsed]
             api_version = served.resource.api_version
-            body = {"kind": served.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items}
+            shown = _of_list(served, metadata)
+            body = {"kind": served.list_kind, "apiVersion": api_version, "metadata": shown, "items": items}
     return encoded(call, body, shape.media)
+
+
+def _of_list(served: Served, metadata: Object) -> Object:
+    """Lists of custom resources, which upstream keeps as maps, say that nothing follows."""
+    return {"continue": "", **metadata} if served.resource.is_custom else metadata
 
 
 def _go_type(served: Served) -> str:

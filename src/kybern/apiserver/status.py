@@ -62,6 +62,13 @@ class ContinueExpired(errors.Expired):
         self.token = token
 
 
+class PageNotFound(errors.NotFound):
+    """A path of custom resources that nothing serves: what stands behind their handler answers, and knows no Status."""
+
+    def __init__(self) -> None:
+        super().__init__("404 page not found")
+
+
 class GivenStatus(errors.StatusError):
     """A Status that a webhook or a policy made, code and reason included."""
 
@@ -112,6 +119,8 @@ _WITH_DETAILS = (
 
 def failure(error: StatusError) -> Response:
     """The answer that tells of an error."""
+    if isinstance(error, PageNotFound):
+        return Response(404, f"{error.message}\n".encode(), "text/plain; charset=utf-8")
     headers = []
     retry_after = error.details.get("retryAfterSeconds")
     if retry_after:

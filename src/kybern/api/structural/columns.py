@@ -209,7 +209,14 @@ def _text(value: Any) -> str:
     """As client-go prints a value: texts bare, the rest as JSON."""
     if isinstance(value, str):
         return value
-    return "<nil>" if value is None else go_json(value)
+    return "<nil>" if value is None else go_json(_in_order(value))
+
+
+def _in_order(value: Any) -> Any:
+    """Go's maps are written with their keys in order."""
+    if value.__class__ is dict:
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(each) for each in value] if value.__class__ is list else value
 
 
 def _age(text: str, now: float) -> str:

@@ -28,11 +28,12 @@ def settled(definition: Object, others: Iterable[Object], now: str) -> Object:
         _set(conditions, "NamesAccepted", not fault, reason, message, now)
         if established is None and fault:
             _set(conditions, "Established", False, "NotAccepted", "not all names are accepted", now)
-    if _is_true(conditions, "NamesAccepted") and not _is_true(conditions, "Established"):
-        _establish(definition, conditions, now)
     approval = approval_condition(definition)
     if approval is not None:
         _set(conditions, "KubernetesAPIApprovalPolicyConformant", *approval, now)
+        conditions.sort(key=lambda each: each["type"] != "KubernetesAPIApprovalPolicyConformant")
+    if _is_true(conditions, "NamesAccepted") and not _is_true(conditions, "Established"):
+        _establish(definition, conditions, now)
     return {**status, "conditions": conditions}
 
 

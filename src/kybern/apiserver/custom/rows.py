@@ -59,10 +59,10 @@ def _subresources(version: DefinedVersion, judge: GetJudge) -> tuple[Subresource
         return judge().update_status(new, old)
 
     found = []
-    if version.scale is not None:
-        found.append(Subresource("scale", _READ_WRITE, _SCALE))
     if version.has_status:
         found.append(Subresource("status", _READ_WRITE, prepare_update=prepare_status, validate_update=validate_status))
+    if version.scale is not None:
+        found.append(Subresource("scale", _READ_WRITE, _SCALE))
     return tuple(found)
 
 

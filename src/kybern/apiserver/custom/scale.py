@@ -13,7 +13,6 @@ from kybern.api.fields.managers import Entry
 from kybern.api.resource import Object
 from kybern.api.schema import codec
 from kybern.api.structural.paths import NestedPath
-from kybern.api.validation.field import invalid
 from kybern.apiserver import answer, decode, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.apply import APPLY_PATCH, with_entries
@@ -21,7 +20,7 @@ from kybern.apiserver.endpoints.patch import patch_media, patched, read_patch
 from kybern.apiserver.endpoints.scale import SCALE, Change, applying, tracked
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.objects.tracking import FIELD
-from kybern.apiserver.objects.update import update
+from kybern.apiserver.objects.update import check_name, update
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, InternalError
 from kybern.transport.exchange import Response
@@ -52,13 +51,15 @@ class ScaleEndpoint:
         obj = served.parse(version)
         shown = self.shown(obj)
         if self._spec.get(obj) is None:
-            raise InternalError(f'Internal error occurred: the spec replicas field "{self._spec.text}" does not exist')
+            why = f'the spec replicas field "{self._spec.text}" does not exist'
+            raise InternalError(f"Internal error occurred: {why}", details={"causes": [{"message": why}]})
         return answer.document(call, shown)
 
     async def update(self, at: Surroundings, call: Call, served: Served) -> Response:
         """PUT: 200 and the Scale."""
         decode.check_write_options(call)
         sent = decode.body_object(call, served, codec("autoscaling/v1", "Scale"), SCALE)
+        check_name(sent["metadata"], call.info.name)
         return await self._write(at, call, served, lambda current: tracked(at, call, served, current, sent))
 
     async def patch(self, at: Surroundings, call: Call, served: Served) -> Response:
@@ -83,7 +84,7 @@ class ScaleEndpoint:
                 current["spec"] = {"replicas": UNSET}
             new = change(current)
             metadata = new["metadata"]
-            self._set_replicas(obj, (new.get("spec") or {}).get("replicas", 0), call.info.name)
+            self._set_replicas(obj, (new.get("spec") or {}).get("replicas", 0))
             if metadata.get("resourceVersion"):
                 obj["metadata"]["resourceVersion"] = metadata["resourceVersion"]
             owners = scale.to_parent(entries, metadata.get(FIELD) or [], served.resource.api_version, self._replicas)
@@ -99,12 +100,9 @@ class ScaleEndpoint:
         self._spec.set(copied, (shown.get("spec") or {}).get("replicas", 0))
         return copied
 
-    def _set_replicas(self, obj: Object, replicas: int, name: str) -> None:
+    def _set_replicas(self, obj: Object, replicas: int) -> None:
         if replicas == UNSET:
             raise BadRequest(f'the spec replicas field "{self._spec.text}" cannot be empty')
-        if replicas < 0:
-            fault = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-            raise status.invalid(SCALE, name, [fault])
         obstacle = self._spec.set(obj, replicas)
         if obstacle:
             raise InternalError(obstacle)

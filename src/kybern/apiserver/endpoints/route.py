@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from kybern.api import registry
 from kybern.api.resource import Resource
 from kybern.apiserver import status
 from kybern.apiserver.call import Call
@@ -58,6 +59,9 @@ def _is_path(resource: Resource, info: RequestInfo) -> bool:
     return placed and any(verb in resource.verbs for verb in _OF_OBJECTS)
 
 
+_BUILT_IN = frozenset(row.group for row in registry.NAMES)
+
+
 class Router:
     """All endpoints of resources."""
 
@@ -70,6 +74,8 @@ class Router:
         """The endpoint; tells the call what it names."""
         info = call.info
         served = call.served = self._at.served.find(info.group, info.version, info.resource)
+        if served is None and info.group not in _BUILT_IN:
+            raise status.PageNotFound
         if served is None:
             raise status.no_such_path()
         if info.subresource and info.subresource not in served.subresources:
