@@ -126,7 +126,7 @@ def _write(path: Path, config: dict[str, Any]) -> None:
 
     created = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".kybern")
+    partial = path.with_name(f"{path.name}.kybern-{os.getpid()}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(yaml.safe_dump(config, sort_keys=False))
     owner = path.stat() if path.exists() else _caller()
