@@ -120,6 +120,10 @@ class Processes:
             request_header=RequestHeader(pki / "front-proxy-ca.crt", ("front-proxy-client",)),
             enable_admission_plugins=("NodeRestriction",),
             shared_store=options.store not in ("sqlite", "memory"),
+            etcd_prefix=options.etcd.prefix,
+            etcd_ca_file=options.etcd.cafile,
+            etcd_cert_file=options.etcd.certfile,
+            etcd_key_file=options.etcd.keyfile,
         )
 
         self.serve_apiserver(config, options.store, options.data_directory)

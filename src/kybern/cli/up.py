@@ -21,6 +21,8 @@ HELP = "start a cluster on this machine, and apply manifests to it"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from kybern.supervisor.store import add_etcd_flags
+
     add = parser.add_argument
     add("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest to apply (repeatable)")
     add("--detach", action="store_true", help="leave the cluster running in the background (the default)")
@@ -33,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where everything is kept (default: %(default)s)",
     )
     add("--store", default="sqlite", help="sqlite (default), memory, or the URLs of an etcd, separated by commas")
+    add_etcd_flags(parser)
     add("--nodes", type=_nodes, default=1, metavar="N", help="nodes on this machine (default: 1, the machine itself)")
     add("--cri-socket", default="", metavar="SOCKET", help="use this container runtime instead of starting containerd")
     add("--install", action="store_true", help="install what the machine lacks with apt-get")
@@ -58,13 +61,13 @@ def execute(args: argparse.Namespace) -> int:
     from kybern.supervisor.cluster import Options
     from kybern.supervisor.manifests import BadManifest, read
     from kybern.supervisor.progress import Progress
-    from kybern.supervisor.store import refuse_store
+    from kybern.supervisor.store import etcd_access, refuse_store
 
     socket = args.cri_socket.removeprefix("unix://")
-    options = Options(args.data_dir, args.nodes, args.store, socket)
+    options = Options(args.data_dir, args.nodes, args.store, socket, etcd_access(args))
     try:
         manifests = read(args.filename)
-        refuse_store(options.store)
+        refuse_store(options.store, options.etcd)
     except (ValueError, BadManifest, OSError) as error:
         return failed(words_for(error) or str(error))
     if not _is_equipped(options, args.install):

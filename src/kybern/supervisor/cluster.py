@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from kybern.supervisor.identity import SUPERVISOR, Identity, identify, write_rec
 from kybern.supervisor.layout import CGROUP, ClusterLayout, NodeLayout, plan_layout
 from kybern.supervisor.namespaces import enter_mount, enter_network
 from kybern.supervisor.processes import Program, Supervisor
+from kybern.supervisor.store import EtcdAccess
 
 CONTROL_CGROUP = f"{CGROUP}/control"
 """All Python processes of the cluster, the keeper, and nothing else."""
@@ -36,6 +37,7 @@ class Options:
     """`sqlite`, `memory`, or the URLs of an etcd."""
     cri_socket: str = ""
     """A container runtime that is there already; "": start our own."""
+    etcd: EtcdAccess = field(default_factory=EtcdAccess)
 
     @property
     def layout(self) -> ClusterLayout:
@@ -128,7 +130,7 @@ def _own_identity() -> Identity:
 def successor(options: Options) -> list[str]:
     """The command that takes over from a supervisor of these options when it dies."""
     command = [sys.executable, "-m", "kybern", "supervisor", "--data-dir", str(options.data_directory)]
-    command += ["--nodes", str(options.nodes), "--store", options.store]
+    command += ["--nodes", str(options.nodes), "--store", options.store, *options.etcd.flags]
     return [*command, "--cri-socket", options.cri_socket] if options.cri_socket else command
 
 

@@ -1,5 +1,6 @@
 """What `kybern` says when it is called wrongly: one line, and an exit code that scripts can use."""
 
+import argparse
 import socket
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from kybern.cli.parser import words_for
 from kybern.main import VERBS, main
-from kybern.supervisor.store import refuse_store
+from kybern.supervisor.store import EtcdAccess, add_etcd_flags, etcd_access, refuse_store
 
 NOWHERE = "/nonexistent/kubeconfig"
 EXAMPLE = Path(__file__).parents[3] / "examples" / "api-server.yaml"
@@ -89,6 +90,19 @@ def test_a_defect_keeps_its_traceback() -> None:
 def test_an_etcd_that_answers_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        refuse_store(f"http://127.0.0.1:1,http://127.0.0.1:{port}")
+        refuse_store(f"http://127.0.0.1:1,http://127.0.0.1:{port}", EtcdAccess())
     with pytest.raises(ValueError, match=r"no etcd answers: http://127\.0\.0\.1:1: Connection refused"):
-        refuse_store("http://127.0.0.1:1")
+        refuse_store("http://127.0.0.1:1", EtcdAccess())
+
+
+def test_how_an_etcd_is_reached_is_handed_on() -> None:
+    """A supervisor's successor is given flags that say what its predecessor was told."""
+    parser = argparse.ArgumentParser()
+    add_etcd_flags(parser)
+    for access in (EtcdAccess(), EtcdAccess("/else", Path("/ca.crt"), Path("/etcd.crt"), Path("/etcd.key"))):
+        assert etcd_access(parser.parse_args(access.flags)) == access
+
+
+def test_a_file_of_an_etcd_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--etcd-cafile: .*absent: No such file"):
+        refuse_store("https://127.0.0.1:1", EtcdAccess(cafile=tmp_path / "absent"))
