@@ -5,7 +5,7 @@ from typing import Any
 
 from kybern.api.groups.behaviour import Behaviour, anything_changed, keep_metadata, spec_changed
 from kybern.api.groups.columns import AGE, NAME, UNSET, age
-from kybern.api.resource import Column, Object
+from kybern.api.resource import Column, FieldError, Object
 from kybern.api.validation import admission_policy as rules
 from kybern.api.validation.admission import validate_webhooks
 
@@ -100,13 +100,18 @@ def _webhooks() -> Behaviour:
     )
 
 
-def _with_spec(columns: Sequence[Column], cells: Any, validate: Any) -> Behaviour:
+def _policy_status(new: Object, old: Object) -> Sequence[FieldError]:
+    return list(rules.validate_policy_status(new, old))
+
+
+def _with_spec(columns: Sequence[Column], cells: Any, validate: Any, validate_status: Any = None) -> Behaviour:
     return Behaviour(
         columns=columns,
         cells=cells,
         generation=spec_changed,
         prepare_status=keep_metadata,
         validate=lambda obj: list(validate(obj)),
+        validate_status=validate_status,
         unconditional_update=False,
     )
 
@@ -115,7 +120,7 @@ BEHAVIOUR = {
     "MutatingWebhookConfiguration": _webhooks(),
     "ValidatingWebhookConfiguration": _webhooks(),
     "ValidatingAdmissionPolicy": _with_spec(
-        VALIDATING_POLICY_COLUMNS, _policy_cells("validations"), rules.validate_validating_policy
+        VALIDATING_POLICY_COLUMNS, _policy_cells("validations"), rules.validate_validating_policy, _policy_status
     ),
     "MutatingAdmissionPolicy": _with_spec(
         MUTATING_POLICY_COLUMNS, _policy_cells("mutations"), rules.validate_mutating_policy

@@ -7,6 +7,7 @@ from kybern.api.groups.behaviour import Behaviour, keep_metadata, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column, condition
 from kybern.api.resource import Column, Object
 from kybern.api.validation.flow_control import validate_conditions, validate_flow_schema, validate_priority_level
+from kybern.api.validation.mandatory_flow import validate_fixed
 
 SCHEMA_COLUMNS = (
     NAME,
@@ -59,7 +60,7 @@ BEHAVIOUR = {
         cells=schema_cells,
         generation=spec_changed,
         prepare_status=keep_metadata,
-        validate=lambda obj: list(validate_flow_schema(obj)),
+        validate=lambda obj: [*validate_flow_schema(obj), *validate_fixed(obj)],
         validate_status=lambda new, old: list(validate_conditions(new, old)),
     ),
     "PriorityLevelConfiguration": Behaviour(
@@ -67,7 +68,7 @@ BEHAVIOUR = {
         cells=level_cells,
         generation=spec_changed,
         prepare_status=keep_metadata,
-        validate=lambda obj: list(validate_priority_level(obj)),
+        validate=lambda obj: [*validate_priority_level(obj), *validate_fixed(obj)],
         validate_status=lambda new, old: list(validate_conditions(new, old)),
     ),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 
 from kybern.api.resource import FieldError, Object
-from kybern.api.validation import names
+from kybern.api.validation import conditions, names
 from kybern.api.validation.admission import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
@@ -219,6 +219,17 @@ def _mutation(mutation: Object, path: str, faults: Faults) -> Iterator[FieldErro
     if other and mutation.get(other) is not None:
         detail = f"must not be specified when patchType is {mutation['patchType']}"
         yield invalid(f"{path}.{other}", f"{{{other}}}", detail)
+
+
+def validate_policy_status(new: Object, old: Object) -> Iterator[FieldError]:
+    """What a controller found of the expressions' types."""
+    status = new.get("status") or {}
+    for index, found in enumerate((status.get("typeChecking") or {}).get("expressionWarnings") or ()):
+        path = f"status.typeChecking.expressionWarnings[{index}]"
+        for key in ("warning", "fieldRef"):
+            if not (found.get(key) or "").strip():
+                yield required(f"{path}.{key}")
+    yield from conditions.validate_conditions(status.get("conditions") or (), "status.conditions")
 
 
 def validate_validating_binding(obj: Object) -> Iterator[FieldError]:

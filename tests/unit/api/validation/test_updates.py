@@ -174,3 +174,20 @@ def test_counts_that_are_not_there_are_zero(kind):
         "status.replicas: Invalid value: -1: must be greater than or equal to 0"
     )
     assert errors[-1].message == "Invalid value: 0: cannot be greater than status.replicas"
+
+
+def test_what_was_found_of_a_policys_types_is_told_in_full():
+    match = {"resourceRules": [{"operations": ["*"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]}
+    rules = {"failurePolicy": "Fail", "matchConstraints": match, "validations": [{"expression": "true"}]}
+    old = create(new("ValidatingAdmissionPolicy", rules))
+    old["metadata"]["resourceVersion"] = "1"
+    condition = {"type": "Checked", "status": "Perhaps", "lastTransitionTime": "2026-02-02T02:38:00Z", "reason": "R"}
+    status = {"typeChecking": {"expressionWarnings": [{"fieldRef": " "}]}, "conditions": [condition]}
+    changed = update(old, lambda obj: obj.update(status=status), "status")
+    path = "status.typeChecking.expressionWarnings[0]"
+    errors = validation.validate_subresource_update(resource_of(old), "status", changed, old)
+    assert [f"{error.path}: {error.message}" for error in errors] == [
+        f"{path}.warning: Required value",
+        f"{path}.fieldRef: Required value",
+        'status.conditions[0].status: Unsupported value: "Perhaps": supported values: "False", "True", "Unknown"',
+    ]
