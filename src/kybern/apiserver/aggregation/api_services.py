@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kybern.api.resource import Object
 from kybern.apiserver.cache.change import Change
+from kybern.apiserver.conditions import find_condition
 from kybern.apiserver.served import Served
 
 GROUP = "apiregistration.k8s.io"
@@ -76,13 +77,7 @@ def _remote(obj: Object) -> Remote:
         service.get("port") or 443,
         spec.get("caBundle") or "",
         bool(spec.get("insecureSkipTLSVerify")),
-        condition(obj).get("status") == "True",
+        find_condition(obj, AVAILABLE).get("status") == "True",
         spec.get("groupPriorityMinimum") or 0,
         spec.get("versionPriority") or 0,
     )
-
-
-def condition(obj: Object) -> Object:
-    """The condition `Available`, {} where there is none."""
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((each for each in conditions if each.get("type") == AVAILABLE), {})

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.lookup import Lookup
-from kybern.apiserver.aggregation.api_services import AVAILABLE, ApiServices, Remote, condition
+from kybern.apiserver.aggregation.api_services import AVAILABLE, ApiServices, Remote
 from kybern.apiserver.aggregation.reach import Reach
 from kybern.apiserver.cache.change import Change
+from kybern.apiserver.conditions import find_condition, timed_condition
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.proxy.backend import ask
+from kybern.apiserver.services.slices import SERVICE_LABEL, SLICES, ports_named, ready_endpoints, slices_of
 from kybern.base.errors import Conflict, NotFound, ServiceUnavailable, Unreachable
 
 LOOK_SECONDS = 30.0
 """Between looks when nothing changes."""
 ANSWER_SECONDS = 5.0
-SLICES = "endpointslices.discovery.k8s.io"
 LOCAL: Mapping[str, str] = {
     "status": "True", "reason": "Local", "message": "Local APIServices are always available"
 }  # fmt: skip
@@ -53,7 +54,7 @@ class Availability:
         for obj in list(self._services.objects()):
             remote = self._services.find(obj["spec"].get("group") or "", obj["spec"]["version"])
             state = LOCAL if remote is None else await self._look(remote)
-            known = condition(obj)
+            known = find_condition(obj, AVAILABLE)
             if any(known.get(key) != value for key, value in state.items()):
                 await self._write(obj["metadata"]["name"], state)
 
@@ -74,20 +75,11 @@ class Availability:
         return await self._ask(remote)
 
     def _endpoint_fault(self, remote: Remote, port: str, where: str) -> Mapping[str, str] | None:
-        slices = [
-            each
-            for each in self._lookup.list(SLICES, remote.namespace)
-            if (each["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == remote.service
-        ]
+        slices = slices_of(self._lookup, remote.namespace, remote.service)
         if not slices:
             return _not("EndpointsNotFound", f"cannot find endpointslices for {where}")
-        for each in slices:
-            named = any((found.get("name") or "") == port for found in each.get("ports") or ())
-            ready = any(
-                (endpoint.get("conditions") or {}).get("ready") is not False for endpoint in each.get("endpoints") or ()
-            )
-            if named and ready:
-                return None
+        if any(ports_named(each, port) and any(True for _ in ready_endpoints(each)) for each in slices):
+            return None
         return _not("MissingEndpoints", f'endpointslices for {where} have no addresses with port name "{port}"')
 
     async def _ask(self, remote: Remote) -> Mapping[str, str]:
@@ -113,11 +105,9 @@ class Availability:
         now = self._life.timestamp()
 
         def edit(obj: Object) -> Object:
-            known = condition(obj)
-            since = known.get("lastTransitionTime", now) if known.get("status") == state["status"] else now
             status = obj.get("status") or {}
             others = [each for each in status.get("conditions") or () if each.get("type") != AVAILABLE]
-            told = {"type": AVAILABLE, **state, "lastTransitionTime": since}
+            told = timed_condition(find_condition(obj, AVAILABLE), {"type": AVAILABLE, **state}, now)
             return {**obj, "status": {**status, "conditions": [*others, told]}}
 
         served = self._services.served
@@ -140,7 +130,7 @@ class Availability:
 
     def _concerns(self, key: str, labels: Mapping[str, str]) -> bool:
         namespace, _, name = key.partition("/")
-        name = labels.get("kubernetes.io/service-name", name)
+        name = labels.get(SERVICE_LABEL, name)
         return any((row.namespace, row.service) == (namespace, name) for row in self._services.remote())
 
 

@@ -19,12 +19,12 @@ from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.proxy.passing import pass_on
 from kybern.apiserver.proxy.rewrite import Rewriter
 from kybern.apiserver.served import Served
+from kybern.apiserver.services.slices import ports_named, ready_endpoints, slices_of
 from kybern.base.errors import BadRequest, ServiceUnavailable
 from kybern.transport.exchange import Answer, Response
 
 _VERBS = ("get", "create", "update", "patch", "delete", "")
 """The last one is that of OPTIONS, which has none."""
-_SERVICE_LABEL = "kubernetes.io/service-name"
 _choice = random.Random()
 """Only spreads requests over Pods; nothing depends on its values."""
 _PARTS_BEFORE_REST = {"pods": 8, "services": 8, "nodes": 6}
@@ -86,17 +86,13 @@ class Proxying:
         if service is None:
             raise status.not_found(served.resource, name)
         wanted = _port_name(service, name, port)
-        slices = [
-            each
-            for each in self._lookup.list("endpointslices.discovery.k8s.io", namespace)
-            if (each["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == name and each.get("endpoints")
-        ]
+        slices = [each for each in slices_of(self._lookup, namespace, name) if each.get("endpoints")]
         places = [
-            (address, number)
+            (address, port["port"])
             for each in slices
-            for number in (one.get("port") for one in each.get("ports") or () if (one.get("name") or "") == wanted)
-            if number
-            for address in map(self._address_of_pod(namespace), each["endpoints"])
+            for port in ports_named(each, wanted)
+            if port.get("port")
+            for address in map(self._address_of_pod(namespace), ready_endpoints(each))
             if address
         ]
         if not places:
@@ -106,12 +102,12 @@ class Proxying:
         return Place(address, number, self._tls(scheme))
 
     def _address_of_pod(self, namespace: str) -> Callable[[Object], str]:
-        """The address of a ready endpoint; "" for one that is no Pod of the namespace: nothing else is proxied to."""
+        """The address of an endpoint; "" for one that is no Pod of the namespace: nothing else is proxied to."""
 
         def address_of(endpoint: Object) -> str:
             target = endpoint.get("targetRef") or {}
             address = str(endpoint["addresses"][0])
-            if not (endpoint.get("conditions") or {}).get("ready", True) or target.get("namespace") != namespace:
+            if target.get("namespace") != namespace:
                 return ""
             pod = self._lookup.get("pods", target.get("name", ""), namespace)
             known = ((pod or {}).get("status") or {}).get("podIPs") or ()

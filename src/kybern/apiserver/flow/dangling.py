@@ -4,6 +4,7 @@ import asyncio
 
 from kybern.api.resource import Object
 from kybern.apiserver.cache.change import Change
+from kybern.apiserver.conditions import find_condition, timed_condition
 from kybern.apiserver.endpoints.own_apply import apply_status
 from kybern.apiserver.flow.control import GROUP
 from kybern.apiserver.objects.life import Life
@@ -33,7 +34,7 @@ class Dangling:
             self._changed.clear()
             for version in list(self._schemas.cache.objects.values()):
                 schema = self._schemas.parse(version)
-                if not self._state(schema).items() <= _told(schema).items():
+                if not self._state(schema).items() <= find_condition(schema, TYPE).items():
                     await self._write(schema["metadata"]["name"])
 
     def _state(self, schema: Object) -> Object:
@@ -53,7 +54,7 @@ class Dangling:
         if version is None:
             return
         schema = self._schemas.parse(version)
-        condition = _condition(schema, self._state(schema), at)
+        condition = timed_condition(find_condition(schema, TYPE), self._state(schema), at)
         try:
             await apply_status(self._life, self._schemas, name, {"conditions": [condition]}, MANAGER)
         except (NotFound, Conflict):
@@ -61,16 +62,3 @@ class Dangling:
 
     def _notice(self, change: Change) -> None:
         self._changed.set()
-
-
-def _told(schema: Object) -> Object:
-    conditions = (schema.get("status") or {}).get("conditions") or []
-    found: Object = next((each for each in conditions if each.get("type") == TYPE), {})
-    return found
-
-
-def _condition(schema: Object, state: Object, at: str) -> Object:
-    """The condition as it should be; its time is that of the last change of its status."""
-    before = _told(schema)
-    since = before.get("lastTransitionTime", at) if before.get("status") == state["status"] else at
-    return {**state, "lastTransitionTime": since}

@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.apiserver.services.slices import ports_named, ready_endpoints, slices_of
 
 DEFAULT_PORT = 443
-SLICES = "endpointslices.discovery.k8s.io"
-SERVICE_LABEL = "kubernetes.io/service-name"
 
 
 class Unresolved(Exception):
@@ -71,12 +70,10 @@ class Services:
         return found[next(self._turns) % len(found)]
 
     def _endpoints(self, namespace: str, name: str, port_name: str) -> list[tuple[str, int]]:
-        found = []
-        for endpoint_slice in self._lookup.list(SLICES, namespace):
-            if (endpoint_slice["metadata"].get("labels") or {}).get(SERVICE_LABEL) != name:
-                continue
-            ports = [each for each in endpoint_slice.get("ports") or () if (each.get("name") or "") == port_name]
-            for endpoint in endpoint_slice.get("endpoints") or ():
-                if (endpoint.get("conditions") or {}).get("ready") is not False:
-                    found += [(address, each["port"]) for each in ports for address in endpoint["addresses"][:1]]
-        return found
+        return [
+            (address, port["port"])
+            for each in slices_of(self._lookup, namespace, name)
+            for endpoint in ready_endpoints(each)
+            for port in ports_named(each, port_name)
+            for address in endpoint["addresses"][:1]
+        ]
