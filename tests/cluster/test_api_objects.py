@@ -227,3 +227,16 @@ async def test_options_of_a_deletion_go_by_every_groups_version() -> None:
         foreign = {"apiVersion": "example.org/v1", "kind": "DeleteOptions"}
         assert (await api("DELETE", f"{MAPS}/stays", foreign)).status == 400
         assert (await api("DELETE", f"{MAPS}/stays", {"apiVersion": "v1", "kind": "Pod"})).status == 400
+
+
+async def test_a_version_on_what_is_created_is_refused_last() -> None:
+    """The store refuses it: rules and admission speak before, and a trial that stores nothing passes."""
+    async with api_server() as api:
+        versioned = {"metadata": {"name": "c", "resourceVersion": "7"}, "data": {"k": "v"}}
+        refused = await api("POST", MAPS, versioned)
+        assert (refused.status, refused.message.removeprefix("Internal error occurred: ")) == (
+            500,
+            "resourceVersion should not be set on objects to be created",
+        )
+        assert (await api("POST", MAPS, {**versioned, "data": {"a b": "v"}})).status == 422
+        assert (await api("POST", MAPS, versioned, dryRun="All")).status == 201

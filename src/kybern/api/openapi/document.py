@@ -182,7 +182,9 @@ def _operation_v3(
     name_of: NameOf = _builtin_name,
     patches: Sequence[str] = paths.ALL_PATCHES,
 ) -> Schema:
-    out = _common(operation, tag) | {"parameters": _query(operation, Dialect.V3)}
+    out, query = _common(operation, tag), _query(operation, Dialect.V3)
+    if query:
+        out["parameters"] = query
     body = _body(operation, name_of)
     if body:
         types = patches if operation.method == "patch" else ("*/*",)
@@ -208,6 +210,6 @@ def _operation_v2(
         "consumes": list(patches) if operation.method == "patch" else ["*/*"],
         "produces": [JSON],
         "schemes": ["https"],
-        "parameters": parameters,
+        **({"parameters": parameters} if parameters else {}),
         "responses": {"200": {"description": "OK", **content}, "401": {"description": "Unauthorized"}},
     }

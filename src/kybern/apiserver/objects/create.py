@@ -27,8 +27,7 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     """Store a decoded and defaulted object. Raises StatusError. Without `tracks` it carries its managedFields already."""
     metadata = obj["metadata"]
     place(served, metadata, attributes.namespace)
-    if metadata.get("resourceVersion"):
-        raise InternalError("resourceVersion should not be set on objects to be created")
+    is_versioned = bool(metadata.get("resourceVersion"))
     for name in _SERVERS_OWN:
         metadata.pop(name, None)
     if tracks:
@@ -47,6 +46,8 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     taken = None if effect is None else await effect.begin(obj, None, dry_run=attributes.dry_run)
     try:
         await _settle(life, served, obj, attributes)
+        if is_versioned and not attributes.dry_run:
+            raise InternalError("resourceVersion should not be set on objects to be created")
         outcome = await _store(life, served, obj, attributes)
     except BaseException as error:
         await attributes.release_holds()
