@@ -94,7 +94,7 @@ async def fill(target: Target, pods: int) -> None:
 
 
 def measure(target: Target, kubeconfig: Path, options: argparse.Namespace) -> None:
-    uvloop.run(prepare(target, options.pods))
+    uvloop.run(fill(target, options.pods))
     tell("GET alone", uvloop.run(latencies(target, options.seconds)))
     with abuse(kubeconfig, target, options.listers):
         time.sleep(2)
