@@ -110,7 +110,7 @@ def test_impersonation() -> None:
     everyone = "system:authenticated"
     check_impersonation(None)
     check_impersonation(User("bob", (everyone,)), impersonate_user="bob")
-    check_impersonation(User("bob", ("a", "b", everyone)), impersonate_user="bob", impersonate_group="a, b")
+    check_impersonation(User("bob", ("a, b", everyone)), impersonate_user="bob", impersonate_group="a, b")
     account = "system:serviceaccount:ns:sa"
     groups = ("system:serviceaccounts", "system:serviceaccounts:ns", everyone)
     check_impersonation(User(account, groups), "impersonate serviceaccounts sa", impersonate_user=account)
