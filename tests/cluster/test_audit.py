@@ -43,9 +43,11 @@ async def test_a_write_is_told_with_its_bodies(tmp_path: Path) -> None:
     assert received["auditID"] == complete["auditID"] == dict(answer.headers)["Audit-Id"]
     assert complete["level"] == "RequestResponse"
     assert complete["user"] == {"username": "admin", "groups": ["system:masters", "system:authenticated"]}
-    assert complete["objectRef"] == {"resource": "configmaps", "namespace": "default", "apiVersion": "v1"}
+    place = {"resource": "configmaps", "namespace": "default", "apiVersion": "v1"}
+    assert (received["objectRef"], complete["objectRef"]) == (place, {**place, "name": "c"})
     assert complete["responseStatus"]["code"] == 201
-    assert complete["requestObject"] == config_map("c", k="v")
+    assert "requestObject" not in received
+    assert complete["requestObject"] == {"kind": "ConfigMap", "apiVersion": "v1", **config_map("c", k="v")}
     assert complete["responseObject"]["metadata"]["uid"]
     assert (complete["userAgent"], complete["sourceIPs"]) == ("test/1", ["127.0.0.1"])
     assert complete["annotations"]["authorization.k8s.io/decision"] == "allow"
@@ -90,6 +92,48 @@ async def test_impersonation_and_a_patch(tmp_path: Path) -> None:
     assert event["user"]["username"] == "admin"
     assert event["impersonatedUser"]["username"] == "root"
     assert event["requestObject"] == {"data": {"k": "v"}}
+
+
+async def test_what_was_sent_is_told_as_it_was_understood(tmp_path: Path) -> None:
+    text = POLICY.replace("configmaps", "configmaps, services")
+    async with api_server(**_policy(tmp_path, text)) as api:
+        spec = {"clusterIP": "None", "ports": [{"port": 80}]}
+        await api.create(f"{CORE}/services", {"metadata": {"name": "s"}, "spec": spec})
+        await api("POST", f"{CORE}/configmaps", b"{no", {"audit-id": "broken"})
+        await api.create(f"{CORE}/configmaps", config_map("c"))
+        await api("DELETE", f"{CORE}/configmaps/c", {"propagationPolicy": "Background"}, {"audit-id": "gone"})
+        (service,) = _events(tmp_path, requestURI=f"{CORE}/services", stage="ResponseComplete")
+        (broken,) = _events(tmp_path, auditID="broken", stage="ResponseComplete")
+        (gone,) = _events(tmp_path, auditID="gone", stage="ResponseComplete")
+    assert service["requestObject"]["spec"]["ports"] == [{"protocol": "TCP", "port": 80, "targetPort": 80}]
+    assert "managedFields" not in service["requestObject"]["metadata"]
+    assert "requestObject" not in broken
+    assert gone["requestObject"] == {
+        "kind": "DeleteOptions",
+        "apiVersion": "meta.k8s.io/__internal",
+        "propagationPolicy": "Background",
+    }
+    told = gone["responseStatus"]
+    assert (told["status"], told["details"]["name"], told["code"]) == ("Success", "c", 200)
+
+
+async def test_who_may_not_impersonate_is_told_of_as_himself(tmp_path: Path) -> None:
+    async with api_server(**_policy(tmp_path)) as api:
+        jane = api.as_user(authenticated("jane", ()))
+        assert (await jane("GET", f"{CORE}/configmaps", None, {"impersonate-user": "root"})).status == 403
+        (received, refused) = _events(tmp_path, verb="list")
+    assert received["user"]["username"] == refused["user"]["username"] == "jane"
+    assert "impersonatedUser" not in refused
+    assert refused["responseStatus"]["code"] == 403
+
+
+async def test_who_is_not_known_is_told_once(tmp_path: Path) -> None:
+    async with api_server(**_policy(tmp_path)) as api:
+        nobody = api.as_user(None)
+        assert (await nobody("GET", f"{CORE}/configmaps", None, {"authorization": "Bearer none"})).status == 401
+        (event,) = _events(tmp_path, verb="list")
+    assert (event["stage"], event["user"]) == ("ResponseStarted", {})
+    assert event["responseStatus"]["reason"] == "Unauthorized"
 
 
 async def test_managed_fields_may_be_left_out(tmp_path: Path) -> None:

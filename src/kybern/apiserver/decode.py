@@ -51,6 +51,7 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
         and _resets_owners(media, body)
     ):
         obj["metadata"][FIELD] = []
+    call.tell_object(obj)
     return obj
 
 
@@ -173,6 +174,8 @@ def _bad_options(call: Call, faults: list[FieldError]) -> Exception:
 def delete_options(call: Call) -> DeleteOptions:
     """From the body, where there is one, else from the query."""
     raw = _delete_body(call) if call.request.body else _delete_query(call)
+    if call.request.body:
+        call.tell_object({**raw, "kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"})
     if raw.get("dryRun") and list(raw["dryRun"]) != ["All"]:
         raise _bad_option(call, "dryRun", raw["dryRun"], ("All",))
     policy = raw.get("propagationPolicy") or ""

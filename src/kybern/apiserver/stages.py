@@ -46,12 +46,12 @@ class Gate:
     def authenticate(self, call: Call) -> Awaitable[None] | None:
         user = self.authenticator.authenticate(call.request)
         if isinstance(user, User):
-            call.user = user
+            call.user, call.authenticated = user, True
             return None
         return self._authenticated(call, user)
 
     async def _authenticated(self, call: Call, user: Awaitable[User]) -> None:
-        call.user = await user
+        call.user, call.authenticated = await user, True
 
     def impersonate(self, call: Call) -> None:
         if "impersonate-user" in call.request.headers or any(
@@ -94,8 +94,8 @@ class Stages:
         self._requests = 0
         self.stages: Sequence[Stage] = (
             gate.authenticate,
-            gate.impersonate,
             gate.begin_audit,
+            gate.impersonate,
             gate.limit,
             gate.authorize,
         )
@@ -150,7 +150,10 @@ class Stages:
                 answer.headers = [*answer.headers, *warning_headers(call.warnings)]
         status = answer.status if isinstance(answer, Response | Stream) else 101
         self._metrics.observe(call, status, self._clock.monotonic() - call.started)
-        self._gate.audit.answered(call, answer)
+        if call.authenticated:
+            self._gate.audit.answered(call, answer)
+        else:
+            self._gate.audit.refused(call, answer)
         return answer
 
 

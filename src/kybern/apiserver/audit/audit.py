@@ -17,11 +17,13 @@ from kybern.apiserver.audit.policy import (
     Verdict,
 )
 from kybern.apiserver.call import Call
+from kybern.apiserver.user import User
 from kybern.base.clock import Clock
 from kybern.transport.exchange import Answer, Connection, Stream, Upgrade
 
 log = logging.getLogger(__name__)
 
+NOBODY = User("", ())
 NOTHING = Policy((), Verdict(NONE))
 """Without a policy file nothing is told, as upstream."""
 
@@ -63,6 +65,15 @@ class Audit:
         if verdict.level != NONE:
             call.audit_verdict = verdict
             self._tell(call, REQUEST_RECEIVED, None)
+
+    def refused(self, call: Call, answer: Answer) -> None:
+        """Nobody knows who sent this: one event, at the stage where the answer goes out."""
+        if not self._sinks:
+            return
+        verdict = self._policy.verdict(NOBODY, call.info)
+        if verdict.level != NONE:
+            call.audit_verdict = verdict
+            self._tell(call, RESPONSE_STARTED, answer)
 
     def answered(self, call: Call, answer: Answer) -> None:
         """The answer is made; a stream and an upgraded connection are told of again when they end."""

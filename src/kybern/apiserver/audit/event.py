@@ -4,11 +4,11 @@ Bodies go in as the bytes that they are; they are parsed only where managed fiel
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from kybern.api import protobuf
 from kybern.apiserver import yaml
 from kybern.apiserver.audit.policy import API_VERSION, Verdict
 from kybern.apiserver.call import Call
@@ -27,7 +27,7 @@ def line(call: Call, verdict: Verdict, stage: str, now: float, seconds: float, a
         "stage": stage,
         "requestURI": call.request.raw_path + (f"?{call.request.raw_query}" if call.request.raw_query else ""),
         "verb": info.verb,
-        "user": (call.impersonator or call.user).info(),
+        "user": (call.impersonator or call.user).info() if call.authenticated else {},
         "sourceIPs": _sources(call),
         "userAgent": call.request.headers.get("user-agent", ""),
     }
@@ -37,12 +37,12 @@ def line(call: Call, verdict: Verdict, stage: str, now: float, seconds: float, a
         event["objectRef"] = _reference(call)
     if answer is not None:
         event["responseStatus"] = _status(answer)
-    if verdict.with_request and info.is_resource and call.request.body:
-        body = _request_body(call)
-        if body is not None:
-            event["requestObject"] = _object(body, verdict)
+    if call.audit_body is not None and info.is_resource:
+        event["requestObject"] = _object(call.audit_body, verdict)
     if verdict.with_response and info.is_resource and isinstance(answer, Response) and answer.body:
-        event["responseObject"] = _object(_joined(answer.body), verdict)
+        body = _object(_joined(answer.body), verdict)
+        if body is not None:
+            event["responseObject"] = body
     event["requestReceivedTimestamp"] = format_micro_time(now - seconds)
     event["stageTimestamp"] = format_micro_time(now)
     if call.audit_annotations:
@@ -62,56 +62,56 @@ def _sources(call: Call) -> list[str]:
 
 
 def _reference(call: Call) -> dict[str, str]:
-    info = call.info
+    """What the path names; what it leaves open, the object that was sent."""
+    info, named = call.info, call.audit_named
     reference = {
         "resource": info.resource,
-        "namespace": info.namespace,
-        "name": info.name,
+        "namespace": info.namespace or named.get("namespace", ""),
+        "name": info.name or named.get("name", ""),
+        "uid": named.get("uid", ""),
         "apiGroup": info.group,
         "apiVersion": info.version,
+        "resourceVersion": named.get("resourceVersion", ""),
         "subresource": info.subresource,
     }
     return {key: value for key, value in reference.items() if value}
 
 
 def _status(answer: Answer) -> dict[str, Any]:
-    """The code; of a failure all that its Status says, but for its kind."""
+    """The code; of an answer that is a Status all that it says, but for its kind."""
     code = 101 if not hasattr(answer, "status") else answer.status
-    if isinstance(answer, Response) and code >= 400:
-        try:
+    if isinstance(answer, Response):
+        body = answer.body if isinstance(answer.body, bytes) else answer.body[0] if answer.body else b""
+        if body.startswith(_STATUS):
             told: dict[str, Any] = orjson.loads(_joined(answer.body))
-            if told.get("kind") == "Status":
-                return {key: value for key, value in told.items() if key not in ("kind", "apiVersion")}
-        except ValueError:
-            return {"metadata": {}, "status": "Failure", "code": code}
+            return {key: value for key, value in told.items() if key not in ("kind", "apiVersion")} | {"code": code}
     return {"metadata": {}, "code": code}
 
 
-def _request_body(call: Call) -> Any:
-    """JSON bytes, or the object that other encodings hold; None for what cannot be read."""
-    media = call.request.headers.get("content-type", "").partition(";")[0].strip()
+_STATUS = b'{"kind":"Status",'
+
+
+def tell_patch(call: Call) -> None:
+    """Keep a patch for the audit, as it was sent: JSON, or YAML that is told as JSON. One that is none is not told."""
+    if call.audit_verdict is None or not call.audit_verdict.with_request:
+        return
     body = call.request.body
-    try:
-        if media == "application/vnd.kubernetes.protobuf":
-            return protobuf.decode(body)[2]
-        if media.endswith("yaml"):
-            return yaml.load(body)
-        return orjson.Fragment(orjson.dumps(orjson.loads(body)))
-    except (ValueError, TypeError):
-        return None
-
-
-def _object(body: Any, verdict: Verdict) -> Any:
-    if isinstance(body, bytes):
+    with suppress(ValueError, TypeError):
         try:
-            body = orjson.loads(body)
-        except ValueError:
-            return None
+            call.audit_body = orjson.dumps(orjson.loads(body))
+        except orjson.JSONDecodeError:
+            call.audit_body = orjson.dumps(yaml.load(body))
+
+
+def _object(body: bytes, verdict: Verdict) -> Any:
+    """None for what is no JSON."""
+    try:
+        told = orjson.loads(body)
+    except ValueError:
+        return None
     if verdict.omit_managed_fields:
-        if isinstance(body, orjson.Fragment):
-            body = orjson.loads(orjson.dumps(body))
-        _strip(body)
-    return body
+        _strip(told)
+    return told
 
 
 def _strip(obj: Any) -> None:

@@ -18,6 +18,7 @@ from kybern.api.resource import Object, Resource
 from kybern.api.schema import Codec, duplicates
 from kybern.api.schema.inspection import go_value as go_kind
 from kybern.apiserver import decode, status, yaml
+from kybern.apiserver.audit.event import tell_patch
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.endpoints.update import may_create, written
@@ -87,6 +88,7 @@ async def apply_object(at: Surroundings, call: Call, served: Served) -> Response
 
 def read_configuration(call: Call) -> Configuration:
     """Raises BadRequest for what is no object."""
+    tell_patch(call)
     config, repeated = _parse(call.request.body)
     if not isinstance(config, dict):
         words = f"json: cannot unmarshal {go_kind(config)} into Go value of type map[string]interface {{}}"

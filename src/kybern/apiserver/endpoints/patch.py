@@ -16,6 +16,7 @@ from kybern.api.schema.inspection import go_value as go_kind
 from kybern.api.structural.codec import CustomCodec
 from kybern.api.validation.field import invalid
 from kybern.apiserver import decode, negotiate, status
+from kybern.apiserver.audit.event import tell_patch
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.apply import APPLY_PATCH, apply_object
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
@@ -63,6 +64,7 @@ def patch_media(call: Call, resource: Resource) -> str:
 def read_patch(call: Call, media: str, resource: Resource) -> Patch:
     """What to change; `resource` is of the kind that is patched. Raises BadRequest."""
     strict = decode.field_validation(call) != "Ignore"
+    tell_patch(call)
     return reading.read(media, call.request.body, _definition(resource), strict=strict)
 
 

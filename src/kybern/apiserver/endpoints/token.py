@@ -3,8 +3,11 @@
 Source: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
 """
 
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import replace
+
+import orjson
 
 from kybern.api.fields import structure, update
 from kybern.api.fields.managers import Writer
@@ -71,6 +74,8 @@ class TokenEndpoint:
             EXTENDED_SECONDS if extended else seconds,
             TOKEN_SECONDS if extended else 0,
         )
+        claims = orjson.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+        call.audit_annotations["authentication.kubernetes.io/issued-credential-id"] = f"JTI={claims['jti']}"
         request["status"] = {"token": token, "expirationTimestamp": format_time(at.now() + seconds)}
         kept = ("name", "namespace", "uid", "creationTimestamp")
         request["metadata"] = {
