@@ -32,10 +32,12 @@ class NodeContainers:
         return [worker.pod for worker in self._workers()]
 
     def find(self, namespace: str, name: str) -> Pod | None:
+        """The newest of that name: what had it before may still be on its way out."""
+        found = None
         for worker in self._workers():
             if (worker.pod.metadata.namespace, worker.pod.metadata.name) == (namespace, name):
-                return worker.pod
-        return None
+                found = worker.pod
+        return found
 
     def running(self, pod: Pod, container: str) -> str | None:
         observed = self._observed(pod)
