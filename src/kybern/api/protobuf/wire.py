@@ -57,7 +57,28 @@ def _value(data: memoryview, at: int, wire_type: int) -> tuple[Raw, int]:
     return data[at:end], end
 
 
-def varint(data: memoryview, at: int) -> tuple[int, int]:
+def skip(data: bytes, at: int, end: int, number: int, wire_type: int) -> int:
+    """Where a field ends whose tag has been read; a group with all that is in it. Raises BadRequest."""
+    open_groups: list[int] = []
+    while True:
+        if not 0 < number <= MAX_FIELD_NUMBER:
+            raise malformed(f"illegal tag {number} (wire type {wire_type})")
+        if wire_type == GROUP:
+            open_groups.append(number)
+        elif wire_type == END_GROUP:
+            if not open_groups or open_groups.pop() != number:
+                raise malformed("unexpected end of group")
+        else:
+            _, at = _value(memoryview(data)[:end], at, wire_type)
+        if not open_groups:
+            return at
+        if at >= end:
+            raise malformed("unexpected EOF")
+        tag, at = varint(data, at)
+        number, wire_type = tag >> 3, tag & 7
+
+
+def varint(data: memoryview | bytes, at: int) -> tuple[int, int]:
     """An unsigned 64-bit number and where it ends."""
     value = 0
     for shift in range(0, 7 * MAX_VARINT_BYTES, 7):
