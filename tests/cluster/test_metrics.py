@@ -5,11 +5,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.cluster.api_server import CORE, Api, api_server, config_map
 
 
-async def _sample(api: Api, name: str, **labels: str) -> float:
+async def _sample(api: Api, sample: str, path: str = "/metrics", /, **labels: str) -> float:
     """The sum of the series that have these labels."""
-    text = (await api("GET", "/metrics")).body
+    text = (await api("GET", path)).body
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    found = [each for each in samples if each.name == name and labels.items() <= each.labels.items()]
+    found = [each for each in samples if each.name == sample and labels.items() <= each.labels.items()]
     return sum(each.value for each in found)
 
 
@@ -44,3 +44,17 @@ async def test_flow_control_tells_its_seats() -> None:
         await api("GET", f"{CORE}/configmaps")
         assert await _sample(api, "apiserver_flowcontrol_nominal_limit_seats", priority_level="workload-low") == 245
         assert await _sample(api, "apiserver_flowcontrol_current_executing_seats", priority_level="exempt") == 1
+
+
+async def test_health_checks_are_counted() -> None:
+    """Only where all of a path are asked, and none that is left out."""
+    slis, what = "/metrics/slis", {"name": "ping", "type": "readyz"}
+    async with api_server() as api:
+        assert (await api("GET", slis)).body == ""
+        await api("GET", "/readyz")
+        await api("GET", "/readyz")
+        await api("GET", "/readyz/ping")
+        await api("GET", "/readyz", exclude="ping")
+        assert await _sample(api, "kubernetes_healthcheck", slis, **what) == 1
+        assert await _sample(api, "kubernetes_healthchecks_total", slis, status="success", **what) == 2
+        assert await _sample(api, "kubernetes_healthchecks_total", slis, status="success", type="livez") == 0

@@ -5,6 +5,8 @@ Form of the answers: https://kubernetes.io/docs/reference/using-api/health-check
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from kybern.apiserver.metrics.family import Family
+from kybern.apiserver.metrics.series import Counter, Gauge
 from kybern.apiserver.request_info import truthy
 from kybern.transport.exchange import Request, Response
 
@@ -55,6 +57,20 @@ class Health:
 
     def __init__(self, checks: Mapping[str, Mapping[str, Check]]) -> None:
         self._checks = checks
+        what = "[STABLE] This metric records the result{} healthcheck."
+        self._result = Gauge("kubernetes_healthcheck", what.format(" of a single"), "name", "type")
+        self._results = Counter("kubernetes_healthchecks_total", what.format("s of all"), "name", "status", "type")
+
+    def families(self) -> Iterator[Family]:
+        """What /metrics/slis tells: how each check went when all of a path were asked (KEP-3466)."""
+        for family in (self._result.family(), self._results.family()):
+            if family.samples:
+                yield family
+
+    def observe(self, path: str, name: str, fault: str) -> None:
+        """A check has been made."""
+        self._result.set(0 if fault else 1, name, path)
+        self._results.count(name, "error" if fault else "success", path)
 
     @property
     def paths(self) -> Iterator[str]:
@@ -79,7 +95,7 @@ class Health:
                 faults[each] = found
             else:
                 asked[each] = found
-        told = _Told(path, name, checks, excluded, request)
+        told = _Told(self, path, name, checks, excluded, request)
         return _later(told, faults, asked) if asked else told.answer(faults)
 
 
@@ -92,7 +108,10 @@ async def _later(told: "_Told", faults: dict[str, str], asked: Mapping[str, Awai
 class _Told:
     """What was asked for, until it is known what is wrong."""
 
-    def __init__(self, path: str, name: str, checks: Mapping[str, Check], excluded: set[str], request: Request) -> None:
+    def __init__(
+        self, health: Health, path: str, name: str, checks: Mapping[str, Check], excluded: set[str], request: Request
+    ) -> None:
+        self._health = health
         self._path = path
         self._name = name
         self._checks = checks
@@ -104,6 +123,8 @@ class _Told:
 
     def _all(self, faults: Mapping[str, str]) -> Response:
         lines: list[str] = []
+        for name, fault in faults.items():
+            self._health.observe(self._path, name, fault)
         for name in self._checks:
             if name in self._excluded:
                 lines.append(f"[+]{name} excluded: ok")

@@ -15,12 +15,14 @@ from kybern.apiserver import answer, negotiate, yaml
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.publishing import Publisher
 from kybern.apiserver.health import TEXT, Health
+from kybern.apiserver.metrics.family import render
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.negotiate import JSON
 from kybern.apiserver.status import method_not_allowed, no_such_path
 from kybern.transport.exchange import Response
 
 _OPENAPI_V3 = "/openapi/v3"
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ROUTED_GROUP = "apiregistration.k8s.io"
 """Upstream's aggregator tells of the other groups itself, and of this one through its router."""
 
@@ -84,7 +86,9 @@ class Paths:
         if path == "/":
             return answer.document(call, {"paths": self._listed})
         if path == "/metrics":
-            return Response(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
+            return Response(200, self._metrics.render(), _METRICS_TYPE)
+        if path == "/metrics/slis":
+            return Response(200, render(self._health.families()), _METRICS_TYPE)
         if path in ("/openapi/v2", _OPENAPI_V3) or path.startswith(_OPENAPI_V3 + "/"):
             return self._openapi(call, path)
         path = path.rstrip("/")
@@ -134,7 +138,17 @@ class Paths:
     def _listed(self) -> list[str]:
         groups = {f"/apis/{row.group}" for row in self._resources if row.group}
         versions = {f"/apis/{row.api_version}" for row in self._resources if row.group}
-        fixed = {"/api", "/api/v1", "/apis", "/apis/", "/metrics", "/openapi/v2", _OPENAPI_V3, f"{_OPENAPI_V3}/"}
+        fixed = {
+            "/api",
+            "/api/v1",
+            "/apis",
+            "/apis/",
+            "/metrics",
+            "/metrics/slis",
+            "/openapi/v2",
+            _OPENAPI_V3,
+            f"{_OPENAPI_V3}/",
+        }
         return sorted(groups | versions | fixed | {"/version", *self._more, *self._health.paths})
 
     @cached_property
