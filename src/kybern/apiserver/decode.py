@@ -7,18 +7,20 @@ import orjson
 
 from kybern.api import protobuf
 from kybern.api.resource import FieldError, Object, Resource
-from kybern.api.schema import Codec, codec, structure
-from kybern.api.schema.codec import TYPE_META
+from kybern.api.schema import Codec, codec, syntax
+from kybern.api.schema.codec import TYPE_META, CannotHandle
 from kybern.api.schema.inspection import go_value
 from kybern.api.schema.syntax import summary
 from kybern.api.validation.field import forbidden, not_supported, required, too_long
 from kybern.api.validation.field import invalid as bad_value
 from kybern.apiserver import yaml
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.revisions import integer
 from kybern.apiserver.negotiate import PROTOBUF, YAML, body_media, unsupported
 from kybern.apiserver.objects.delete import DeleteOptions
 from kybern.apiserver.objects.tracking import FIELD, MANAGER_LIMIT
 from kybern.apiserver.objects.update import Preconditions
+from kybern.apiserver.request_info import truthy
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import invalid
 from kybern.base.errors import BadRequest
@@ -121,7 +123,7 @@ def field_validation(call: Call) -> str:
     """Ignore, Warn or Strict."""
     given = call.request.parameter("fieldValidation") or "Warn"
     if given not in FIELD_VALIDATIONS:
-        raise _bad_option(call, "fieldValidation", given, FIELD_VALIDATIONS)
+        raise _bad_options(call, [not_supported("fieldValidation", given, FIELD_VALIDATIONS)])
     return given
 
 
@@ -162,10 +164,6 @@ def _manager_faults(manager: str) -> Iterator[FieldError]:
 _OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
 
-def _bad_option(call: Call, name: str, given: Any, supported: tuple[str, ...]) -> Exception:
-    return _bad_options(call, [not_supported(name, given, supported)])
-
-
 def _bad_options(call: Call, faults: list[FieldError]) -> Exception:
     options = Resource("meta.k8s.io", "v1", _OPTIONS.get(call.info.verb, "DeleteOptions"), "", False)
     return invalid(options, "", faults)
@@ -176,17 +174,23 @@ def delete_options(call: Call) -> DeleteOptions:
     raw = _delete_body(call) if call.request.body else _delete_query(call)
     if call.request.body:
         call.tell_object({**raw, "kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"})
+    policy, orphans = raw.get("propagationPolicy"), raw.get("orphanDependents")
+    faults = []
+    if policy is not None and orphans is not None:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        faults.append(bad_value("propagationPolicy", policy, detail))
+    if policy is not None and policy not in PROPAGATION_POLICIES:
+        faults.append(not_supported("propagationPolicy", policy, (*PROPAGATION_POLICIES, "nil")))
     if raw.get("dryRun") and list(raw["dryRun"]) != ["All"]:
-        raise _bad_option(call, "dryRun", raw["dryRun"], ("All",))
-    policy = raw.get("propagationPolicy") or ""
-    if policy and policy not in PROPAGATION_POLICIES:
-        raise _bad_option(call, "propagationPolicy", policy, (*PROPAGATION_POLICIES, "nil"))
-    if raw.get("orphanDependents") is not None:
-        policy = "Orphan" if raw["orphanDependents"] else "Background"
+        faults.append(not_supported("dryRun", raw["dryRun"], ("All",)))
+    if faults:
+        raise _bad_options(call, faults)
+    if orphans is not None:
+        policy = "Orphan" if orphans else "Background"
     wanted = raw.get("preconditions") or {}
     preconditions = Preconditions(wanted.get("uid") or "", wanted.get("resourceVersion") or "")
     seconds = raw.get("gracePeriodSeconds")
-    return DeleteOptions(seconds, policy, preconditions, raw)
+    return DeleteOptions(seconds, policy or "", preconditions, raw)
 
 
 def _delete_body(call: Call) -> dict[str, Any]:
@@ -199,22 +203,22 @@ def _delete_body(call: Call) -> dict[str, Any]:
     else:
         try:
             raw = orjson.loads(call.request.body)
-        except ValueError as error:
-            raise unrecognized(
-                options, f"couldn't get version/kind; json parse error: {error}", call.request.body
-            ) from None
+        except ValueError:
+            fault = syntax.fault(call.request.body)
+            raise BadRequest(f"couldn't get version/kind; json parse error: {fault}") from None
     if not isinstance(raw, dict):
-        raise unrecognized(options, "json parse error: not an object", call.request.body)
-    if _names_delete_options(call, raw.get("apiVersion")):
-        raw["apiVersion"] = "v1"
-    converted, _ = codec("v1", "DeleteOptions").convert(raw, "Ignore")
+        raise BadRequest(not_an_object(raw))
+    if raw.get("kind") not in (None, "", "DeleteOptions"):
+        raise BadRequest(
+            f'no kind "{raw["kind"]}" is registered for version "{raw.get("apiVersion") or "v1"}" in scheme '
+            '"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"'
+        )
+    raw["apiVersion"] = "v1"  # Every group has them, and Go's typed clients write their own.
+    try:
+        converted, _ = codec("v1", "DeleteOptions").convert(raw, "Ignore")
+    except CannotHandle as error:
+        raise BadRequest(error.fault) from None
     return converted
-
-
-def _names_delete_options(call: Call, api_version: object) -> bool:
-    """Whether DeleteOptions go by this version too: every group has them, and Go's typed clients write their own."""
-    known = isinstance(api_version, str) and (api_version, "DeleteOptions") in structure.names_of_kinds()
-    return known or api_version == f"{call.info.group}/{call.info.version}"
 
 
 def _delete_query(call: Call) -> dict[str, Any]:
@@ -223,10 +227,7 @@ def _delete_query(call: Call) -> dict[str, Any]:
     if "dryRun" in query:
         raw["dryRun"] = list(query["dryRun"])
     if "orphanDependents" in query:
-        raw["orphanDependents"] = query["orphanDependents"][0].lower() in ("true", "1", "")
+        raw["orphanDependents"] = truthy(query["orphanDependents"][0])
     if "gracePeriodSeconds" in query:
-        try:
-            raw["gracePeriodSeconds"] = int(query["gracePeriodSeconds"][0])
-        except ValueError as error:
-            raise BadRequest(str(error)) from None
+        raw["gracePeriodSeconds"] = integer(query["gracePeriodSeconds"][0])
     return raw

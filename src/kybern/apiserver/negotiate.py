@@ -82,7 +82,11 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
             continue
         if _CONVERSION.isdisjoint(parameters):
             return encoding, False
-        if aggregated and encoding != PROTOBUF and tuple(parameters.get(key) for key in ("as", "g", "v")) == _AGGREGATED:
+        if (
+            aggregated
+            and encoding != PROTOBUF
+            and tuple(parameters.get(key) for key in ("as", "g", "v")) == _AGGREGATED
+        ):
             return encoding, True
     raise _refusal(accept, not routed, _MADE)
 
@@ -172,9 +176,9 @@ def _quality(parameters: dict[str, str]) -> float:
 
 def body_media(request: Request) -> str:
     """JSON, YAML or PROTOBUF, as the Content-Type says. Raises UnsupportedMediaType."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    known = _WRITABLE.get(media)
-    if known is None:
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    known = _WRITABLE.get(media.strip().lower())
+    if known is None or any("=" not in each for each in parameters.split(";") if each.strip()):
         raise unsupported(f"{ACCEPTED}, {PROTOBUF}")
     return known
 

@@ -16,6 +16,7 @@ from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authorization.authorizer import Authorizer, forbidden
 from kybern.apiserver.call import Call
+from kybern.apiserver.deadline import check_timeout
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.request_info import request_info
@@ -110,6 +111,8 @@ class Stages:
         call = Call(request, request_info(request), self._clock.monotonic())
         call.audit_id = request.headers.get("audit-id") or self._next_audit_id()
         try:
+            if "timeout" in request.query:
+                check_timeout(call)
             for index, stage in enumerate(self.stages):
                 waiting = stage(call)
                 if waiting is not None:

@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 import yaml
 
+WIDTH = 80
+"""Columns after which a long text goes on in the next line, as Go's yaml breaks it."""
 EXPANSION_LIMIT = 200_000
 """Nodes after expansion of aliases."""
 
@@ -203,6 +205,6 @@ def dump(value: Any) -> bytes:
         sort_keys=True,
         encoding="utf-8",
         allow_unicode=True,
-        width=2**31 - 1,
+        width=WIDTH,
     )
     return text

@@ -103,7 +103,7 @@ def test_syntax(body: bytes, expected: str) -> None:
          "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error:"
          " invalid character 'o' in literal null (expecting 'u') (6e6f7065)"),
         (b'{"kind":"Service"}',
-         'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (v1.Pod): unknown conversion'),
+         'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (core.Pod): unknown conversion'),
         (b'{"apiVersion":"v2"}',
          'Pod in version "v2" cannot be handled as a Pod: no kind "Pod" is registered for version "v2"'
          ' in scheme "pkg/api/legacyscheme/scheme.go:30"'),

@@ -80,6 +80,8 @@ class Codec:
             obj = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise self._unrecognized(body, syntax.fault(body) or str(error)) from None
+        if obj is None:
+            return {}
         if obj.__class__ is not dict:
             fault = f"json: cannot unmarshal {inspection.go_value(obj)} into Go value of type {TYPE_META}"
             raise self._unrecognized(body, fault)
@@ -105,16 +107,18 @@ class Codec:
                 )
         version = api_version.rpartition("/")[2]
         name = structure.names_of_kinds().get((api_version, kind))
-        if name is None:
+        to = f"{_package(self.name)}.{self.kind}"
+        if name is None and (api_version, kind) != _ANY_LIST:
             fault = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
         elif kind != self.kind:
-            fault = f"converting ({_package(name)}.{kind}) to ({_package(self.name)}.{self.kind}): unknown conversion"
+            fault = f"converting ({version}.{kind}) to ({to}): unknown conversion"
         else:
             raise BadRequest(
                 f"the API version in the data ({api_version})"
                 f" does not match the expected API version ({self.api_version})"
             )
-        raise CannotHandle(f'{kind} in version "{version}" cannot be handled as a {self.kind}: {fault}', fault)
+        told = fault.replace(f" to ({to})", f" to ({_internal_package(self.name)}.{self.kind})")
+        raise CannotHandle(f'{kind} in version "{version}" cannot be handled as a {self.kind}: {told}', fault)
 
     def _duplicates(self, body: bytes, obj: Object) -> list[str]:
         try:
@@ -152,6 +156,8 @@ class Codec:
 
 
 TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+_ANY_LIST = ("v1", "List")
+"""Go knows the kind, though nothing is of it."""
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 
 
@@ -164,3 +170,9 @@ def _package(name: str) -> str:
 def codec(api_version: str, kind: str) -> Codec:
     """The codec of a kind that upstream has. Raises KeyError for others."""
     return Codec(api_version, kind, structure.names_of_kinds()[api_version, kind])
+
+
+def _internal_package(name: str) -> str:
+    """The same of the form that upstream's server works with, which no version has."""
+    package = name.split(".")[-3]
+    return "core" if package == "events" else package

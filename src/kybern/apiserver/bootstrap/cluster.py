@@ -40,6 +40,8 @@ _PRIORITY_CLASSES = (
         "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
     ),
 )
+SYSTEM_CLASSES = frozenset(name for name, *_ in _PRIORITY_CLASSES)
+"""Nobody may delete them."""
 
 
 class Bootstrap:

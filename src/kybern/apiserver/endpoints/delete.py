@@ -1,10 +1,13 @@
 """DELETE of one object, and of a whole collection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kybern.apiserver import answer, decode, status
+from kybern.apiserver.bootstrap.cluster import SYSTEM_CLASSES
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
+from kybern.apiserver.endpoints.list import newest
 from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.objects.delete import DeleteOptions, delete
@@ -35,13 +38,18 @@ ANSWERED_WITH_OBJECT = frozenset(
 )
 """Deleting these answers with the object, the others with a Status (upstream's ReturnDeletedObject)."""
 
+PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
+
 
 async def delete_object(at: Surroundings, call: Call, served: Served) -> Response:
     """200 and a Status, or the object where it lives on or its kind is answered so."""
     options = decode.delete_options(call)
     attributes = attributes_of(call, served, "DELETE")
-    attributes.dry_run = attributes.dry_run or bool(options.raw.get("dryRun"))
+    attributes.dry_run = bool(options.raw.get("dryRun"))
     attributes.options = lambda: options.raw
+    if served.resource.group_resource == PRIORITY_CLASSES and call.info.name in SYSTEM_CLASSES:
+        why = "this is a system priority class and cannot be deleted"
+        raise status.forbidden(served.resource, call.info.name, why)
     _warn(call, served, options)
     outcome = await delete(at.life, served, options, attributes)
     return _deleted(at, call, served, outcome)
@@ -69,20 +77,27 @@ async def delete_collection(at: Surroundings, call: Call, served: Served) -> Res
     """200 and the list of what was there."""
     options = decode.delete_options(call)
     _warn(call, served, options)
-    return await delete_all(at, call, served, served.cache.select(list_options(call, served).selection), options)
+    page = newest(at, served, list_options(call, served))
+    return await delete_all(at, call, served, page.versions, options, page.metadata)
 
 
 async def delete_all(
-    at: Surroundings, call: Call, served: Served, selected: Sequence[Version], options: DeleteOptions
+    at: Surroundings,
+    call: Call,
+    served: Served,
+    selected: Sequence[Version],
+    options: DeleteOptions,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Response:
     """Delete what was chosen; 200 and the list of it."""
     for version in selected:
         attributes = attributes_of(call, served, "DELETE")
         attributes.namespace, attributes.name = version.namespace, version.name
-        attributes.dry_run = attributes.dry_run or bool(options.raw.get("dryRun"))
+        attributes.dry_run = bool(options.raw.get("dryRun"))
         attributes.options = lambda: options.raw
         try:
             await delete(at.life, served, options, attributes)
         except NotFound:
             continue  # Someone else was quicker: it is gone, which is what was asked for.
-    return answer.listed(call, served, selected, {"resourceVersion": str(at.cache.revision)}, at.now())
+    told = {"resourceVersion": str(at.cache.revision)} if metadata is None else dict(metadata)
+    return answer.listed(call, served, selected, told, at.now())

@@ -13,7 +13,7 @@ from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.continue_token import INCONSISTENT, read_token, token
 from kybern.apiserver.endpoints.list_options import EXACT, ListOptions, list_options
-from kybern.apiserver.endpoints.revisions import revision_of, wait_for
+from kybern.apiserver.endpoints.revisions import NotARevision, revision_of, wait_for
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.served import Served
 from kybern.apiserver.status import ContinueExpired, unavailable
@@ -25,12 +25,24 @@ PAST_PAGE = 500
 """Entries of the past that are read from the store at once."""
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
+    """A list, or a part of one."""
+
     versions: Sequence[Version]
     revision: int
     next_start: str = ""
     """The key from which the next page starts; "" at the end."""
     remaining: int | None = None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The list's own."""
+        told: dict[str, Any] = {"resourceVersion": str(self.revision)}
+        if self.next_start:
+            told["continue"] = token(self.next_start, self.revision)
+            if self.remaining is not None:
+                told["remainingItemCount"] = self.remaining
+        return told
 
 
 def list_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
@@ -54,7 +66,7 @@ def list_objects(at: Surroundings, call: Call, served: Served) -> Answer | Await
 def _revision(options: ListOptions) -> int:
     try:
         return revision_of(options.resource_version)
-    except BadRequest as error:
+    except NotARevision as error:
         raise BadRequest(f"invalid resource version: {error.message}") from None
 
 
@@ -69,19 +81,29 @@ def _now(
     at: Surroundings, call: Call, served: Served, options: ListOptions, start: str = "", revision: int = 0
 ) -> Answer | Awaitable[Answer]:
     """The newest objects; `revision` is what the list calls itself (the cache's)."""
+    return _answer(at, call, served, newest(at, served, options, start, revision))
+
+
+def newest(at: Surroundings, served: Served, options: ListOptions, start: str = "", revision: int = 0) -> Page:
+    """What the cache has, from a key on."""
     found = served.cache.select(options.selection)
     if start:
         found = found[bisect_left(found, start, key=lambda version: version.key) :]
     limit = 0 if options.resource_version == "0" else options.limit
-    cut = bool(limit) and len(found) > limit
+    cut = bool(limit) and (len(found) > limit or (len(found) == limit and _goes_on(served, options, found[-1].key)))
     remaining = len(found) - limit if cut and options.selection.everything else None
-    page = _Page(
+    return Page(
         found[:limit] if cut else found,
         revision or at.cache.revision,
         found[limit - 1].key + "\0" if cut else "",
         remaining,
     )
-    return _answer(at, call, served, page)
+
+
+def _goes_on(served: Served, options: ListOptions, last: str) -> bool:
+    """Whether anything follows, selected or not: upstream's page ends where it is full, and does not look further."""
+    keys = served.cache.keys_in(options.selection.namespace)
+    return bool(keys) and keys[-1] > last
 
 
 async def _at_revision(at: Surroundings, call: Call, served: Served, options: ListOptions, revision: int) -> Answer:
@@ -126,7 +148,7 @@ async def _is_as_then(at: Surroundings, served: Served, revision: int) -> bool:
     return True
 
 
-async def _past(at: Surroundings, served: Served, options: ListOptions, start: str, revision: int) -> _Page:
+async def _past(at: Surroundings, served: Served, options: ListOptions, start: str, revision: int) -> Page:
     """Read the store as it was. Raises Compacted, ServiceUnavailable."""
     cache, selection = served.cache, options.selection
     prefix = cache.prefix + (f"{selection.namespace}/" if selection.namespace else "")
@@ -139,14 +161,13 @@ async def _past(at: Surroundings, served: Served, options: ListOptions, start: s
             raise unavailable(error) from None
         for index, entry in enumerate(page.entries):
             version = cache.version_of(entry.key[len(cache.prefix) :], entry.value, entry.revision)
-            if not selection.takes(version):
-                continue
             if options.limit and len(found) == options.limit:
                 rest = len(page.entries) - index + page.remaining if selection.everything else None
-                return _Page(found, revision, found[-1].key + "\0", rest)
-            found.append(version)
+                return Page(found, revision, found[-1].key + "\0", rest)
+            if selection.takes(version):
+                found.append(version)
         if not page.more:
-            return _Page(found, revision)
+            return Page(found, revision)
         position = page.entries[-1].key + "\0"
 
 
@@ -154,12 +175,8 @@ async def _whole(answer: Answer | Awaitable[Answer]) -> Answer:
     return await answer if isawaitable(answer) else answer
 
 
-def _answer(at: Surroundings, call: Call, served: Served, page: _Page) -> Answer | Awaitable[Answer]:
-    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
-    if page.next_start:
-        metadata["continue"] = token(page.next_start, page.revision)
-        if page.remaining is not None:
-            metadata["remainingItemCount"] = page.remaining
+def _answer(at: Surroundings, call: Call, served: Served, page: Page) -> Answer | Awaitable[Answer]:
+    metadata = page.metadata
     missing = answer.unprepared(call, served, page.versions)
     if missing:
         return _prepared(at, call, served, page.versions, missing, metadata)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 
 from kybern.api.validation.field import quote
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.status import too_large_revision, unavailable
+from kybern.apiserver.status import Unclassified, too_large_revision, unavailable
 from kybern.base.errors import BadRequest
 from kybern.storage.backend import StoreUnavailable
 
@@ -20,8 +20,12 @@ _REVISION_LIMIT = 2**64 - 1
 _INTEGER_LIMIT = 2**63
 
 
+class NotARevision(Unclassified):
+    """Upstream passes its storage's error on, but for lists."""
+
+
 def revision_of(text: str) -> int:
-    """A resourceVersion as a number; "" is 0. Raises BadRequest, in the words of upstream's versioner."""
+    """A resourceVersion as a number; "" is 0. Raises NotARevision, in the words of upstream's versioner."""
     if not text:
         return 0
     if not (text.isascii() and text.isdigit()):
@@ -32,9 +36,9 @@ def revision_of(text: str) -> int:
     return revision
 
 
-def _not_a_revision(text: str, why: str) -> BadRequest:
+def _not_a_revision(text: str, why: str) -> NotARevision:
     shown = quote(text)
-    return BadRequest(f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: {why}")
+    return NotARevision(f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: {why}")
 
 
 def wait_for(at: Surroundings, resource_version: str) -> Awaitable[None] | None:
