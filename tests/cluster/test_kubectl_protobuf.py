@@ -3,19 +3,13 @@
 import asyncio
 import json
 import os
-import random
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.pki import ensure_pki, write_kubeconfig
-from kybern.apiserver.server import run
-from kybern.base.clock import SystemClock
-from kybern.base.ids import RandomIds
-from kybern.storage.memory import MemoryBackend
+from tests.cluster.server_over_tls import serving
 from tests.tools import kubectl
 
 TIMEOUT_SECONDS = 60
@@ -65,31 +59,8 @@ class Kubectl:
 @asynccontextmanager
 async def served(directory: Path, version: str = "1.36") -> AsyncIterator[Kubectl]:
     """A server over TLS on a free port, and a kubectl that knows it."""
-    pki = ensure_pki(directory / "pki", ["127.0.0.1"], "")
-    config = ApiServerConfig(
-        bind_address="127.0.0.1",
-        secure_port=0,
-        tls_cert_file=pki.certificate("apiserver"),
-        tls_private_key_file=pki.key("apiserver"),
-        client_ca_file=pki.authority,
-    )
-    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    clock, ids = SystemClock(), RandomIds(random.Random(1))
-    backend = MemoryBackend(clock)
-    server = asyncio.create_task(
-        run(config, backend, clock, ids, ready=lambda addresses: listening.set_result(addresses[0][1]))
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            await asyncio.wait((server, listening), return_when=asyncio.FIRST_COMPLETED)
-        if server.done():
-            server.result()
-        kubeconfig = directory / "kubeconfig"
-        write_kubeconfig(kubeconfig, pki, "admin", "kubernetes-admin", f"https://127.0.0.1:{listening.result()}")
+    async with serving(directory) as kubeconfig:
         yield Kubectl(kubeconfig, directory, version)
-    finally:
-        server.cancel()
-        await asyncio.gather(server, return_exceptions=True)
 
 
 def comparable(text: bytes) -> Any:
