@@ -20,12 +20,40 @@ async def test_requests_are_counted_by_what_they_ask() -> None:
         await api("GET", f"{CORE}/configmaps/absent")
         await api("POST", f"{CORE}/configmaps", config_map("d"), dryRun="All")
         what = {"resource": "configmaps", "group": "", "version": "v1", "component": "apiserver"}
-        assert await _sample(api, "apiserver_request_total", verb="CREATE", code="201", dry_run="", **what) == 1
-        assert await _sample(api, "apiserver_request_total", verb="CREATE", dry_run="All", **what) == 1
+        assert await _sample(api, "apiserver_request_total", verb="POST", code="201", dry_run="", **what) == 1
+        assert await _sample(api, "apiserver_request_total", verb="POST", dry_run="All", **what) == 1
         assert await _sample(api, "apiserver_request_total", verb="GET", code="404", scope="resource", **what) == 1
         name = "apiserver_request_duration_seconds_count"
         assert await _sample(api, name, verb="GET", **what) == 2
         assert await _sample(api, "apiserver_request_duration_seconds_bucket", verb="GET", le="60", **what) == 2
+
+
+async def test_verbs_are_those_of_http_but_for_a_few() -> None:
+    async with api_server() as api:
+        path = f"{CORE}/configmaps/c"
+        await api.create(f"{CORE}/configmaps", config_map("c"))
+        await api("PUT", path, config_map("c", a="b"))
+        await api.patch(path, {"data": {"a": "c"}})
+        config = {"kind": "ConfigMap", "apiVersion": "v1", **config_map("c")}
+        await api.patch(path, config, "application/apply-patch+yaml", fieldManager="m")
+        await api("GET", f"{CORE}/configmaps")
+        await api("DELETE", f"{CORE}/configmaps")
+        await api("GET", f"{CORE}/pods/p/log")
+        told = {
+            (verb, scope): await _sample(
+                api, "apiserver_request_total", resource="configmaps", verb=verb, scope=scope, component="apiserver"
+            )
+            for verb, scope in (
+                ("POST", "resource"),
+                ("PUT", "resource"),
+                ("PATCH", "resource"),
+                ("APPLY", "resource"),
+                ("LIST", "namespace"),
+                ("DELETE", "namespace"),
+            )
+        }
+        assert set(told.values()) == {1}, told
+        assert await _sample(api, "apiserver_request_total", resource="pods", subresource="log", verb="CONNECT") == 1
 
 
 async def test_objects_watches_and_events_are_counted() -> None:

@@ -200,3 +200,21 @@ async def test_an_update_that_creates_takes_any_version() -> None:
     async with api_server() as api:
         body = {"metadata": {"name": "l", "resourceVersion": "7"}, "spec": {"limits": []}}
         assert (await api("PUT", f"{CORE}/limitranges/l", body)).status == 201
+
+
+async def test_a_scale_is_of_the_namespace_of_the_request() -> None:
+    async with api_server() as api:
+        labels = {"a": "b"}
+        template = {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "c", "image": "example.com/app:v1"}]},
+        }
+        path = "/apis/apps/v1/namespaces/default/replicasets"
+        spec = {"selector": {"matchLabels": labels}, "template": template}
+        await api.create(path, {"metadata": {"name": "r"}, "spec": spec})
+        wrong = {"metadata": {"name": "r", "namespace": "other"}, "spec": {"replicas": 2}}
+        for answer in (await api("PUT", f"{path}/r/scale", wrong), await api.patch(f"{path}/r/scale", wrong, MERGE)):
+            assert (answer.status, answer.message) == (
+                400,
+                "the namespace of the provided object does not match the namespace sent on the request",
+            )

@@ -25,6 +25,7 @@ from kybern.apiserver.endpoints.apply import (
 )
 from kybern.apiserver.endpoints.patch import patch_media, patched, read_patch
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
+from kybern.apiserver.objects.create import place
 from kybern.apiserver.objects.tracking import FIELD
 from kybern.apiserver.objects.update import check_name
 from kybern.apiserver.objects.update import update as update_stored
@@ -82,6 +83,7 @@ async def update_scale(at: Surroundings, call: Call, served: Served) -> Response
     """PUT: 200 and the Scale."""
     decode.check_write_options(call)
     sent = decode.body_object(call, served, codec("autoscaling/v1", "Scale"), SCALE)
+    place(served, sent["metadata"], call.info.namespace)
     check_name(sent["metadata"], call.info.name)
     return await _write(at, call, served, lambda current: tracked(at, call, served, current, sent))
 
@@ -123,12 +125,12 @@ def tracked(at: Surroundings, call: Call, served: Served, current: Object, new: 
 async def _write(at: Surroundings, call: Call, served: Served, change: Change) -> Response:
     attributes = attributes_of(call, served, "UPDATE", "scale")
     attributes.view = ScaleView()
-    attributes.view = ScaleView()
 
     def edit(obj: Object) -> Object:
         entries: list[Entry] = list(obj["metadata"].get(FIELD) or ())
         new = change(with_entries(scale_of(obj), scale.to_scale(entries)))
         metadata = new["metadata"]
+        place(served, metadata, call.info.namespace)
         check_name(metadata, call.info.name)
         replicas = (new.get("spec") or {}).get("replicas", 0)
         if replicas < 0:

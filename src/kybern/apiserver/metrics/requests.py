@@ -36,9 +36,10 @@ class Requests:
         info = call.info
         what: _What
         if call.served is not None and info.is_resource:
-            scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
+            whole = info.name or info.verb == "create"
+            scope = "resource" if whole else "namespace" if info.namespace else "cluster"
             dry_run = "All" if "dryRun" in call.request.query else ""
-            what = (info.verb.upper(), info.group, info.version, info.resource, info.subresource, scope, dry_run)
+            what = (_verb(call), info.group, info.version, info.resource, info.subresource, scope, dry_run)
         else:
             what = (call.request.method, "", "", "", "", "", "")
         series = self._series.get((what, code))
@@ -72,6 +73,22 @@ class Requests:
         for what, series in merged.items():
             duration.add_histogram(BUCKETS, series.buckets, series.seconds, _labels(what))
         yield duration
+
+
+def _verb(call: Call) -> str:
+    """Upstream counts by HTTP's methods, but for what it calls by names of its own (metrics.CleanVerb)."""
+    info, method = call.info, call.request.method
+    if info.subresource in _CONNECTING:
+        return "CONNECT"
+    if info.verb in ("list", "watch"):
+        return info.verb.upper()
+    if method == "PATCH" and call.request.headers.get("content-type") == _APPLY:
+        return "APPLY"
+    return "GET" if method == "HEAD" else method
+
+
+_CONNECTING = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+_APPLY = "application/apply-patch+yaml"
 
 
 def _labels(what: _What) -> dict[str, str]:
