@@ -53,6 +53,17 @@ async def test_a_write_is_told_with_its_bodies(tmp_path: Path) -> None:
     assert complete["annotations"]["authorization.k8s.io/decision"] == "allow"
 
 
+async def test_what_is_answered_in_protobuf_is_told_in_json(tmp_path: Path) -> None:
+    async with api_server(**_policy(tmp_path)) as api:
+        accept = {"accept": "application/vnd.kubernetes.protobuf"}
+        await api.raw("POST", f"{CORE}/configmaps", config_map("c", k="v"), accept)
+        await api.raw("GET", f"{CORE}/configmaps/none", None, accept)
+    (_, created), (_, missing) = _events(tmp_path, verb="create")[-2:], _events(tmp_path, verb="get")
+    assert created["responseObject"]["data"] == {"k": "v"}
+    assert missing["responseStatus"]["reason"] == "NotFound"
+    assert missing["responseObject"]["message"] == 'configmaps "none" not found'
+
+
 async def test_metadata_tells_no_body(tmp_path: Path) -> None:
     async with api_server(**_policy(tmp_path)) as api:
         await api.create(f"{CORE}/secrets", {"metadata": {"name": "s"}, "stringData": {"p": "hidden words"}})

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from kybern.api import protobuf
-from kybern.api.protobuf import message, wire
 from kybern.apiserver.binary import SLICE
 from kybern.transport.exchange import Stream
 from tests.cluster.api_server import CORE, TIMEOUT_SECONDS, Api, api_server, config_map, pod
@@ -27,13 +26,7 @@ async def _ask(api: Api, method: str, path: str, accept: str, body: Any = None, 
 
 
 def _decoded(data: bytes) -> Any:
-    """The object of an envelope; metadata alone is read as ConfigMaps without data would be."""
-    type_meta, raw, *_ = (value for _, _, value in wire.fields(memoryview(data)[4:]) if not isinstance(value, int))
-    names = [bytes(value).decode() for _, _, value in wire.fields(type_meta) if not isinstance(value, int)]
-    if names[0] != "meta.k8s.io/v1":
-        return protobuf.decode(data, "v1")[2]
-    likeness = names[1].replace("PartialObjectMetadata", "io.k8s.api.core.v1.ConfigMap")
-    return {"kind": names[1], "apiVersion": names[0], **message.read(raw, likeness)}
+    return protobuf.decode(data, "v1")[2]
 
 
 def _settled(value: Any) -> Any:

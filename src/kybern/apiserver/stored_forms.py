@@ -87,7 +87,7 @@ class StoredForms:
 
 def _own_form(stored: Resource, value: bytes) -> bytes:
     """An object as this server would have stored it: in that version, with what decoding makes of it."""
-    obj = protobuf.decode(value)[2] if value.startswith(protobuf.envelope.MAGIC) else orjson.loads(value)
+    obj = protobuf.decode(value)[2] if value.startswith(protobuf.MAGIC) else orjson.loads(value)
     if obj["apiVersion"] == beta_definition.API_VERSION:
         obj = beta_definition.from_beta(obj)
     group, _, version = obj["apiVersion"].rpartition("/")

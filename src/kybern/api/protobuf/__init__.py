@@ -6,6 +6,7 @@ definitions. Source: https://kubernetes.io/docs/reference/using-api/api-concepts
 """
 
 from kybern.api.protobuf.envelope import (
+    MAGIC,
     MEDIA_TYPE,
     decode,
     encode,
@@ -13,11 +14,13 @@ from kybern.api.protobuf.envelope import (
     first_field,
     is_known,
     metadata_message,
+    opening,
     wrap,
     wrap_list,
 )
 
 __all__ = [
+    "MAGIC",
     "MEDIA_TYPE",
     "decode",
     "encode",
@@ -25,6 +28,7 @@ __all__ = [
     "first_field",
     "is_known",
     "metadata_message",
+    "opening",
     "wrap",
     "wrap_list",
 ]

@@ -12,15 +12,13 @@ from kybern.api.protobuf.pieces import delimited, length
 from kybern.api.protobuf.wire import malformed
 from kybern.api.protobuf.writer import Write, writer
 from kybern.api.resource import Object
-from kybern.api.schema import structure
 from kybern.base.errors import BadRequest
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
 _CLOSING = b'\x1a\0"\0'
 """Neither a content encoding nor a content type of the message: Go writes both, empty."""
-_META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-_DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+_DELETE_OPTIONS = f"{table.META}DeleteOptions"
 
 
 def decode(body: bytes, api_version: str = "", kind: str = "") -> tuple[str, str, Object]:
@@ -60,7 +58,7 @@ def encode(obj: Object) -> bytes:
 
 def wrap(api_version: str, kind: str, raw: bytes) -> bytes:
     """A message in its envelope."""
-    return _opening(api_version, kind) + length(raw) + raw + _CLOSING
+    return opening(api_version, kind) + length(raw) + raw + _CLOSING
 
 
 def wrap_list(api_version: str, kind: str, metadata: Object, items: Sequence[bytes]) -> list[bytes]:
@@ -68,14 +66,14 @@ def wrap_list(api_version: str, kind: str, metadata: Object, items: Sequence[byt
     pieces: list[bytes] = [b""] * (2 * len(items))
     pieces[0::2] = [b"\x12" + length(item) for item in items]
     pieces[1::2] = items
-    begin = delimited(b"\n", writer(_META + "ListMeta")(metadata))
+    begin = delimited(b"\n", writer(f"{table.META}ListMeta")(metadata))
     size = wire.encode_varint(len(begin) + sum(map(len, pieces)))
-    return [_opening(api_version, kind) + size + begin, *pieces, _CLOSING]
+    return [opening(api_version, kind) + size + begin, *pieces, _CLOSING]
 
 
 def metadata_message(metadata: Object) -> bytes:
     """The message of a PartialObjectMetadata, and how the message of every object begins."""
-    return delimited(b"\n", writer(_META + "ObjectMeta")(metadata))
+    return delimited(b"\n", writer(f"{table.META}ObjectMeta")(metadata))
 
 
 def first_field(raw: bytes) -> bytes:
@@ -91,17 +89,16 @@ def event(kind: bytes, enveloped: bytes) -> bytes:
 
 
 @cache
-def _opening(api_version: str, kind: str) -> bytes:
+def opening(api_version: str, kind: str) -> bytes:
+    """How every envelope of a kind begins, up to the message's length."""
     names = delimited(b"\n", api_version.encode()) + delimited(b"\x12", kind.encode())
     return MAGIC + delimited(b"\n", names) + b"\x12"
 
 
 @cache
 def _writer(api_version: str, kind: str) -> Write | None:
-    if kind == "PartialObjectMetadata" and api_version.startswith("meta.k8s.io/"):
-        return lambda obj: metadata_message(obj["metadata"])
     # Lists of what there is (APIVersions, APIResourceList) name no version of their own.
-    name = structure.names_of_kinds().get((api_version or "v1", kind))
+    name = table.name_of(api_version or "v1", kind)
     return writer(name) if name is not None and table.message(name) else None
 
 
@@ -117,7 +114,7 @@ def _messages(data: memoryview) -> list[tuple[int, memoryview]]:
 
 
 def _definition(api_version: str, kind: str) -> str:
-    name = structure.names_of_kinds().get((api_version, kind))
+    name = table.name_of(api_version, kind)
     if name is not None:
         return name
     if kind == "DeleteOptions":

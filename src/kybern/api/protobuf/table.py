@@ -33,9 +33,27 @@ Message = dict[int, Union[Slot, "Message"]]
 """A message by field numbers; a Message within it is one whose fields JSON inlines."""
 
 
+META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+PARTIAL, PARTIAL_LIST = f"{META}PartialObjectMetadata", f"{META}PartialObjectMetadataList"
+_PARTIAL: dict[str, Message] = {
+    PARTIAL: {1: Slot("metadata", ["@", f"{META}ObjectMeta"], True)},
+    PARTIAL_LIST: {1: Slot("metadata", ["@", f"{META}ListMeta"], True), 2: Slot("items", ["[", ["@", PARTIAL]], True)},
+}
+"""What upstream's OpenAPI says nothing of."""
+
+
+def name_of(api_version: str, kind: str) -> str | None:
+    """The definition of a kind; None: it has none."""
+    if api_version in ("meta.k8s.io/v1", "meta.k8s.io/v1beta1") and f"{META}{kind}" in _PARTIAL:
+        return f"{META}{kind}"
+    return structure.names_of_kinds().get((api_version, kind))
+
+
 @cache
 def message(name: str) -> Message:
     """The message of a definition (`io.k8s.api.core.v1.Pod`)."""
+    if name in _PARTIAL:
+        return _PARTIAL[name]
     found: Message = {}
     for wire, field in structure.fields(name).items():
         numbers = field.get("p", [])

@@ -9,10 +9,13 @@ from typing import Any
 
 import orjson
 
+from kybern.api import protobuf
 from kybern.apiserver import yaml
 from kybern.apiserver.audit.policy import API_VERSION, Verdict
 from kybern.apiserver.call import Call
+from kybern.apiserver.negotiate import JSON, PROTOBUF
 from kybern.base.clock import format_micro_time
+from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Answer, Response
 
 
@@ -40,7 +43,7 @@ def line(call: Call, verdict: Verdict, stage: str, now: float, seconds: float, a
     if call.audit_body is not None and info.is_resource:
         event["requestObject"] = _object(call.audit_body, verdict)
     if verdict.with_response and info.is_resource and isinstance(answer, Response) and answer.body:
-        body = _object(_joined(answer.body), verdict)
+        body = _object(_joined(answer.body), verdict, answer.content_type)
         if body is not None:
             event["responseObject"] = body
     event["requestReceivedTimestamp"] = format_micro_time(now - seconds)
@@ -82,13 +85,14 @@ def _status(answer: Answer) -> dict[str, Any]:
     code = 101 if not hasattr(answer, "status") else answer.status
     if isinstance(answer, Response):
         body = answer.body if isinstance(answer.body, bytes) else answer.body[0] if answer.body else b""
-        if body.startswith(_STATUS):
-            told: dict[str, Any] = orjson.loads(_joined(answer.body))
+        if body.startswith((_STATUS, _BINARY_STATUS)):
+            told: dict[str, Any] = _read(_joined(answer.body), answer.content_type)
             return {key: value for key, value in told.items() if key not in ("kind", "apiVersion")} | {"code": code}
     return {"metadata": {}, "code": code}
 
 
 _STATUS = b'{"kind":"Status",'
+_BINARY_STATUS = protobuf.opening("v1", "Status")
 
 
 def tell_patch(call: Call) -> None:
@@ -103,15 +107,20 @@ def tell_patch(call: Call) -> None:
             call.audit_body = orjson.dumps(yaml.load(body))
 
 
-def _object(body: bytes, verdict: Verdict) -> Any:
-    """None for what is no JSON."""
+def _object(body: bytes, verdict: Verdict, media: str = JSON) -> Any:
+    """None for what is no object."""
     try:
-        told = orjson.loads(body)
-    except ValueError:
+        told = _read(body, media)
+    except (ValueError, BadRequest):
         return None
     if verdict.omit_managed_fields:
         _strip(told)
     return told
+
+
+def _read(body: bytes, media: str) -> Any:
+    """Raises ValueError, BadRequest."""
+    return protobuf.decode(body)[2] if media == PROTOBUF else orjson.loads(body)
 
 
 def _strip(obj: Any) -> None:
