@@ -1,6 +1,7 @@
 """What clients get that ask for protobuf: the same objects, lists, events and errors as in JSON."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from kybern.apiserver.binary import SLICE
 from kybern.transport.exchange import Stream
 from tests.cluster.api_server import CORE, TIMEOUT_SECONDS, Api, api_server, config_map, pod
 from tests.cluster.custom_resources import WIDGETS, definition, established, widget
+from tests.cluster.test_conversion_webhooks import V1, V2, converted, install
+from tests.cluster.test_conversion_webhooks import widget as converted_widget
+from tests.cluster.webhook_server import webhook_server
 
 PROTOBUF = protobuf.MEDIA_TYPE
 BOTH = f"{PROTOBUF},application/json"
@@ -165,6 +169,22 @@ async def test_custom_resources_show_their_metadata_only() -> None:
         assert len((await _ask(api, "GET", path, METADATA_LIST))[2]["items"]) == 1
         kind, obj = await (await _watch(api, path, METADATA)).next()
         assert (kind, obj["metadata"]) == ("ADDED", created["metadata"])
+
+
+async def test_metadata_of_custom_resources_that_a_webhook_converts(tmp_path: Path) -> None:
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        events = await _watch(api, V2, METADATA)
+        stored = await api.create(V1, converted_widget("a", "v1", size=1))
+        kind, obj = await events.next()
+        assert (kind, obj["kind"], obj["metadata"]["uid"]) == (
+            "ADDED",
+            "PartialObjectMetadata",
+            stored["metadata"]["uid"],
+        )
+        listed = await _ask(api, "GET", V2, METADATA_LIST)
+        assert [each["metadata"]["name"] for each in listed[2]["items"]] == ["a"]
+        assert (await _ask(api, "GET", f"{V2}/a", METADATA))[2]["metadata"]["uid"] == stored["metadata"]["uid"]
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1"])
