@@ -262,8 +262,9 @@ async def test_a_uid_in_an_update_is_a_precondition() -> None:
         answer = await api("PUT", f"{MAPS}/c", {"metadata": {"name": "c", "uid": "u-1"}})
         assert (answer.status, answer.message) == (
             409,
-            'Operation cannot be fulfilled on configmaps "c": Precondition failed: UID in precondition: u-1, UID in '
-            f"object meta: {made['metadata']['uid']}",
+            'Operation cannot be fulfilled on configmaps "c": StorageError: invalid object, Code: 4, Key: '
+            "/registry/configmaps/default/c, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+            f"precondition: u-1, UID in object meta: {made['metadata']['uid']}",
         )
 
 
@@ -277,3 +278,14 @@ async def test_a_job_with_a_generated_name_knows_it_everywhere() -> None:
         assert made["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name
         assert made["spec"]["template"]["metadata"]["labels"]["job-name"] == name
         assert (await api("PUT", f"{jobs}/{name}", made)).body == made
+
+
+async def test_only_a_stored_object_must_be_without_a_revision() -> None:
+    async with api_server() as api:
+        body = {**config_map("c"), "metadata": {"name": "c", "resourceVersion": "7"}}
+        tried = await api("POST", MAPS, body, dryRun="All")
+        assert (tried.status, tried.body["metadata"]["resourceVersion"]) == (201, "7")
+        refused = await api("POST", MAPS, body)
+        assert (refused.status, refused.message) == (500, "resourceVersion should not be set on objects to be created")
+        body["metadata"]["resourceVersion"] = "none"
+        assert (await api("POST", MAPS, body)).status == 201

@@ -7,7 +7,9 @@ resource. Source: pkg/kubeapiserver/default_storage_factory_builder.go and the C
 
 from collections.abc import Iterable
 
+from kybern.api import registry
 from kybern.api.registry import RESOURCES
+from kybern.api.resource import Resource
 from kybern.apiserver.cache.cache import ROOT
 from kybern.apiserver.served import storage_resource
 
@@ -20,6 +22,14 @@ _SPECIAL = {
     "customresourcedefinitions.apiextensions.k8s.io": "apiextensions.k8s.io/customresourcedefinitions",
     "apiservices.apiregistration.k8s.io": "apiregistration.k8s.io/apiservices",
 }
+
+
+def place_of(resource: Resource) -> str:
+    """`deployments`, `minions`, `example.com/widgets`: where below the prefix upstream has a resource's objects."""
+    name = resource.group_resource
+    if registry.find(resource.group, resource.version, resource.plural) is not None:
+        return _SPECIAL.get(name) or resource.plural
+    return f"{resource.group}/{resource.plural}"
 
 
 def etcd_layout(prefix: str) -> "EtcdLayout":

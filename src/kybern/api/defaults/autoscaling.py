@@ -30,4 +30,15 @@ def behavior(obj: Object) -> None:
     obj["scaleDown"] = down | obj.get("scaleDown", {})
 
 
+_METRICS = "autoscaling.alpha.kubernetes.io/metrics"
+_DEFAULT_UTILIZATION = 80
+
+
+def autoscaler(obj: Object) -> None:
+    """In v1 the default metric is a field of its own, other metrics stand in an annotation."""
+    if _METRICS not in (obj["metadata"].get("annotations") or {}):
+        obj["spec"].setdefault("targetCPUUtilizationPercentage", _DEFAULT_UTILIZATION)
+
+
+V1_CODE = {"HorizontalPodAutoscaler": autoscaler}
 V2_CODE = {"HorizontalPodAutoscalerBehavior": behavior}

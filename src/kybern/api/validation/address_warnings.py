@@ -3,23 +3,23 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
 
-from kybern.api.validation.addresses import parse_cidr, parse_ip
+from kybern.api.validation.addresses import parse_cidr, parse_ip_leniently, without_padding
 from kybern.api.validation.field import quote
 
 
 def ip_warnings(path: str, text: str) -> Iterator[str]:
     """What is no address at all gives none: that is an error's business."""
-    address, padded = _lenient_ip(text)
+    address = parse_ip_leniently(text)
     if address is None:
         return
-    if padded or (address.version == 6 and address.ipv4_mapped):
+    if without_padding(text) != text or (address.version == 6 and address.ipv4_mapped):
         yield f"{path}: non-standard IP address {quote(text)} is invalid: use {quote(_go_ip(address))}"
     elif address.version == 6 and str(address) != text:
         yield f"{path}: IPv6 address {quote(text)} should be in RFC 5952 canonical format ({quote(str(address))})"
 
 
 def cidr_warnings(path: str, text: str) -> Iterator[str]:
-    unpadded = _unpadded(text.partition("/")[0]) + "/" + text.partition("/")[2]
+    unpadded = without_padding(text.partition("/")[0]) + "/" + text.partition("/")[2]
     network = parse_cidr(unpadded)
     if network is None:
         return
@@ -36,21 +36,6 @@ def cidr_warnings(path: str, text: str) -> Iterator[str]:
         yield f"{path}: non-standard CIDR value {quote(text)} is invalid: use {quote(canonical)}"
     elif not ambiguous and network.version == 6 and str(network) != text:
         yield f"{path}: IPv6 CIDR value {quote(text)} should be in RFC 5952 canonical format ({quote(str(network))})"
-
-
-def _lenient_ip(text: str) -> tuple[IPv4Address | IPv6Address | None, bool]:
-    """The address, and whether zeros lead one of its decimal parts."""
-    address = parse_ip(text)
-    if address is not None:
-        return address, False
-    unpadded = _unpadded(text)
-    return (parse_ip(unpadded), True) if unpadded != text else (None, False)
-
-
-def _unpadded(text: str) -> str:
-    if ":" in text or "." not in text:
-        return text
-    return ".".join(part.lstrip("0") or part[-1:] for part in text.split("."))
 
 
 def _go_ip(address: IPv4Address | IPv6Address) -> str:

@@ -20,14 +20,25 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
+def parse_ip_leniently(text: str) -> IPv4Address | IPv6Address | None:
+    """As `parse_ip`, but zeros may lead a decimal part: how upstream reads what it stored long ago."""
+    return parse_ip(without_padding(text))
+
+
+def without_padding(text: str) -> str:
+    """`10.01.0.0` as `10.1.0.0`."""
+    if ":" in text or "." not in text:
+        return text
+    return ".".join(part.lstrip("0") or part[-1:] for part in text.split("."))
+
+
 def validate_ip(path: str, value: str, known: Collection[str] = ()) -> Iterator[FieldError]:
     """An address; `known` ones (of the old object) may stay as they are."""
     if value in known:
         return
     address = parse_ip(value)
     if address is None:
-        padded = parse_ip(".".join(part.lstrip("0") or "0" for part in value.split("."))) if "." in value else None
-        yield invalid(path, value, _EXAMPLE if padded is None else "must not have leading 0s")
+        yield invalid(path, value, _EXAMPLE if parse_ip_leniently(value) is None else "must not have leading 0s")
     elif isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         yield invalid(path, value, "must not be an IPv4-mapped IPv6 address")
 
@@ -95,7 +106,7 @@ def _unmapped(address: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Ad
 
 def validate_endpoint_ip(path: str, value: str) -> Iterator[FieldError]:
     """Where traffic may be sent: not to the node itself, not to its own link."""
-    address = parse_ip(value)
+    address = parse_ip_leniently(value)
     if address is None:
         yield invalid(path, value, "must be a valid IP address")
         return

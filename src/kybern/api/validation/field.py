@@ -106,18 +106,22 @@ def sorted_map(entries: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if entries is None else dict(sorted(entries.items()))
 
 
-def _with_sorted_maps(value: Any) -> Any:
+def with_sorted_maps(value: Any) -> Any:
+    """A value whose parts are in the order in which Go shows them."""
     if isinstance(value, dict):
         return {
-            key: sorted_map(part) if key in _MAPS and isinstance(part, dict) else _with_sorted_maps(part)
+            key: sorted_map(part) if key in _MAPS and isinstance(part, dict) else with_sorted_maps(part)
             for key, part in value.items()
         }
-    return [_with_sorted_maps(part) for part in value] if isinstance(value, list) else value
+    return [with_sorted_maps(part) for part in value] if isinstance(value, list) else value
 
 
 def go_json(value: Any) -> str:
     """encoding/json's form: no blanks, `<`, `>` and `&` escaped, maps sorted."""
-    text = json.dumps(_with_sorted_maps(value), separators=(",", ":"), ensure_ascii=False)
+    return html_escaped(json.dumps(with_sorted_maps(value), separators=(",", ":"), ensure_ascii=False))
+
+
+def html_escaped(text: str) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

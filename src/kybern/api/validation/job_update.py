@@ -6,6 +6,7 @@ from typing import Any
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation.batch import validate_job, validate_whole_job_spec
 from kybern.api.validation.field import immutable, invalid
+from kybern.api.validation.internal_form import internal_form
 from kybern.api.validation.job_policies import internal_failure_policy, internal_success_policy
 
 
@@ -50,6 +51,7 @@ def _completions_update(after: Object, before: Object) -> Iterator[FieldError]:
         yield invalid("spec.completions", new, "can only be modified in tandem with spec.parallelism")
 
 
+_POD_SPEC, _TEMPLATE = "io.k8s.api.core.v1.PodSpec", "io.k8s.api.core.v1.PodTemplateSpec"
 _SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
 
 
@@ -57,9 +59,11 @@ def _template_update(after: Object, before: Object, *, mutable: bool) -> Iterato
     new, old = after.get("template") or {}, before.get("template") or {}
     if mutable:
         spec = _with_resources(_with_directives(old, new).get("spec") or {}, new.get("spec") or {})
-        yield from immutable("spec.template.spec", new.get("spec"), spec)
+        yield from immutable(
+            "spec.template.spec", internal_form(_POD_SPEC, new.get("spec")), internal_form(_POD_SPEC, spec)
+        )
     else:
-        yield from immutable("spec.template", new, old)
+        yield from immutable("spec.template", internal_form(_TEMPLATE, new), internal_form(_TEMPLATE, old))
 
 
 def _with_resources(old: Object, new: Object) -> Object:

@@ -26,7 +26,9 @@ class LimitRanger(Plugin):
         self._stored = lookup.cache(RANGES).objects
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
-        if self._stored and attributes.group_resource == _PODS and not attributes.subresource and old is None:
+        """New Pods, and those whose containers are resized."""
+        mutable = attributes.subresource == ("" if old is None else "resize")
+        if self._stored and attributes.group_resource == _PODS and mutable:
             for limit_range in self._ranges(attributes):
                 fill_defaults(obj, limit_range)
 

@@ -12,14 +12,14 @@ from kybern.apiserver.objects.life import Life, Outcome
 from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, track_create
 from kybern.apiserver.served import Served
-from kybern.base.errors import AlreadyExists, BadRequest, InternalError
+from kybern.base.errors import AlreadyExists, BadRequest, Unclassified
 
 NAME_ATTEMPTS = 8
 """Tries to generate a name that is free."""
 NAME_PREFIX_LIMIT = 58
 """Characters of generateName that are kept: 63 less the suffix."""
 
-_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion")
+_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 """Of the metadata that a client sends; uid and creationTimestamp are set anew."""
 
 
@@ -27,7 +27,6 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     """Store a decoded and defaulted object. Raises StatusError. Without `tracks` it carries its managedFields already."""
     metadata = obj["metadata"]
     place(served, metadata, attributes.namespace)
-    is_versioned = bool(metadata.get("resourceVersion"))
     for name in _SERVERS_OWN:
         metadata.pop(name, None)
     if tracks:
@@ -46,8 +45,6 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     taken = None if effect is None else await effect.begin(obj, None, dry_run=attributes.dry_run)
     try:
         await _settle(life, served, obj, attributes)
-        if is_versioned and not attributes.dry_run:
-            raise InternalError("resourceVersion should not be set on objects to be created")
         outcome = await _store(life, served, obj, attributes)
     except BaseException as error:
         await attributes.release_holds()
@@ -112,7 +109,12 @@ def place(served: Served, metadata: Object, namespace: str) -> None:
 
 
 async def _store(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
+    """Only here a resourceVersion is in the way: a dry run shows the client's, and what is no number is dropped."""
     metadata = obj["metadata"]
+    if not attributes.dry_run:
+        given = metadata.pop("resourceVersion", "")
+        if given.isdecimal() and int(given):
+            raise Unclassified("resourceVersion should not be set on objects to be created")
     if served.find(metadata.get("namespace", ""), metadata["name"]) is not None:
         raise Changed
     if attributes.dry_run:

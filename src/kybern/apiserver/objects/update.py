@@ -15,6 +15,7 @@ from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
+from kybern.apiserver.etcd_layout import place_of
 from kybern.apiserver.objects.create import create, place
 from kybern.apiserver.objects.life import Life, Outcome, remove
 from kybern.apiserver.objects.owners import single_owners
@@ -38,18 +39,23 @@ class Preconditions:
     uid: str = ""
     resource_version: str = ""
 
-    def check(self, served: Served, name: str, version: Version, old: Object) -> None:
-        """Raises Conflict."""
-        uid = old["metadata"].get("uid", "")
+    def check(self, served: Served, name: str, version: Version, old: Object, *, dry_run: bool = False) -> None:
+        """Raises Conflict, in the words of upstream's store, which for a dry run leaves its prefix out of the key."""
+        uid, revision = old["metadata"].get("uid", ""), str(version.revision)
         if self.uid and self.uid != uid:
-            why = f"Precondition failed: UID in precondition: {self.uid}, UID in object meta: {uid}"
-            raise status.conflict(served.resource, name, why)
-        if self.resource_version and self.resource_version != str(version.revision):
+            why = f"UID in precondition: {self.uid}, UID in object meta: {uid}"
+        elif self.resource_version and self.resource_version != revision:
             why = (
-                f"Precondition failed: ResourceVersion in precondition: {self.resource_version}, "
-                f"ResourceVersion in object meta: {version.revision}"
+                f"ResourceVersion in precondition: {self.resource_version}, ResourceVersion in object meta: {revision}"
             )
-            raise status.conflict(served.resource, name, why)
+        else:
+            return
+        place = f"{'' if dry_run else '/registry'}/{place_of(served.resource)}"
+        key = f"{place}/{served.key(old['metadata'].get('namespace', ''), name)}"
+        fault = (
+            f"invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: {why}"
+        )
+        raise status.conflict(served.resource, name, f"StorageError: {fault}")
 
 
 ANY = Preconditions()
@@ -113,7 +119,7 @@ async def _attempt(
     version = served.find(attributes.namespace, attributes.name)
     assert version is not None
     old = served.parse(version)
-    preconditions.check(served, attributes.name, version, old)
+    preconditions.check(served, attributes.name, version, old, dry_run=attributes.dry_run)
     new = edit(served.parse(version))
     _revise(served, new, old, version, attributes)
     _keep(new, old)
@@ -202,8 +208,9 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
     hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
-    if not _same(served, new, old):
+    if resource.is_custom or not _same(served, new, old):  # A custom one may be invalid by now.
         faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
+        attributes.warnings.extend(resource.tolerated())
         if faults:
             raise status.invalid(resource, attributes.name, faults)
     if not sub:

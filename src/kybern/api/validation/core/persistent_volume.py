@@ -21,6 +21,7 @@ from kybern.api.validation.field import (
     required,
     sorted_map,
 )
+from kybern.api.validation.internal_form import internal_form
 from kybern.api.validation.unified_diff import unified_diff
 
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
@@ -193,6 +194,26 @@ _ORDER = [
     "storageos",
     "csi",
 ]
+_SPEC = "io.k8s.api.core.v1.PersistentVolumeSpec"
+_OF_NO_SOURCE = frozenset(
+    (
+        "Capacity",
+        "AccessModes",
+        "ClaimRef",
+        "PersistentVolumeReclaimPolicy",
+        "StorageClassName",
+        "MountOptions",
+        "VolumeMode",
+        "NodeAffinity",
+        "VolumeAttributesClassName",
+    )
+)
+
+
+def _shown_source(source: Object) -> Object:
+    return {key: part for key, part in (internal_form(_SPEC, source) or {}).items() if key not in _OF_NO_SOURCE}
+
+
 _FORBIDDEN_AS = {"cephfs": "cephFS"}
 _CHECKED_AS = {"gcePersistentDisk": "persistentDisk"}
 
@@ -205,7 +226,8 @@ def validate_volume_update(new: Object, old: Object) -> Iterator[FieldError]:
     if "csi" in source and "csi" in known and known["csi"].get("controllerExpandSecretRef") is None:
         source["csi"] = {key: value for key, value in source["csi"].items() if key != "controllerExpandSecretRef"}
     if source != known:
-        detail = f"spec.persistentvolumesource is immutable after creation\n{unified_diff(known, source)}"
+        changes = unified_diff(_shown_source(known), _shown_source(source))
+        detail = f"spec.persistentvolumesource is immutable after creation\n{changes}"
         yield forbidden("spec.persistentvolumesource", detail)
     yield from immutable("volumeMode", after.get("volumeMode"), before.get("volumeMode"))
     affinity = after.get("nodeAffinity")

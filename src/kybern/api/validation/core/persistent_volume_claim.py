@@ -14,7 +14,7 @@ from kybern.api.validation.core.persistent_volume import (
 from kybern.api.validation.core.quantities import validate_amount
 from kybern.api.validation.field import IMMUTABLE, each_invalid, forbidden, immutable, invalid, not_supported, required
 from kybern.api.validation.metadata import validate_annotations, validate_label_selector, validate_labels
-from kybern.api.validation.unified_diff import unified_diff
+from kybern.api.validation.unified_diff import internal_diff
 
 _NOT_OF_TEMPLATES = [
     "name",
@@ -32,6 +32,7 @@ _NOT_OF_TEMPLATES = [
     "managedFields",
 ]
 _CLASS = "volume.beta.kubernetes.io/storage-class"
+_SPEC = "io.k8s.api.core.v1.PersistentVolumeClaimSpec"
 
 
 def validate_claim(obj: Object) -> Iterator[FieldError]:
@@ -110,7 +111,7 @@ def validate_claim_update(new: Object, old: Object) -> Iterator[FieldError]:
         detail = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
-        yield forbidden("spec", f"{detail}\n{unified_diff(before, wanted)}")
+        yield forbidden("spec", f"{detail}\n{internal_diff(_SPEC, before, wanted)}")
     size, old_size = (
         ((spec.get("resources") or {}).get("requests") or {}).get("storage", "0") for spec in (after, before)
     )

@@ -8,9 +8,10 @@ from kybern.api.validation.addresses import parse_ip, validate_ip
 from kybern.api.validation.core.affinity import validate_tolerations
 from kybern.api.validation.core.pod import validate_image_spacing, validate_pod_and_spec
 from kybern.api.validation.field import each_invalid, forbidden, immutable, invalid, required
-from kybern.api.validation.unified_diff import unified_diff
+from kybern.api.validation.unified_diff import internal_diff
 
 _MIRROR = "kubernetes.io/config.mirror"
+_POD_SPEC, _EPHEMERAL = "io.k8s.api.core.v1.PodSpec", "io.k8s.api.core.v1.EphemeralContainer"
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _MAX_INT32 = 2**31 - 1
 _UPDATABLE = (
@@ -99,7 +100,9 @@ def _unchanged(after: Object, before: Object) -> Iterator[FieldError]:
     if before.get("schedulingGates"):
         yield from _gated(wanted, before)
     if wanted != before:
-        detail = f"pod updates may not change fields other than {_UPDATABLE}\n{unified_diff(before, wanted)}"
+        detail = (
+            f"pod updates may not change fields other than {_UPDATABLE}\n{internal_diff(_POD_SPEC, before, wanted)}"
+        )
         yield forbidden("spec", detail)
 
 
@@ -220,6 +223,6 @@ def validate_ephemeral_containers_update(new: Object, old: Object) -> Iterator[F
         if name not in current:
             yield forbidden("spec.ephemeralContainers", f'existing ephemeral containers "{name}" may not be removed\n')
         elif current[name] != known:
-            diff = unified_diff(known, current[name])
+            diff = internal_diff(_EPHEMERAL, known, current[name])
             detail = f'existing ephemeral containers "{name}" may not be changed\n{diff}'
             yield forbidden("spec.ephemeralContainers", detail)
