@@ -186,7 +186,10 @@ async def test_rules_and_ratcheting() -> None:
             await asyncio.sleep(0.01)
         refused = await api("POST", WIDGETS, widget("new", size=9))
         assert refused.message == 'Widget.example.com "new" is invalid: spec: Invalid value: too large'
-        assert (await api.patch(f"{WIDGETS}/old", {"metadata": {"labels": {"a": "b"}}})).status == 200
+        labelled = await api.patch(f"{WIDGETS}/old", {"metadata": {"labels": {"a": "b"}}})
+        assert (labelled.status, labelled.warnings) == (200, ["spec: Invalid value: too large"])
+        again = await api.patch(f"{WIDGETS}/old", {"metadata": {"labels": {"a": "b"}}})
+        assert (again.status, again.warnings) == (200, ["spec: Invalid value: too large"])
         assert (await api.patch(f"{WIDGETS}/old", {"spec": {"label": "y"}})).status == 422
 
 

@@ -133,6 +133,8 @@ class Resource:
     """(name, is a generateName prefix) -> messages. None: a DNS subdomain."""
     warnings: Callable[[Object, Object | None], Sequence[str]] = _no_warnings
     """(new, old or None) -> texts of Warning headers."""
+    tolerated: Callable[[], Sequence[str]] = tuple
+    """Texts of Warning headers: what the validation that has just ended let pass because it was so before."""
     deprecation: str = ""
     """The text of the Warning header of every answer, reads too."""
     is_custom: bool = False

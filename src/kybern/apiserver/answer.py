@@ -14,7 +14,7 @@ from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
 from kybern.apiserver.negotiate import PROTOBUF, YAML, Shape
 from kybern.apiserver.served import Served
-from kybern.apiserver.status import failure, status_of
+from kybern.apiserver.status import PageNotFound, failure, status_of
 from kybern.base.errors import NotAcceptable, StatusError
 from kybern.transport.exchange import Request, Response
 
@@ -38,6 +38,8 @@ def encoded(call: Call, body: Any, media: str, code: int = 200) -> Response:
 def failed(request: Request, error: StatusError) -> Response:
     """A Status, encoded as the client takes answers; whoever takes nothing that can be had is told in JSON."""
     response = failure(error)
+    if isinstance(error, PageNotFound):
+        return response
     media = negotiate.error_media(request.headers.get("accept", ""))
     if media == PROTOBUF:
         response.body, response.content_type = protobuf.encode(status_of(error)), media

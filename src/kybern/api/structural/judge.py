@@ -37,6 +37,7 @@ class Judge:
         self._codec = codec
         self._schema = codec.schema
         self._rules = Rules(codec.schema)
+        self._tolerated: list[str] = []
         scale = scale or {}
         self._replicas = {
             part: NestedPath(scale[key])
@@ -90,6 +91,11 @@ class Judge:
         errors += self._lists(new, old)
         return errors + self._judge_rules(errors, new, old, correlation)
 
+    def take_tolerated(self) -> list[str]:
+        """What the last update broke of the rules, but had broken before, as warnings."""
+        told, self._tolerated = self._tolerated, []
+        return told
+
     def _kind(self, obj: Object) -> list[FieldError]:
         errors = []
         if obj.get("kind") != self._codec.kind:
@@ -121,7 +127,7 @@ class Judge:
             return []
         if not new["metadata"].get("name") or any(error.reason in _BLOCKING for error in errors):
             return [invalid("<nil>", None, _UNCHECKED)]
-        return list(self._rules.validate(new, old, correlation))
+        return list(self._rules.validate(new, old, correlation, tolerated=self._tolerated))
 
 
 def _replica_faults(path: NestedPath, obj: Object) -> list[FieldError]:

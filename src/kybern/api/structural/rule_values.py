@@ -4,7 +4,7 @@ Source: apiextensions-apiserver pkg/apiserver/schema/cel/validation.go.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,8 @@ class Ratchet:
 
     own: Correlation | None = None
     around: Correlation | None = None
+    told: list[str] = field(default_factory=list)
+    """What is tolerated, as warnings; one list for a whole object."""
 
     @property
     def tolerates(self) -> bool:
@@ -43,11 +45,11 @@ class Ratchet:
         if self.own is None:
             return self
         if self.around is None and name in ("apiVersion", "kind"):
-            return Ratchet()
-        return Ratchet(self.own.key(name), self.own)
+            return Ratchet(told=self.told)
+        return Ratchet(self.own.key(name), self.own, self.told)
 
     def index(self, at: int) -> "Ratchet":
-        return self if self.own is None else Ratchet(self.own.index(at), self.own)
+        return self if self.own is None else Ratchet(self.own.index(at), self.own, self.told)
 
 
 class Rules:
@@ -59,14 +61,22 @@ class Rules:
         self.is_empty = not _has_rules(schema)
 
     def validate(
-        self, new: Any, old: Any, correlation: Correlation | None = None, path: str = ""
+        self,
+        new: Any,
+        old: Any,
+        correlation: Correlation | None = None,
+        path: str = "",
+        tolerated: list[str] | None = None,
     ) -> Iterator[FieldError]:
-        """The faults of a value; rules of a transition are asked only where there is an old one."""
+        """The faults of a value; rules of a transition are asked only where there is an old one.
+
+        `tolerated` takes the texts of what is wrong but was so before.
+        """
         if self.is_empty:
             return
-        budget = Budget(BUDGET_LIMIT)
+        budget, told = Budget(BUDGET_LIMIT), [] if tolerated is None else tolerated
         try:
-            yield from self._root.validate(new, old, path, Ratchet(correlation), budget)
+            yield from self._root.validate(new, old, path, Ratchet(correlation, None, told), budget)
         except Stopped:
             return
 
@@ -134,8 +144,13 @@ class _Node:
         except EvaluationError as error:
             yield invalid(place, self.type, _evaluation_fault(str(error), rule.name))
             return
-        if holds is not True and (rule.uses_old or not ratchet.tolerates):
-            yield from self._failure(rule, new, path, bindings, budget)
+        if holds is True:
+            return
+        failures = self._failure(rule, new, path, bindings, budget)
+        if rule.uses_old or not ratchet.tolerates:
+            yield from failures
+        else:
+            ratchet.told.extend(f"{each.path}: {each.message}" for each in failures)
 
     def _failure(
         self, rule: Rule, new: Any, path: str, bindings: Mapping[str, Any], budget: Budget

@@ -47,6 +47,7 @@ def row(definition: Definition, version: DefinedVersion, judge: GetJudge) -> Res
         validate_update=lambda new, old: judge().update(new, old),
         validate_on_update=False,
         warnings=finalizer_warnings,
+        tolerated=lambda: judge().take_tolerated(),
         deprecation=version.deprecation,
         unconditional_update=False,
         is_custom=True,

@@ -60,6 +60,26 @@ def test_what_was_broken_before_may_stay_so() -> None:
     assert len(asked(given, {"spec": {"size": 8}}, old, ratchets=True)) == 1
 
 
+def test_what_is_tolerated_is_told() -> None:
+    given, told = schema(SMALL, size=SIZE), []
+    old = {"spec": {"size": 9}}
+    assert list(Rules(given).validate(old, old, Correlation(old, old, given), tolerated=told)) == []
+    assert len(told) == 1
+    assert told[0].startswith("spec: Invalid value: ")
+
+
+def test_the_order_of_a_map_like_list_is_no_change() -> None:
+    item = {"type": "object", "properties": {"k": {"type": "string"}, "v": {"type": "integer"}}}
+    keyed = {"type": "array", "items": item, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+    one, two = {"k": "1", "v": 1}, {"k": "2", "v": 2}
+    assert Correlation([two, one], [one, two], keyed).unchanged
+    assert not Correlation([two, {"k": "1", "v": 3}], [one, two], keyed).unchanged
+    assert not Correlation([two, {"k": "3", "v": 1}], [one, two], keyed).unchanged
+    plain = {key: value for key, value in keyed.items() if not key.startswith("x-")}
+    assert not Correlation([two, one], [one, two], plain).unchanged
+    assert not Correlation({"k": "1", "odd": 1}, {"k": "1", "odd": 1}, item).unchanged
+
+
 def test_elements_of_maps_meet_their_old_selves() -> None:
     item = {
         "type": "object",
