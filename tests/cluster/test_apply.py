@@ -185,8 +185,8 @@ REFUSED: list[tuple[str, Any, dict[str, str], int, str]] = [
         ["x"],
         {"fieldManager": "a"},
         400,
-        "error decoding YAML: error unmarshaling JSON: json: cannot unmarshal array into Go value of type "
-        "map[string]interface {}",
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value "
+        "of type map[string]interface {}",
     ),
     (
         "no YAML",
@@ -210,6 +210,17 @@ async def test_refusals(exists: bool, what: str, body: Any, query: dict[str, str
         answer = await api.patch(f"{MAPS}/c", body, APPLY, **query)
         assert (answer.status, answer.message) == (code, message)
         assert await api("GET", MAPS) == before
+
+
+async def test_a_value_that_its_type_cannot_hold() -> None:
+    async with api_server() as api:
+        answer = await apply(api, f"{DEPLOYMENTS}/d", deployment(replicas=2.5))
+        assert (answer.status, answer.message) == (
+            500,
+            "failed to convert new object (/d; apps/v1, Kind=Deployment) to proper version: unable to convert "
+            "unstructured object to apps/v1, Kind=Deployment: cannot convert float64 to int32",
+        )
+        assert "reason" not in answer.body
 
 
 async def test_a_uid_without_an_object_conflicts() -> None:

@@ -91,9 +91,15 @@ def _key_defaults(name: str, keys: list[str]) -> dict[str, Any]:
         field = structure.fields(name).get(key, {})
         if key in fixed:
             found[key] = fixed[key]
+        elif (name, key) in _EMPTY_KEYS:
+            found[key] = ""
         elif field.get("m") == "!" and isinstance(field["t"], str):
             found[key] = values.ZEROS.get(field["t"])
     return found
+
+
+_EMPTY_KEYS = frozenset((("io.k8s.api.core.v1.LocalObjectReference", "name"),))
+"""Keys that upstream's types may leave out and then have as the empty text."""
 
 
 def _map_type(described: dict[str, Any]) -> str:

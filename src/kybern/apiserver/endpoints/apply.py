@@ -14,6 +14,7 @@ from kybern.api.fields.apply import Applied, Conflicts
 from kybern.api.fields.atom import Unkeyed
 from kybern.api.fields.managers import Entry, Writer
 from kybern.api.fields.versions import Version
+from kybern.api.patch import conversion
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import Codec, duplicates
 from kybern.api.schema.inspection import go_value as go_kind
@@ -92,7 +93,7 @@ def read_configuration(call: Call) -> Configuration:
     config, repeated = _parse(call.request.body)
     if not isinstance(config, dict):
         words = f"json: cannot unmarshal {go_kind(config)} into Go value of type map[string]interface {{}}"
-        raise BadRequest(f"error decoding YAML: error unmarshaling JSON: {words}")
+        raise BadRequest(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {words}")
     force = call.request.parameter("force").lower() not in ("false", "0") if "force" in call.request.query else False
     manager = call.request.parameter("fieldManager")
     return Configuration(config, repeated, manager, force, decode.field_validation(call))
@@ -194,8 +195,11 @@ def in_form(codec: Codec, merged: Object, config: Object) -> Object:
         obj, _ = codec.complete(dict(merged), "Ignore")
     except BadRequest as error:
         fault = getattr(error, "fault", error.message)
-        names = _names(config)
-        raise ApplyFailed(f"failed to convert new object ({names}) to proper version: {fault}") from None
+        if codec.name:
+            kind = f"{'' if '/' in codec.api_version else '/'}{codec.api_version}, Kind={codec.kind}"
+            why = conversion.fault(codec.name, merged) or fault
+            fault = f"unable to convert unstructured object to {kind}: {why}"
+        raise ApplyFailed(f"failed to convert new object ({_names(config)}) to proper version: {fault}") from None
     return obj
 
 

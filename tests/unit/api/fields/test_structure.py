@@ -42,6 +42,10 @@ def test_keys_have_upstreams_defaults() -> None:
     assert ports.name({"containerPort": 80}) == 'k:{"containerPort":80,"protocol":"TCP"}'
     assert ports.name({"containerPort": 80, "protocol": "UDP"}) == 'k:{"containerPort":80,"protocol":"UDP"}'
 
+    secrets = at(POD, "spec.imagePullSecrets").list
+    assert secrets is not None
+    assert secrets.name({}) == 'k:{"name":""}'
+
 
 def test_maps() -> None:
     assert at(DEPLOYMENT, "spec.selector").map.atomic  # type: ignore[union-attr]
