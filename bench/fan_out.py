@@ -22,12 +22,12 @@ PAUSE_SECONDS = 0.1
 
 async def fan_out(target: Target, watchers: int = WATCHERS) -> None:
     """Measure and print."""
-    writers = [await Connection.open(target) for _ in range(BURST)]
     path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
     readers = [await Connection.open(target) for _ in range(watchers)]
     for each in readers:
         each.send("GET", f"{path}?watch=1&resourceVersion=0&labelSelector=bench")
         await each.head()
+    writers = [await Connection.open(target) for _ in range(BURST)]
     for burst, name in ((1, "singly"), (BURST, f"in bursts of {BURST}")):
         before = target.cpu_seconds()
         waiting = [asyncio.create_task(_see(each, EVENTS)) for each in readers]

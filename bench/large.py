@@ -143,6 +143,7 @@ async def measure(target: Target, pods: int, kubeconfig: Path) -> None:
     show("memory, empty", memory(target))
     await fill(target, pods)
     show("memory, filled", memory(target))
+    connection = await Connection.open(target)  # The other was idle for longer than a server bears.
     await lists(target, connection, pods)
     await gets(connection, pods, kubeconfig, 0)
     await gets(connection, pods, kubeconfig, CREATORS)
