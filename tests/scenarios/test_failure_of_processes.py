@@ -6,6 +6,7 @@ Nothing acknowledged is lost, containers run on, and everything converges again.
 import contextlib
 import itertools
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -95,10 +96,16 @@ def nothing_is_lost(user: User, acknowledged: list[str]) -> None:
     user.kubectl("delete --raw /api/v1/namespaces/default/configmaps").succeeds()  # All of them in one request.
 
 
+def patience() -> float:
+    """Ten seconds of a machine of one's own: where more wants to run than there are processors, as many times more."""
+    return CONVERGE_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def converges(cluster: Cluster, user: User) -> None:
     """Within ten seconds everything runs, and what is declared now comes true."""
-    deadline = time.monotonic() + CONVERGE_SECONDS
-    cluster.eventually(lambda: user.types("kybern status").succeeds(), within=CONVERGE_SECONDS)
+    seconds = patience()
+    deadline = time.monotonic() + seconds
+    cluster.eventually(lambda: user.types("kybern status").succeeds(), within=seconds)
     user.kubectl("scale deployment web --replicas=4").succeeds()
     user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
     answer = user.types(f"wget -q -O - http://{service(user)}/cgi-bin/index.cgi").succeeds()
@@ -131,7 +138,7 @@ def test_a_killed_supervisor_has_a_successor_that_adopts_the_programs(own_cluste
     running = processes(operator)
     with writing(operator) as acknowledged:
         operator.types(f"kill -9 {running['supervisor']}").succeeds()
-        own_cluster.eventually(lambda: operator.types("kybern status").succeeds(), within=CONVERGE_SECONDS)
+        own_cluster.eventually(lambda: operator.types("kybern status").succeeds(), within=patience())
         adopted = processes(operator)
         assert {name: adopted[name] for name in PROGRAMS} == {name: running[name] for name in PROGRAMS}
         operator.types(f"kill -9 {adopted['apiserver']}").succeeds()
