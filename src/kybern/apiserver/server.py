@@ -60,6 +60,7 @@ from kybern.apiserver.services.kubernetes import KubernetesService
 from kybern.apiserver.services.ports import Ports
 from kybern.apiserver.stages import Gate, Stages
 from kybern.apiserver.status import refuse
+from kybern.apiserver.store_health import StoreHealth
 from kybern.apiserver.stored_forms import StoredForms
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.base.clock import Clock
@@ -187,10 +188,11 @@ class ApiServer:
         await aggregation.settle()
         await self._allocation.repair()
         await self._kubernetes.settle()
+        dangling = Dangling(self.life, self.served)
         loops = (
             aggregation.run(),
             self._kubernetes.run(),
-            Dangling(self.life, self.served).run(),
+            dangling.run(),
             self._legacy_uses.run(self.life, self.served),
             self.definitions.run(),
         )
@@ -201,6 +203,11 @@ class ApiServer:
         if self.config.shared_store and self.config.etcd_compaction_interval_seconds:
             compacting = compact_regularly(self._backend, self._clock, self.config.etcd_compaction_interval_seconds)
             self._tasks.append(asyncio.create_task(compacting))
+        self.life.effects = {
+            "services": self._allocation,
+            "flowschemas.flowcontrol.apiserver.k8s.io": dangling.settling,
+            "apiservices.apiregistration.k8s.io": self.aggregation.settling,
+        }
         self.ready = True
 
     async def run(self) -> None:
@@ -289,6 +296,8 @@ class ApiServer:
         def loaded() -> str:
             return "" if self.cache.loaded else "the watch cache is not loaded"
 
+        store = StoreHealth(self._backend, lambda: self.cache.loaded, is_etcd=self.config.shared_store).check
+
         def started() -> str:
             return "" if self.ready else "not ready"
 
@@ -299,8 +308,8 @@ class ApiServer:
         hooks: dict[str, Check] = dict.fromkeys(HOOKS, started)
         if self._encryption is not None:
             hooks.update(self._encryption.checks)
-        live = {**basic, "loopback-serving-certificate": lambda: "", "etcd": loaded, **hooks}
-        waits: dict[str, Check] = {"etcd": loaded, "etcd-readiness": loaded, "informer-sync": loaded}
+        live = {**basic, "loopback-serving-certificate": lambda: "", "etcd": store, **hooks}
+        waits: dict[str, Check] = {"etcd": store, "etcd-readiness": store, "informer-sync": loaded}
         return {"healthz": live, "livez": live, "readyz": {**basic, **waits, **hooks, "shutdown": stopping}}
 
 
