@@ -111,3 +111,12 @@ async def test_a_deprecation_is_told_by_what_answers() -> None:
     async with api_server() as api:
         assert (await api("GET", f"{CORE}/endpoints")).warnings
         assert not (await api("PUT", f"{CORE}/endpoints", {})).warnings
+
+
+async def test_conditions_that_this_server_tells_are_there_when_the_answer_is() -> None:
+    async with api_server() as api:
+        path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
+        spec = {"priorityLevelConfiguration": {"name": "nope"}, "matchingPrecedence": 7000}
+        for name in ("a", "b", "c"):
+            await api.create(path, {"metadata": {"name": name}, "spec": spec})
+            assert [each["status"] for each in (await api.get(f"{path}/{name}"))["status"]["conditions"]] == ["True"]

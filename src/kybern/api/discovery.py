@@ -193,14 +193,18 @@ def _resource_discovery(row: Resource) -> Document:
                 "responseKind": _subresource_kind(row, each),
                 "verbs": list(each.verbs),
             }
-            for each in sorted(row.subresources, key=lambda each: each.name)
+            for each in sorted(row.subresources, key=lambda each: each.name, reverse=find(*_place(row)) is None)
         ]
     return entry
 
 
+def _place(row: Resource) -> tuple[str, str, str]:
+    return row.group, row.version, row.plural
+
+
 def _response_kind(row: Resource) -> Document:
     """Upstream leaves out the group and version that say nothing new, but for custom resources."""
-    built_in = find(row.group, row.version, row.plural) is not None
+    built_in = find(*_place(row)) is not None
     return _kind("", "", row.kind) if built_in else _kind(row.group, row.version, row.kind)
 
 

@@ -97,6 +97,8 @@ class Paths:
         parts = path.split("/")
         if parts[:2] == ["", "apis"] and len(parts) == 3 and parts[2] != _ROUTED_GROUP and self._has(parts[2]):
             return self._group(call, path, parts[2], routed=False)
+        if parts[:2] == ["", "apis"] and len(parts) == 4 and self._is_custom(*parts[2:]):
+            return self._version_of(call, path, *parts[2:], routed=False)
         return self._health.answer(call.request)
 
     def _routed(self, call: Call) -> Response:
@@ -117,8 +119,7 @@ class Paths:
             return self._group(call, path, parts[1], routed=True)
         if is_version:
             group, version = ("", "v1") if parts[0] == "api" else (parts[1], parts[2])
-            made = lambda: discovery.api_resource_list(self._resources, group, version)  # noqa: E731
-            return self._document(call, path, made, routed=True)
+            return self._version_of(call, path, group, version, routed=True)
         media, make = self._more.get(path) or Document(JSON, lambda: self._version)
         negotiate.require_media(request.headers.get("accept", ""), media)
         return Response(200, answer.encoded(call, make(), JSON).body, media)
@@ -183,6 +184,13 @@ class Paths:
         if path == "/api":
             return answer.encoded(call, discovery.api_versions(self._address), media)
         made = lambda: discovery.api_group_list(self._resources, self._elsewhere())  # noqa: E731
+        return self._document(call, path, made, routed=routed)
+
+    def _is_custom(self, group: str, version: str) -> bool:
+        return any((row.group, row.version) == (group, version) for row in self._custom.rows)
+
+    def _version_of(self, call: Call, path: str, group: str, version: str, *, routed: bool) -> Response:
+        made = lambda: discovery.api_resource_list(self._resources, group, version)  # noqa: E731
         return self._document(call, path, made, routed=routed)
 
     def _group(self, call: Call, path: str, group: str, *, routed: bool) -> Response:

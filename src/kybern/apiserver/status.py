@@ -175,11 +175,18 @@ def method_not_allowed() -> errors.MethodNotAllowed:
     return errors.MethodNotAllowed("the server does not allow this method on the requested resource")
 
 
-def invalid(resource: Resource, name: str, faults: Sequence[FieldError]) -> errors.Invalid:
-    """422 with one cause for each fault; of the group that the object is stored in."""
+def unsupported_verb(resource: Resource, verb: str) -> errors.MethodNotAllowed:
+    """Of what upstream's router leaves to others: custom resources."""
+    message = f'{verb} is not supported on resources of kind "{resource.group_resource}"'
+    return errors.MethodNotAllowed(message, details=_about(resource, ""))
+
+
+def invalid(resource: Resource, name: str, faults: Sequence[FieldError], kind: str = "") -> errors.Invalid:
+    """422 with one cause for each fault; of the group that the object is stored in, and the kind it says it is."""
+    kind = kind or resource.kind
     group = resource.storage_version[0] if resource.storage_version else resource.group
-    about = {key: value for key, value in (("name", name), ("group", group), ("kind", resource.kind)) if value}
-    message = invalid_message(resource.kind, group, name, faults)
+    about = {key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value}
+    message = invalid_message(kind, group, name, faults)
     return errors.Invalid(message, details={**about, "causes": causes(faults)})
 
 

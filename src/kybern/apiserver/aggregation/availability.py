@@ -11,6 +11,7 @@ from kybern.apiserver.aggregation.reach import Reach
 from kybern.apiserver.cache.change import Change
 from kybern.apiserver.conditions import find_condition, timed_condition
 from kybern.apiserver.objects.life import Life
+from kybern.apiserver.objects.settling import Settling
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.proxy.backend import ask
 from kybern.apiserver.services.slices import SERVICE_LABEL, SLICES, ports_named, ready_endpoints, slices_of
@@ -34,6 +35,7 @@ class Availability:
         self._reach = reach
         self._changed = asyncio.Event()
         self._changed.set()
+        self.settling = Settling()
         for resource in ("services", SLICES):
             lookup.cache(resource).listen(self._backend_changed)
         services.served.cache.listen(self._notice)
@@ -43,6 +45,8 @@ class Availability:
         while True:
             self._changed.clear()
             await self.settle()
+            if not self._changed.is_set():
+                self.settling.settle()
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._changed.wait()
@@ -120,6 +124,7 @@ class Availability:
 
     def _notice(self, change: Change) -> None:
         self._changed.set()
+        self.settling.disturb()
 
     def _backend_changed(self, change: Change) -> None:
         """Services and endpoints change often; what no APIService names is nobody's business here."""

@@ -50,6 +50,7 @@ class AggregationLayer:
         reach = Reach(Services(lookup), front.certificate, front.key)
         self._aggregator = Aggregator(services, reach)
         self._availability = Availability(life, lookup, services, reach)
+        self.settling = self._availability.settling
         self._discovery = RemoteDiscovery(services, reach, clock, changed)
         self._registration = Registration(life, services, sorted(served.versions), custom)
         self._information = AuthenticationInfo(life, served, front.client_ca, front.request_header)

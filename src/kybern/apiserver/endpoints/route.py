@@ -39,14 +39,6 @@ _OF_COLLECTIONS = ("create", "deletecollection")
 """A list or watch may be of one name."""
 
 
-def _refuse_place(served: Served, name: str) -> None:
-    """A verb of objects on a collection, or the other way round. Raises MethodNotAllowed, BadRequest."""
-    if not served.resource.is_custom:
-        raise status.method_not_allowed()
-    if not name:
-        raise BadRequest("name must be provided")
-
-
 def _is_creation(info: RequestInfo) -> bool:
     return info.verb == "create" and not info.subresource
 
@@ -78,8 +70,10 @@ class Router:
             raise status.PageNotFound
         if served is None:
             raise status.no_such_path()
+        if served.resource.is_custom:
+            return self._find_custom(call, served)
         if info.subresource and info.subresource not in served.subresources:
-            raise status.not_found(served.resource, info.name) if served.resource.is_custom else status.no_such_path()
+            raise status.no_such_path()
         if info.namespace and not served.resource.namespaced and info.resource != "namespaces":
             raise status.no_such_path()
         if info.rest and info.subresource != "proxy":
@@ -98,7 +92,7 @@ class Router:
             endpoint = special.get(info.verb)
             if endpoint is not None and not (info.name and _is_creation(info)):
                 return endpoint
-        if not info.subresource and not served.resource.is_custom and not _is_path(served.resource, info):
+        if not info.subresource and not _is_path(served.resource, info):
             raise status.no_such_path()
         if call.request.method == "HEAD":
             raise status.method_not_allowed()  # Upstream routes it for proxies alone, though its verb is that of GET.
@@ -106,9 +100,30 @@ class Router:
         if info.verb not in verbs:
             raise status.method_not_allowed()
         if not info.subresource and info.verb in (_OF_COLLECTIONS if info.name else _OF_OBJECTS):
-            _refuse_place(served, info.name)
+            raise status.method_not_allowed()
         if served.resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
             raise status.method_not_allowed()
+        return VERBS[info.verb]
+
+    def _find_custom(self, call: Call, served: Served) -> Endpoint:
+        """Custom resources pass by upstream's router: verbs are looked at, not methods."""
+        info, resource = call.info, served.resource
+        is_everywhere = resource.namespaced and info.verb in ("list", "watch")
+        if bool(info.namespace) != resource.namespaced and not (is_everywhere and not info.namespace):
+            raise status.PageNotFound
+        if resource.deprecation:
+            call.warnings.append(resource.deprecation)
+        if info.subresource and info.subresource not in served.subresources:
+            raise status.not_found(resource, info.name)
+        endpoint = served.special.get(info.subresource, {}).get(info.verb)
+        if endpoint is not None:
+            found: Endpoint = endpoint
+            return found
+        verbs = served.subresources[info.subresource].verbs if info.subresource else resource.verbs
+        if info.verb not in verbs:
+            raise status.unsupported_verb(resource, info.verb)
+        if not info.name and info.verb in _OF_OBJECTS:
+            raise BadRequest("name must be provided")
         return VERBS[info.verb]
 
     def answer(self, call: Call) -> Answer | Awaitable[Answer]:

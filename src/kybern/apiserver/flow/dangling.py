@@ -8,6 +8,7 @@ from kybern.apiserver.conditions import find_condition, timed_condition
 from kybern.apiserver.endpoints.own_apply import apply_status
 from kybern.apiserver.flow.control import GROUP
 from kybern.apiserver.objects.life import Life
+from kybern.apiserver.objects.settling import Settling
 from kybern.apiserver.served import ServedResources
 from kybern.base.errors import Conflict, NotFound
 
@@ -24,6 +25,7 @@ class Dangling:
         self._levels = served[GROUP, "v1", "prioritylevelconfigurations"]
         self._changed = asyncio.Event()
         self._changed.set()
+        self.settling = Settling()
         for kind in (self._schemas, self._levels):
             kind.cache.listen(self._notice)
 
@@ -36,6 +38,8 @@ class Dangling:
                 schema = self._schemas.parse(version)
                 if not self._state(schema).items() <= find_condition(schema, TYPE).items():
                     await self._write(schema["metadata"]["name"])
+            if not self._changed.is_set():
+                self.settling.settle()
 
     def _state(self, schema: Object) -> Object:
         name = schema["spec"]["priorityLevelConfiguration"]["name"]
@@ -62,3 +66,4 @@ class Dangling:
 
     def _notice(self, change: Change) -> None:
         self._changed.set()
+        self.settling.disturb()

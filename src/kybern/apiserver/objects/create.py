@@ -74,7 +74,7 @@ async def _settle(life: Life, served: Served, obj: Object, attributes: Attribute
     served.resource.prepare_create(obj, change)
     faults = validate_create(served.resource, obj)
     if faults:
-        raise status.invalid(served.resource, metadata.get("name", ""), faults)
+        raise status.invalid(served.resource, metadata.get("name", ""), faults, obj.get("kind", ""))
     attributes.name = metadata["name"]
     attributes.warnings.extend(served.resource.warnings(obj, None))
     await life.admission.validate(attributes, obj, None)
