@@ -129,3 +129,22 @@ async def test_what_is_no_longer_applied_goes_through_another_version_too() -> N
         beta = WIDGETS.replace("/v1/", "/v1beta1/")
         left = await applied(api, f"{beta}/w", widget("w", "v1beta1", replicas=2))
         assert left["spec"] == {"mode": "auto", "replicas": 2}
+
+
+async def test_a_status_that_comes_through_another_version_is_taken_from_its_owner() -> None:
+    """Upstream resets the status only in the version that is written; entries of others see it change."""
+    async with api_server() as api:
+        status = {"type": "object", "properties": {"phase": TEXT}}
+        schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC, "status": status}}}
+        versions = [
+            {"name": name, "served": True, "storage": name == "v1", "schema": schema, "subresources": {"status": {}}}
+            for name in ("v1", "v1beta1")
+        ]
+        await established(api, definition(versions=versions))
+        await applied(api, f"{WIDGETS}/w", widget("w", replicas=2))
+        await api.patch(f"{WIDGETS}/w/status", {"status": {"phase": "here"}}, MERGE, fieldManager="loop")
+        beta = WIDGETS.replace("/v1/", "/v1beta1/")
+        there = {**widget("w", "v1beta1", replicas=2), "status": {"phase": "there"}}
+        left = await applied(api, f"{beta}/w", there, force="true")
+        assert left["status"] == {"phase": "here"}
+        assert [fields for manager, _, fields in owners(left) if manager == "loop"] == [{"f:status": {}}]

@@ -1,6 +1,7 @@
 """One version of one custom resource as it is served: its codec, its rules, and the forms of its stored objects."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 import orjson
@@ -135,8 +136,9 @@ class CustomServed(Served):
             reset = STATUS_RESET if subresource == "status" else {"f:status": sets.LEAF}
 
         def sibling(api_version: str) -> FieldsVersion | None:
+            """Upstream resets nothing in versions other than the one that is written."""
             other = self.siblings.get(api_version)
-            return other.fields_version(subresource) if other is not None else None
+            return replace(other.fields_version(subresource), reset={}) if other is not None else None
 
         api_version = self.resource.api_version
         return FieldsVersion(api_version, atom, reset, may_change=True, find=sibling, convert=self._for_owners)

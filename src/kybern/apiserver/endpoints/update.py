@@ -34,7 +34,8 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
     def create() -> Object:
         may_create(at, call)
         made = edit(obj)
-        made["metadata"].pop("resourceVersion", None)  # A version of what is gone is none of the new object.
+        if not attributes.dry_run:
+            made["metadata"].pop("resourceVersion", None)  # A version of what is gone is none of the new object.
         return made
 
     outcome = await update(
