@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ async def _stored(backend: Backend, key: str = KEY) -> bytes:
     entry = await backend.get(key)
     assert entry is not None
     return entry.value
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 def _files(folder: Path) -> bytes:
@@ -85,9 +92,8 @@ async def test_another_key_of_the_plugin_makes_values_stale(tmp_path: Path, monk
         same = await api("PUT", f"{SECRETS}/s", secret)
         assert same.body["metadata"]["resourceVersion"] == secret["metadata"]["resourceVersion"]
         plugin.set(key="two")
+        await _until(lambda: plugin.calls.count("Encrypt") == 2)
         async with asyncio.timeout(60):
-            while plugin.calls.count("Encrypt") < 2:
-                await asyncio.sleep(0.01)
             changed = same
             while changed.body["metadata"]["resourceVersion"] == secret["metadata"]["resourceVersion"]:
                 await asyncio.sleep(0.01)
@@ -155,7 +161,9 @@ async def test_without_the_plugin_nothing_is_sealed_for_long(tmp_path: Path, mon
         assert (await api("POST", f"{CORE}/configmaps", {"metadata": {"name": "c"}})).status == 201
 
 
-async def test_a_start_waits_for_the_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_start_waits_for_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("kybern.apiserver.encryption.encrypted_backend.RETRY_SECONDS", 0.01)
     backend = MemoryBackend()
     async with kms_plugin(tmp_path) as plugin:
@@ -169,11 +177,38 @@ async def test_a_start_waits_for_the_plugin(tmp_path: Path, monkeypatch: pytest.
                 return await _password(api)
 
         starting = asyncio.create_task(restarted())
-        await asyncio.sleep(0.1)
+        await _until(lambda: "asking again" in caplog.text)
         assert not starting.done()
         await plugin.start()
         async with asyncio.timeout(60):
             assert await starting == PASSWORD
+
+
+async def test_a_first_start_waits_for_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kybern.apiserver.encryption.encrypted_backend.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("kybern.apiserver.encryption.kms.SICK_PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("kybern.apiserver.encryption.kms.SICK_TTL_SECONDS", 0.0)
+    plugin = KmsPlugin(tmp_path)
+    config = _config(tmp_path, plugin)
+    config.write_text(config.read_text().replace("[secrets]", "['*.*']").replace("timeout: 2s", "timeout: 100ms"))
+    backend = MemoryBackend()
+
+    async def started() -> int:
+        async with api_server(backend, encryption_provider_config=config) as api:
+            return int((await api("GET", f"{CORE}/serviceaccounts/default")).status)
+
+    starting = asyncio.create_task(started())
+    try:
+        await _until(lambda: "trying again" in caplog.text)
+        assert not starting.done()
+        await plugin.start()
+        async with asyncio.timeout(60):
+            assert await starting == 200
+    finally:
+        await plugin.stop()
+    assert (await _stored(backend, "/registry/serviceaccounts/default/default")).startswith(PREFIX)
 
 
 async def test_a_key_that_the_plugin_has_lost_is_named(tmp_path: Path) -> None:
@@ -206,8 +241,9 @@ async def test_a_new_file_is_used_once_its_plugin_is_well(tmp_path: Path, monkey
             assert (await _stored(backend)).startswith(b"k8s:enc:aesgcm:v1:old:")
             plugin.set(healthz="not yet")
             text = _config(tmp_path, plugin).read_text()
+            asked = len(plugin.calls)
             config.write_text(text.replace("  - identity: {}\n", old + "  - identity: {}\n"))
-            await asyncio.sleep(0.1)
+            await _until(lambda: len(plugin.calls) > asked + 1)
             await api("PUT", f"{SECRETS}/s", await api.get(f"{SECRETS}/s"))
             assert (await _stored(backend)).startswith(b"k8s:enc:aesgcm:v1:old:"), "the plugin is not well"
             plugin.set()

@@ -47,8 +47,8 @@ class EncryptedBackend:
         self._clock = clock or SystemClock()
         self.keyrings = keyrings
         """May be replaced while the server runs."""
-        self.patience_seconds = math.inf
-        """How long reads wait for a plugin; watches wait for ever."""
+        self.patience_seconds = REQUEST_PATIENCE_SECONDS
+        """How long reads wait for a plugin, and writes where that is without end; watches always wait."""
         self._marks: dict[str, str] = {}
         """By which key the newest values are sealed, but for plain ones."""
 
@@ -85,10 +85,7 @@ class EncryptedBackend:
         )
 
     async def put(self, key: str, value: bytes, *, expected: int, ttl_seconds: int = 0, trail: bool = True) -> int:
-        try:
-            sealed = self.keyrings.of(self._resource_of(key)).seal(value, self._place_of(key))
-        except Unsealable as error:
-            raise Untransformable(str(error)) from None
+        sealed = await self._seal(key, value)
         try:
             return await self._inner.put(key, sealed, expected=expected, ttl_seconds=ttl_seconds, trail=trail)
         except Mismatch as mismatch:
@@ -111,6 +108,17 @@ class EncryptedBackend:
 
     async def close(self) -> None:
         await self._inner.close()
+
+    async def _seal(self, key: str, value: bytes) -> bytes:
+        """Raises Untransformable; but while the server starts it waits for a plugin that does not answer yet."""
+        while True:
+            try:
+                return self.keyrings.of(self._resource_of(key)).seal(value, self._place_of(key))
+            except Unsealable as error:
+                if self.patience_seconds < math.inf:
+                    raise Untransformable(str(error)) from None
+                log.warning("%s: %s; trying again", key, error)
+            await self._clock.sleep(RETRY_SECONDS)
 
     async def _prepare(self, values: Iterable[tuple[str, bytes]], patience_seconds: float) -> None:
         """Have all keys at hand that open the values; in the same step as it returns they are. Raises Untransformable."""
