@@ -136,3 +136,12 @@ def test_an_event_is_framed() -> None:
 def test_what_has_no_message() -> None:
     for api_version, kind in (("x.example.com/v1", "Foo"), ("meta.k8s.io/v1", "Table"), ("v1", "Nothing")):
         assert not protobuf.is_known(api_version, kind)
+
+
+def test_verbs_are_a_message_of_their_own() -> None:
+    """Go's Verbs tells null from empty; clients that find bare strings fail with an unexpected end."""
+    resource = {"name": "maps", "namespaced": True, "kind": "Map", "verbs": ["get", "list"]}
+    name = "io.k8s.apimachinery.pkg.apis.meta.v1.APIResource"
+    raw = f(1, "maps") + f(2, 1) + f(3, "Map") + f(4, f(1, "get") + f(1, "list"))
+    assert writer(name)(resource) == raw
+    assert {key: message.read(raw, name)[key] for key in resource} == resource

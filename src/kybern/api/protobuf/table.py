@@ -17,6 +17,10 @@ _JSON_SCHEMA_UNIONS = {
 """Fields of JSONSchemaProps that are messages of their own; the definitions call them any JSON."""
 
 
+_VERBS = "v1.Verbs"
+"""A list that is a message of its own, with the items in field 1: null is told from empty so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a field's value goes in the JSON dict."""
@@ -60,6 +64,8 @@ def message(name: str) -> Message:
         *outer, number = [numbers] if isinstance(numbers, int) else numbers or [0]
         if not number:
             continue
+        if field.get("g") == _VERBS:
+            outer, number = [*outer, number], 1
         inner = found
         for step in outer:
             nested = inner.setdefault(step, {})
