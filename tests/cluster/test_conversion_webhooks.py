@@ -119,6 +119,23 @@ async def test_a_list_of_objects_stored_in_different_versions(tmp_path: Path) ->
         assert (await api.get(f"{V2}/a"))["spec"] == {"large": 1}
 
 
+async def test_objects_are_made_while_the_storage_version_moves(tmp_path: Path) -> None:
+    """Whatever of the two a creation meets, it succeeds once, and the object reads right in both versions."""
+    async with webhook_server(converted, tmp_path) as hook, api_server() as api:
+        await install(api, hook)
+        path, made = f"{DEFINITIONS}/widgets.example.com", 0
+        for turn in range(6):
+            versions = [version("v1", "size", storage=turn % 2 == 1), version("v2", "large", storage=turn % 2 == 0)]
+            assert (await api.patch(path, {"spec": {"versions": versions}})).status == 200
+            wanted = [widget(f"w{made + each}", "v1", size=made + each) for each in range(8)]
+            answers = await asyncio.gather(*(api("POST", V1, each) for each in wanted))
+            assert [answer.status for answer in answers] == [201] * 8
+            assert [answer.body["spec"]["size"] for answer in answers] == list(range(made, made + 8))
+            made += 8
+        for path, field in ((V1, "size"), (V2, "large")):
+            assert {each["spec"][field] for each in (await api.get(path))["items"]} == set(range(made))
+
+
 HASH_OF_V2 = storage_version_hash("example.com", "v2", "Widget")
 
 
