@@ -25,7 +25,7 @@ def faults(value: int | float, schema: Schema, path: str) -> Iterator[Fault]:
         factor = schema["multipleOf"]
         found = list(_range(factor, kind, shape, "MultipleOf", path))
         yield from found
-        yield from _multiple(value, int(factor) if value.__class__ is int and not found else factor, path)
+        yield from _multiple(value, int(factor) if value.__class__ is int and not found else float(factor), path)
     for key, words in (("minimum", "Minimum boundary"), ("maximum", "Maximum boundary")):
         limit = schema.get(key)
         if limit is None:

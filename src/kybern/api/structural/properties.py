@@ -18,6 +18,7 @@ TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _LIST_TYPES = ("atomic", "set", "map")
 _MAP_TYPES = ("atomic", "granular")
 _UNSUPPORTED = ("additionalItems", "patternProperties", "definitions", "dependencies", "$ref")
+_UNSUPPORTED_EMPTY = frozenset(("additionalItems", "dependencies", "$ref"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def _standard(schema: Schema, path: str, context: Context) -> Iterator[FieldErro
     if schema.get("id"):
         yield forbidden(f"{path}.id", "id is not supported")
     for key in _UNSUPPORTED:
-        if schema.get(key):
+        if schema.get(key) or (key in _UNSUPPORTED_EMPTY and schema.get(key) is not None):
             yield forbidden(f"{path}.{key}", f"{key} is not supported")
     if kind == "null":
         yield forbidden(f"{path}.type", "type cannot be set to null, use nullable as an alternative")

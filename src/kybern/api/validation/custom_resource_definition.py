@@ -133,7 +133,7 @@ def _version_list(versions: Sequence[Object]) -> Iterator[FieldError]:
 def _first_version(versions: Sequence[Object]) -> Iterator[FieldError]:
     """Upstream keeps the first one's name where v1beta1 had the only one."""
     name = versions[0].get("name") or "" if versions else ""
-    if messages := names.dns_1035_label(name):
+    if name and (messages := names.dns_1035_label(name)):
         yield invalid("spec.version", name, ",".join(messages))
 
 

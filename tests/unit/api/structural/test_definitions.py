@@ -191,7 +191,21 @@ def test_faults_of_patterns_are_told_in_gos_words(pattern, words):
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(7, "7"), (7.0, "7"), (99999.5, "99999.5"), (3000000.0, "3e+06"), (1234567.5, "1.2345675e+06"), (-5e-06, "-5e-06")],
+    [
+        (7, "7"),
+        (7.0, "7"),
+        (99999.5, "99999.5"),
+        (3000000.0, "3e+06"),
+        (1234567.5, "1.2345675e+06"),
+        (-5e-06, "-5e-06"),
+    ],
 )
 def test_numbers_are_written_as_go_writes_them(number, shown):
     assert go_number(number) == shown
+
+
+def test_what_is_not_supported_may_not_be_there_empty():
+    given = {"type": "object", "$ref": "", "additionalItems": False, "definitions": {}}
+    assert faults(spec_schema=given) == below(
+        ".additionalItems: Forbidden: additionalItems is not supported", ".$ref: Forbidden: $ref is not supported"
+    )
