@@ -68,6 +68,8 @@ def shaped(call: Call, served: Served, obj: Object, now: float, code: int = 200)
 
 def _shape(call: Call, served: Served, *, streams: bool = False) -> Shape:
     accept = call.request.headers.get("accept", "")
+    if accept in negotiate.PLAINLY_ASKED:
+        return negotiate.PLAIN
     return negotiate.shape_of(accept, custom=served.resource.is_custom, streams=streams)
 
 

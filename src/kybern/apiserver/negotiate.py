@@ -44,6 +44,8 @@ class Shape:
 
 
 PLAIN = Shape()
+PLAINLY_ASKED = frozenset(("", "*/*", JSON, f"{JSON}, */*"))
+"""Accept headers of most requests, which need no look at all."""
 
 
 @lru_cache(maxsize=1024)

@@ -43,6 +43,11 @@ def test_shapes() -> None:
     check("text/html", None)
 
 
+@pytest.mark.parametrize("accept", sorted(negotiate.PLAINLY_ASKED))
+def test_what_is_not_looked_at_is_what_looking_would_find(accept: str) -> None:
+    assert shape_of(accept) is negotiate.PLAIN
+
+
 def test_custom_resources_have_no_protobuf_but_their_metadata() -> None:
     assert shape_of(f"{PROTOBUF},application/json", custom=True) is negotiate.PLAIN
     metadata = f"{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
