@@ -51,7 +51,10 @@ def parse(text: str) -> int:
 def canonical(text: str) -> str:
     """The form that upstream stores and prints: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError."""
     nanos, family = _parse(text)
-    return text if nanos and _stays(text, family) else format_nanos(nanos, family)
+    written = text if nanos and _stays(text, family) else format_nanos(nanos, family)
+    if len(written) > MAX_LENGTH:
+        raise ValueError(UNKNOWN_SUFFIX)
+    return written
 
 
 def _stays(text: str, family: Family) -> bool:

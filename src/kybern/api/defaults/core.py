@@ -82,6 +82,8 @@ def pod(obj: Object) -> None:
     """What holds for Pods but not for templates."""
     spec = obj["spec"]
     spec.setdefault("enableServiceLinks", True)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1
     for each in (*(spec.get("containers") or ()), *spec.get("initContainers", ())):
         resources = each["resources"]
         limits = resources.get("limits")

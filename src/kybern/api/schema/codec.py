@@ -6,7 +6,7 @@ from functools import cache
 import orjson
 
 from kybern.api.resource import Object
-from kybern.api.schema import compiler, duplicates, inspection, structure, syntax
+from kybern.api.schema import compiler, duplicates, exact, inspection, structure, syntax
 from kybern.api.schema.values import Unfit
 from kybern.base.errors import BadRequest
 
@@ -68,9 +68,10 @@ class Codec:
 
     def _from_bytes(self, mode: str, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
         obj = self._parse(body)
+        self._check_type(obj, body)
         self._check_kind(obj)
         repeated = field_validation != IGNORE and self._duplicates(body, obj)
-        out, messages = self._pass(mode, obj)
+        out, messages = self._pass(mode, obj, body)
         if repeated:
             messages = duplicates.in_order(body, messages)
         return out, self._judge(messages, field_validation)
@@ -79,7 +80,13 @@ class Codec:
         try:
             obj = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise self._unrecognized(body, syntax.fault(body) or str(error)) from None
+            fault = syntax.fault(body)
+            if fault:
+                raise self._unrecognized(body, fault) from None
+            try:
+                obj = exact.plain(exact.parse(body))
+            except (ValueError, RecursionError):
+                raise self._unrecognized(body, str(error)) from None
         if obj is None:
             return {}
         if obj.__class__ is not dict:
@@ -88,10 +95,23 @@ class Codec:
         return obj
 
     def _unrecognized(self, body: bytes, fault: str) -> BadRequest:
+        return self._of_no_type(body, f"couldn't get version/kind; json parse error: {fault}")
+
+    def _of_no_type(self, body: bytes, fault: str) -> BadRequest:
         return BadRequest(
-            f"the object provided is unrecognized (must be of type {self.kind}): couldn't get version/kind;"
-            f" json parse error: {fault} ({syntax.summary(body)})"
+            f"the object provided is unrecognized (must be of type {self.kind}): {fault} ({syntax.summary(body)})"
         )
+
+    def _check_type(self, obj: Object, body: bytes) -> None:
+        """Whether the body could name its type at all. Raises BadRequest."""
+        for key in ("kind", "apiVersion"):
+            value = obj.get(key)
+            if value is not None and value.__class__ is not str:
+                what = f"cannot unmarshal {inspection.go_value(value)} into Go struct field .{key} of type string"
+                raise self._unrecognized(body, f"json: {what}")
+        version = obj.get("apiVersion") or ""
+        if version.count("/") > 1:
+            raise self._of_no_type(body, f"unexpected GroupVersion string: {version}")
 
     def _check_kind(self, obj: Object) -> None:
         """Name kind and apiVersion where the body does not; refuse others."""
@@ -127,7 +147,8 @@ class Codec:
             raise self._cannot("exceeded max depth") from None
         return [f'duplicate field "{path}"' for path in duplicates.paths(body, written)]
 
-    def _pass(self, mode: str, obj: Object) -> tuple[Object, list[str]]:
+    def _pass(self, mode: str, obj: Object, body: bytes = b"") -> tuple[Object, list[str]]:
+        """`body`: what the object was read from, if it was."""
         function = compiler.function(mode, self.name)
         try:
             return function(obj), []
@@ -135,6 +156,8 @@ class Codec:
             pass
         except RecursionError:
             raise self._cannot("exceeded max depth") from None
+        if body:
+            obj = {**exact.parse(body), "kind": obj["kind"], "apiVersion": obj["apiVersion"]}
         try:
             cleaned, messages = inspection.inspect(self.name, obj)
         except inspection.Mismatch as mismatch:

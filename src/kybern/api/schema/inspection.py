@@ -6,7 +6,7 @@ It goes in the order of the document, as Go's decoder does, so that of several f
 from typing import Any, NamedTuple
 
 from kybern.api import quantity as quantities
-from kybern.api.schema import embedded, faults, structure, values
+from kybern.api.schema import embedded, exact, faults, structure, values
 from kybern.api.schema.structure import Type, class_of, go_element, go_type
 
 MAX_MESSAGES = 100
@@ -104,13 +104,16 @@ def _element(kind: Type, value: Any, named: str, place: Place, findings: _Findin
     return [] if kind[0] == "[" else {}
 
 
+_OF_ANY_FORM = "djrFD"
 _DECODES_ITSELF = "qtux"
 """Types (quantities, times, int-or-string) whose own decoder ends the reading at a fault."""
 
 
 def _scalar(kind: str, value: Any, named: str, place: Place, findings: _Findings) -> Any:
     try:
-        return values.CONVERTERS[kind](value)
+        if isinstance(value, float) and kind == "q":
+            return values.quantity_of_float(value)
+        return values.CONVERTERS[kind](exact.plain(value) if kind in _OF_ANY_FORM else value)
     except values.Unfit:
         pass
     mismatch = _scalar_fault(kind, value, named, place)

@@ -24,7 +24,7 @@ def fault(body: bytes) -> str:
     except _Fault as found:
         return str(found)
     except RecursionError:
-        return "exceeded max depth"
+        return f"invalid character '{max('[{', key=text.count)}' exceeded max depth"
     return ""
 
 
@@ -46,7 +46,7 @@ def _skip(text: str, at: int) -> int:
 def _invalid(text: str, at: int, context: str) -> _Fault:
     if at >= len(text):
         return _Fault(_END)
-    character = text[at]
+    character = chr(text[at].encode()[0])  # Go tells bytes.
     shown = {"'": r"'\''", '"': "'\"'"}.get(character) or "'" + repr(character + '"')[1:-2] + "'"
     return _Fault(f"invalid character {shown} {context}")
 

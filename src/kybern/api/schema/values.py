@@ -96,12 +96,17 @@ def _moment(text: str) -> datetime:
 
 
 def quantity(value: Any) -> str:
-    """A quantity's canonical text; numbers are taken as well. Raises Unfit."""
+    """A quantity's canonical text; whole numbers are taken as well. Raises Unfit."""
     if value.__class__ is str:
         return _quantity(value)
-    if value.__class__ is int or value.__class__ is float:
+    if value.__class__ is int:
         return _quantity(repr(value))
     raise Unfit
+
+
+def quantity_of_float(value: float) -> str:
+    """Only where its text is known, or lost for good. Raises Unfit."""
+    return _quantity(repr(value))
 
 
 def resource_quantity(value: Any) -> str:
