@@ -111,6 +111,7 @@ async def test_a_deprecation_is_told_by_what_answers() -> None:
     async with api_server() as api:
         assert (await api("GET", f"{CORE}/endpoints")).warnings
         assert not (await api("PUT", f"{CORE}/endpoints", {})).warnings
+        assert not (await asked(api, f"{CORE}/endpoints", "text/html")).warnings
 
 
 async def test_conditions_that_this_server_tells_are_there_when_the_answer_is() -> None:

@@ -161,6 +161,8 @@ class Stages:
 
 
 def _failed(call: Call, error: Exception) -> Response:
+    if isinstance(error, NoRepresentation):
+        call.warnings.clear()  # Upstream's router refuses before anything could warn.
     if isinstance(error, StatusError):
         return failed(call.request, error)
     log.error("%s %s failed", call.request.method, call.request.path, exc_info=error)

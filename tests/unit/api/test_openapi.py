@@ -115,3 +115,21 @@ def test_operations_without_parameters_have_no_list_of_them(path: str) -> None:
             assert operation != []
             if isinstance(operation, dict):
                 assert operation.get("parameters") != []
+
+
+def test_defaults_are_what_go_always_encodes() -> None:
+    document = orjson.loads(openapi.v3(ROWS, "api/v1", VERSION) or b"")
+    schemas = document["components"]["schemas"]
+    container = schemas["io.k8s.api.core.v1.Container"]["properties"]
+    assert container["name"]["default"] == ""
+    assert "default" not in container["image"]
+    assert container["resources"]["default"] == {}
+    assert "default" not in container["livenessProbe"], "it may be nil"
+    items = schemas["io.k8s.api.core.v1.PodList"]["properties"]["items"]["items"]
+    assert items == {"$ref": "#/components/schemas/io.k8s.api.core.v1.Pod"}
+
+
+def test_a_document_tells_its_own_delete_options() -> None:
+    document = orjson.loads(openapi.v3(ROWS, "apis/apps/v1", VERSION) or b"")
+    options = document["components"]["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"]
+    assert [kind["group"] for kind in options["x-kubernetes-group-version-kind"]] == ["", "apps"]

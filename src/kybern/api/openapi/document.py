@@ -32,6 +32,11 @@ def group_versions(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
     return found
 
 
+_KINDS = "x-kubernetes-group-version-kind"
+_OF_EVERY_GROUP = tuple(f"io.k8s.apimachinery.pkg.apis.meta.v1.{kind}" for kind in ("DeleteOptions", "WatchEvent"))
+"""Kinds of every group and version; a document tells only its own."""
+
+
 def v3_index(resources: Iterable[Resource], version: str) -> Schema:
     """`GET /openapi/v3`. The hash changes when rows or the release do; clients cache a document for ever by it."""
     return {
@@ -47,11 +52,15 @@ def v3(resources: Iterable[Resource], path: str, version: str) -> bytes | None:
     rows = group_versions(resources).get(path)
     if rows is None:
         return None
+    definitions = _schemas(rows, Dialect.V3)
+    versions = {("", "v1"), *((row.group, row.version) for row in rows)}
+    for each in (definitions[name] for name in _OF_EVERY_GROUP if name in definitions):
+        each[_KINDS] = [kind for kind in each[_KINDS] if (kind["group"], kind["version"]) in versions]
     document = {
         "openapi": "3.0.0",
         "info": {"title": TITLE, "version": version},
         "paths": _paths(rows, _operation_v3, Dialect.V3),
-        "components": {"schemas": _schemas(rows, Dialect.V3)},
+        "components": {"schemas": definitions},
     }
     return orjson.dumps(document)
 

@@ -56,6 +56,8 @@ _VALUES: Final[Mapping[str, str]] = {
     "core.v1.AzureDiskVolumeSource.kind": "Dedicated|Managed|Shared",
     "core.v1.Container.imagePullPolicy": "Always|IfNotPresent|Never",
     "core.v1.Container.terminationMessagePolicy": "FallbackToLogsOnError|File",
+    "core.v1.EphemeralContainer.imagePullPolicy": "Always|IfNotPresent|Never",
+    "core.v1.EphemeralContainer.terminationMessagePolicy": "FallbackToLogsOnError|File",
     "core.v1.ContainerPort.protocol": "SCTP|TCP|UDP",
     "core.v1.ContainerStatus.stopSignal": _SIGNALS,
     "core.v1.EndpointPort.protocol": "SCTP|TCP|UDP",

@@ -37,6 +37,10 @@ _SCALARS: Mapping[str, Schema] = {
     "j": {},
 }
 
+_POINTER, _ALWAYS = "*", "!"
+"""Go's marks of a field: it may be nil; it has no omitempty."""
+_ZEROS: Mapping[str, Any] = {"s": "", "b": False, "i": 0, "l": 0, "d": 0}
+
 _NAMED = {
     "t": META + "Time",
     "u": META + "MicroTime",
@@ -157,12 +161,25 @@ def _field(each: Mapping[str, Any], text: str, dialect: Dialect, values: Sequenc
         out["enum"] = values
         possible = "".join(f"\n - `{_quoted(value)}`" for value in values)
         text = f"{text}\n\nPossible enum values:{possible}".lstrip()
-    if "$ref" in out and dialect is Dialect.V3:
-        # Beside a $ref nothing else counts in OpenAPI 3.0, so upstream wraps it.
-        out = {"allOf": [out], "default": {}} if isinstance(each["t"], list) else {"allOf": [out]}
+    beside: Schema = _extensions(each)
+    default = _default(each) if dialect is Dialect.V3 else None
+    if default is not None:
+        beside["default"] = default
     if text:
-        out = {"description": text, **out}
-    return out | _extensions(each)
+        beside = {"description": text, **beside}
+    if dialect is Dialect.V3 and "$ref" in out and beside:  # In OpenAPI 3.0 nothing counts beside a $ref.
+        out = {"allOf": [out]}
+    return beside | out
+
+
+def _default(each: Mapping[str, Any]) -> Any:
+    """What Go encodes of a field that nobody set, where it always encodes something; None for what may be absent."""
+    mark, of = each.get("m", ""), each["t"]
+    if _POINTER in mark:
+        return None
+    if isinstance(of, list):
+        return {} if of[0] == "@" else None
+    return _ZEROS.get(of) if _ALWAYS in mark else None
 
 
 def _quoted(value: str) -> str:
@@ -176,6 +193,4 @@ def _type(of: Any, dialect: Dialect) -> Schema:
     if form == "@":
         return {"$ref": dialect.value + inner}
     item = _type(inner, dialect)
-    if "$ref" in item and dialect is Dialect.V3:
-        item = {"allOf": [item], "default": {}}
     return {"type": "array", "items": item} if form == "[" else {"type": "object", "additionalProperties": item}
