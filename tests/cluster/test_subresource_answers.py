@@ -218,3 +218,17 @@ async def test_a_scale_is_of_the_namespace_of_the_request() -> None:
                 400,
                 "the namespace of the provided object does not match the namespace sent on the request",
             )
+
+
+@pytest.mark.parametrize(
+    ("method", "part"), [("GET", "log"), ("POST", "exec"), ("POST", "attach"), ("POST", "portforward")]
+)
+async def test_a_pod_whose_node_is_not_there(method: str, part: str) -> None:
+    async with api_server() as api:
+        await api.create(PODS, pod("p", nodeName="gone"))
+        answer = await api(method, f"{PODS}/p/{part}")
+        assert (answer.status, answer.message) == (404, 'pods "gone" not found')
+        await api.create(PODS, pod("q"))
+        waiting = await api(method, f"{PODS}/q/{part}")
+        told = (204, "") if part == "log" else (400, "pod q does not have a host assigned")
+        assert (waiting.status, waiting.body and waiting.message) == told

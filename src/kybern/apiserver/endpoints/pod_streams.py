@@ -14,12 +14,13 @@ from kybern.apiserver.endpoints.connecting import admit_connection
 from kybern.apiserver.endpoints.pod_log_options import log_options
 from kybern.apiserver.endpoints.route import Endpoint
 from kybern.apiserver.endpoints.surroundings import Surroundings
+from kybern.apiserver.proxy.backend import Place
 from kybern.apiserver.proxy.kubelets import Kubelets
 from kybern.apiserver.proxy.passing import fetch, pass_upgrade
 from kybern.apiserver.proxy.websocket_stream import asks_for_websocket, log_messages
 from kybern.apiserver.request_info import RequestInfo, truthy
 from kybern.apiserver.served import Served
-from kybern.base.errors import BadRequest
+from kybern.base.errors import BadRequest, NotFound
 from kybern.transport.exchange import Answer, Response
 
 TEXT = "text/plain"
@@ -51,7 +52,7 @@ class PodStreams:
         if not node:
             return Response(204)
         target = _target("containerLogs", call, name, options)
-        answer = await fetch(call, self._kubelets.place(node), target)
+        answer = await fetch(call, self._place(served, node), target)
         answer.content_type = TEXT
         if "limitBytes" in options:
             answer.pieces = _limited(answer.pieces, int(options["limitBytes"]))
@@ -68,10 +69,10 @@ class PodStreams:
             if truthy(call.request.parameter(ours, "false")) and call.request.parameter(ours)
         ]
         options += [("command", part) for part in call.request.query.get("command", ())]
+        await admit_connection(at, call, served)
+        place = self._place(served, _host(pod))
         if not options:
             raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
-        await admit_connection(at, call, served)
-        place = self._kubelets.place(_host(pod))
         return await pass_upgrade(call, place, _target(call.info.subresource, call, name, options))
 
     async def port_forward(self, at: Surroundings, call: Call, served: Served) -> Answer:
@@ -79,8 +80,15 @@ class PodStreams:
         pod = _pod(call, served)
         await admit_connection(at, call, served)
         ports = [("port", port) for port in call.request.query.get("ports", ())]
-        place = self._kubelets.place(_host(pod))
+        place = self._place(served, _host(pod))
         return await pass_upgrade(call, place, _target("portForward", call, "", ports))
+
+    def _place(self, served: Served, node: str) -> Place:
+        """Raises NotFound, which upstream tells as if a Pod of the node's name were missing."""
+        try:
+            return self._kubelets.place(node)
+        except NotFound:
+            raise status.not_found(served.resource, node) from None
 
     def _check_create(self, call: Call) -> None:
         """A WebSocket begins with a GET; it takes the right to create all the same (KEP-4006). Raises Forbidden."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from kybern.api.resource import Object
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.proxy.backend import Place
-from kybern.base.errors import BadRequest, InternalError
+from kybern.base.errors import InternalError, NotFound
 
 DEFAULT_PORT = 10250
 ADDRESS_TYPES = ("InternalIP", "ExternalIP", "InternalDNS", "ExternalDNS", "Hostname")
@@ -22,10 +22,10 @@ class Kubelets:
         self._tls: ssl.SSLContext | None = None
 
     def place(self, node_name: str) -> Place:
-        """Raises BadRequest, InternalError."""
+        """Raises NotFound, BadRequest, InternalError."""
         node = self._lookup.get("nodes", node_name)
         if node is None:
-            raise BadRequest(f'nodes "{node_name}" not found')
+            raise NotFound(f'nodes "{node_name}" not found', details={"name": node_name, "kind": "nodes"})
         return Place(_address(node), _port(node), self._context())
 
     def _context(self) -> ssl.SSLContext:
