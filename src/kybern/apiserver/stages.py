@@ -23,7 +23,7 @@ from kybern.apiserver.request_info import request_info
 from kybern.apiserver.user import User
 from kybern.apiserver.warnings import warning_headers
 from kybern.base.clock import Clock
-from kybern.base.errors import Forbidden, InternalError, StatusError
+from kybern.base.errors import Forbidden, InternalError, NoRepresentation, StatusError
 from kybern.base.ids import Ids
 from kybern.transport.exchange import Answer, Request, Response, Stream, Upgrade
 
