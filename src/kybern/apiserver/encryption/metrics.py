@@ -125,5 +125,6 @@ def _hash(text: str) -> str:
 
 def _server_id() -> str:
     """The identity that upstream's API servers derive from the name of their machine."""
-    name = hashlib.sha256(socket.gethostname().encode()).digest()[:16]
-    return f"apiserver-{base64.b32encode(name).decode().rstrip('=').lower()}"
+    parts = (socket.gethostname().encode(), b"kube-apiserver")
+    told = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    return f"apiserver-{base64.b32encode(hashlib.sha256(told).digest()[:16]).decode().rstrip('=').lower()}"
