@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from kybern.api.patch.rfc6902 import json_patch, mistyped
+from kybern.api.patch.rfc6902 import mistyped, patched_document
 from kybern.api.patch.rfc7386 import BAD_MERGE_PATCH, merge_patch
 from kybern.api.patch.strategic import go_value, strategic_merge
 from kybern.api.resource import Object
@@ -49,7 +49,7 @@ def read(media: str, body: bytes, definition: str, *, strict: bool) -> Patch:
         raise BadRequest((prefix if strict else "") + (syntax.fault(body) or str(error))) from None
     if media == JSON_PATCH:
         findings = _operations_findings(content, body) if strict else []
-        return Patch(lambda obj: json_patch(obj, content), findings, _document)
+        return Patch(lambda obj: patched_document(obj, content), findings, _document)
     if content is not None and not isinstance(content, dict) and (strict or media == STRATEGIC_PATCH):
         raise BadRequest(f"{prefix}json: cannot unmarshal {go_kind(content)} into Go value of type {_OBJECT}")
     findings = _repeated(content, body) if strict else []

@@ -22,8 +22,16 @@ class PatchFailed(Invalid):
         self.detail = detail
 
 
-def json_patch(obj: Object, operations: Any) -> Any:
-    """The patched document; null is no operation. Raises BadRequest, RequestEntityTooLarge, PatchFailed (422)."""
+def json_patch(obj: Object, operations: Any) -> Object:
+    """The patched object. Raises BadRequest, RequestEntityTooLarge, PatchFailed (422)."""
+    patched = patched_document(obj, operations)
+    if not isinstance(patched, dict):
+        raise PatchFailed("the patched document is no object")
+    return patched
+
+
+def patched_document(obj: Object, operations: Any) -> Any:
+    """What the operations leave, which may be no object; null is no operation. Raises as `json_patch`."""
     if operations is None:
         return obj
     fault = mistyped(operations, "jsonpatch.Patch", "jsonpatch.Operation")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kybern.api.patch import json_patch
-from kybern.api.patch.rfc6902 import COPIES_LIMIT_BYTES, OPERATIONS_LIMIT, PatchFailed
+from kybern.api.patch.rfc6902 import COPIES_LIMIT_BYTES, OPERATIONS_LIMIT, PatchFailed, patched_document
 from kybern.base.errors import BadRequest, RequestEntityTooLarge
 
 
@@ -94,3 +94,10 @@ def test_copies_have_a_limit_together():
         json_patch({"a": {"x": "y" * 1000}}, doublings)
     assert caught.value.detail.endswith(f"exceeding the limit {COPIES_LIMIT_BYTES}")
     assert len(json_patch({"a": {"x": "y" * 1000}}, doublings[:10])["a"]) == 11
+
+
+def test_a_document_may_become_none_that_is_an_object():
+    whole = [{"op": "replace", "path": "", "value": [1]}]
+    assert patched_document({"a": 1}, whole) == [1]
+    with pytest.raises(PatchFailed):
+        json_patch({"a": 1}, whole)
