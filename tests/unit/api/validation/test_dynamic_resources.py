@@ -205,7 +205,7 @@ def status_faults(status):
         ({"reservedFor": [{"resource": "pods", "name": "p", "uid": "u"}]},
          ["status.reservedFor: Forbidden: may not be specified when `allocated` is not set"]),
         ({"devices": [PLACE]},
-         ['status.devices[0]: Invalid value: {"Driver":{},"Pool":{},"Device":{},"ShareID":{}}: '
+         ['status.devices[0]: Invalid value: {"Driver":"gpu.example.org","Pool":"rack-1","Device":"d1","ShareID":""}: '
           "must be an allocated device in the claim"]),
         ({"allocation": {"devices": {"results": [{"request": "gpu", **PLACE, "shareID": "7"}]}}},
          ['status.allocation.devices.results[0].shareID: Invalid value: "7": error validating uid: '

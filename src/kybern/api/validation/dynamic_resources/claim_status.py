@@ -42,15 +42,17 @@ _DATA_LIMIT = 10 * 1024
 _INTERFACE_LIMIT, _HARDWARE_LIMIT = 256, 128
 _SOURCES = ("FromClaim", "FromClass")
 _ALLOCATION = "io.k8s.api.resource.v1.AllocationResult"
-
-
-_SHOWN_DEVICE: Object = {"Driver": {}, "Pool": {}, "Device": {}, "ShareID": {}}
-"""Upstream shows of which device it speaks without any of its names."""
+_NAMED_BY = ("driver", "pool", "device", "shareID")
 
 
 def device_id(device: Object) -> tuple[str, ...]:
     """Which device, and which share of it."""
-    return tuple(device.get(key) or "" for key in ("driver", "pool", "device", "shareID"))
+    return tuple(device.get(key) or "" for key in _NAMED_BY)
+
+
+def _shown(place: tuple[str, ...]) -> Object:
+    """A device in a message, by the names of upstream's own type."""
+    return dict(zip(("Driver", "Pool", "Device", "ShareID"), place, strict=True))
 
 
 def allocated(status: Object) -> set[tuple[str, ...]]:
@@ -68,7 +70,7 @@ def validate_claim_status(new: Object, old: Object) -> Iterator[FieldError]:
     places = [device_id(device) for device in devices]
     for index, place in enumerate(places):
         if place in places[:index]:
-            yield duplicate(f"status.devices[{index}]", _SHOWN_DEVICE)
+            yield duplicate(f"status.devices[{index}]", _shown(place))
     allocation = status.get("allocation")
     if users and allocation is None:
         yield forbidden("status.reservedFor", "may not be specified when `allocated` is not set")
@@ -168,8 +170,8 @@ def _device(device: Object, path: str, known: set[tuple[str, ...]]) -> Iterator[
     yield from _place(device, path)
     if device.get("shareID") is not None:
         yield from validate_uid(device["shareID"], f"{path}.shareID")
-    if device_id(device) not in known:
-        yield invalid(path, _SHOWN_DEVICE, "must be an allocated device in the claim")
+    if (place := device_id(device)) not in known:
+        yield invalid(path, _shown(place), "must be an allocated device in the claim")
     conditions = device.get("conditions") or ()
     if len(conditions) > _CONDITIONS_LIMIT:
         yield too_many(f"{path}.conditions", len(conditions), _CONDITIONS_LIMIT)
