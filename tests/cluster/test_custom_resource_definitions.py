@@ -147,3 +147,20 @@ async def test_conditions_of_a_definition_may_be_written() -> None:
         assert emptied.body["status"]["conditions"] is None
         while (await api("GET", WIDGETS)).status != 200:
             await asyncio.sleep(0.01)
+
+
+async def test_documents_do_without_a_definition_that_went_a_moment_ago() -> None:
+    """Between the end of a definition and that of what it served there are requests."""
+    async with api_server() as api:
+        await established(api, definition())
+        before = await api.get("/openapi/v2")
+        assert any("example.com" in path for path in before["paths"])
+        await api.create(DEFINITIONS, {**definition(group="other.example.com"), "metadata": {"name": OTHER}})
+        api.server.cache["customresourcedefinitions.apiextensions.k8s.io"].objects.pop("widgets.example.com")
+        after = await api("GET", "/openapi/v2")
+        assert (after.status, any("/example.com/" in path for path in after.body["paths"])) == (200, False)
+        assert (await api("GET", "/openapi/v3/apis/example.com/v1")).status == 404
+        assert (await api("POST", WIDGETS, widget("late"))).status == 404
+
+
+OTHER = "widgets.other.example.com"

@@ -15,6 +15,7 @@ from kybern.api.openapi.schemas import Dialect
 from kybern.api.resource import Resource
 from kybern.apiserver.custom.resources import CustomResources
 from kybern.apiserver.custom.served import CustomServed
+from kybern.base.errors import NotFound
 
 
 class Publisher:
@@ -50,16 +51,17 @@ class Publisher:
         parts = path.split("/")
         if len(parts) != 3 or parts[0] != "apis":
             return None
-        found = self._resources.listed(parts[1], parts[2])
-        if not found:
-            return None
-        return orjson.dumps(custom.document_v3([self._published(each) for each in found], version))
+        made = (self._published(each) for each in self._resources.listed(parts[1], parts[2]))
+        found = [each for each in made if each is not None]
+        return orjson.dumps(custom.document_v3(found, version)) if found else None
 
     async def v2(self, builtin: bytes) -> bytes:
         """The built-in document with all custom resources; others are served between one definition and the next."""
         document = orjson.loads(builtin)
         for served in list(self._listed()):
             published = self._published(served)
+            if published is None:
+                continue
             document["definitions"] |= custom.definitions(published, Dialect.V2)
             document["paths"] |= custom.operations(published, Dialect.V2)
             await asyncio.sleep(0)
@@ -70,6 +72,10 @@ class Publisher:
             if installed.definition.is_listed:
                 yield from (each for each in installed.served.values() if each.version.is_served)
 
-    def _published(self, served: CustomServed) -> Published:
-        schema = self._resources.schemas(served.definition.name)[served.version.name]
+    def _published(self, served: CustomServed) -> Published | None:
+        """None: its definition went, or has other versions, since a moment ago."""
+        try:
+            schema = self._resources.schemas(served.definition.name)[served.version.name]
+        except (NotFound, KeyError):
+            return None
         return Published(served.resource, served.list_kind, schema)

@@ -15,6 +15,7 @@ from kybern.apiserver.custom.endpoints import converting, special
 from kybern.apiserver.custom.rows import row, selectable
 from kybern.apiserver.custom.served import CustomServed
 from kybern.apiserver.served import Served, ServedResources
+from kybern.apiserver.status import no_such_path
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
@@ -81,9 +82,10 @@ class CustomResources:
         ]
 
     def schemas(self, name: str) -> Mapping[str, Schema | None]:
-        """The schemas of a definition's versions, parsed anew."""
+        """The schemas of a definition's versions, parsed anew. Raises NotFound: it went a moment ago."""
         version = self._definitions.find("", name)
-        assert version is not None
+        if version is None:
+            raise no_such_path()
         return schemas_of(self._definitions.parse(version))
 
     async def install(self, definition: Definition, revision: int) -> None:
