@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
             self._raw.end()
             self._abandon()
         else:
-            self._task.cancel()
+            self._end_task(self._task)
 
     def _abandon(self) -> None:
         """The client of an upgraded connection sends no more: its task may finish, for a while."""
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         if self._task is not None:
-            self._task.cancel()
+            self._end_task(self._task)
         self._transport.abort()
 
     def _enqueue(self, received: Sequence[Received]) -> None:
@@ -237,8 +237,12 @@ class Connection(asyncio.Protocol):
     def _begin(self, received: Received, answer: Answer | Awaitable[Answer]) -> None:
         self._task = self._host.loop.create_task(self._serve(received, answer))
         if self._flow.lost:
-            # Not at once: what is cancelled before its first step cannot give back what the handler took for it.
-            self._host.loop.call_soon(self._task.cancel)
+            self._end_task(self._task)
+
+    def _end_task(self, task: asyncio.Task[None]) -> None:
+        """Cancel, but not before its first step: else nobody would give back what the handler took for the request, nor
+        tell the server that the connection is gone."""
+        self._host.loop.call_soon(task.cancel)
 
     async def _serve(self, received: Received, pending: Answer | Awaitable[Answer]) -> None:
         """The task of a request whose answer takes time."""

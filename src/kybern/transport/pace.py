@@ -30,9 +30,8 @@ class Pace:
             self._waiting.append(work)
 
     def _turn(self) -> None:
-        self._begun = 0
-        while self._waiting and self._begun < self._limit:
-            self._begun += 1
-            self._waiting.popleft()()
+        self._begun = min(len(self._waiting), self._limit)
         if self._begun:
             self._loop.call_soon(self._turn)
+        for _ in range(self._begun):
+            self._waiting.popleft()()

@@ -73,3 +73,29 @@ async def test_a_client_that_leaves_before_its_turn_is_begun_and_ended() -> None
         await eventually(lambda: len(given_back) == 30)
         await eventually(lambda: rig.server.connections == 0)
         assert sorted(given_back) == held
+
+
+async def test_a_client_that_leaves_in_the_turn_in_which_its_answer_begins() -> None:
+    held, given_back = list[int](), list[int]()
+
+    async def hold() -> Response:
+        held.append(1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_back.append(1)
+        raise AssertionError
+
+    def handle(request: Request) -> Awaitable[Response]:
+        # The loss is told before the task of this answer has its first step.
+        for connection in rig.server._connections:
+            asyncio.get_running_loop().call_soon(connection.connection_lost, None)
+        return hold()
+
+    async with running(handle) as rig:
+        wire = await rig.wire()
+        wire.send(post(b"x"))
+        await eventually(lambda: given_back == [1])
+        await eventually(lambda: rig.server.connections == 0)
+        assert held == [1]
+        wire.close()
