@@ -10,6 +10,7 @@ import orjson
 
 from kybern.api.schema.values import INT64
 from kybern.api.structural import schema as read
+from kybern.api.structural.numbers import is_exact_integer
 from kybern.api.structural.schema import META_FIELDS, NO_SCHEMA, Schema
 
 
@@ -107,9 +108,12 @@ def _in_place_of_null(schema: Schema | None) -> Any:
 
 
 def whole_numbers(value: Any) -> Any:
-    """The value with floats that are whole as integers, which is how Go writes them; containers are changed."""
+    """The value with floats that are whole as integers, which is how Go writes them; containers are changed.
+
+    Not those too large to be exact: no schema takes them for integers.
+    """
     if value.__class__ is float:
-        return int(value) if value.is_integer() and abs(value) < 1e21 else value
+        return int(value) if is_exact_integer(value) else value
     if value.__class__ is dict:
         for key, each in value.items():
             if each.__class__ in _MAY_HOLD_FLOATS:

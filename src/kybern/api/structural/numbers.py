@@ -13,6 +13,8 @@ from kybern.api.structural.schema import Schema
 _EXPONENT_FROM = 6
 """Go shows larger powers of ten by their exponent."""
 _FLOAT32_MAX = 3.4028234663852886e38
+_EXACT_BELOW = 2**53
+"""Below this every whole float is exact."""
 
 
 def faults(value: int | float, schema: Schema, path: str) -> Iterator[Fault]:
@@ -71,6 +73,10 @@ def _range(value: int | float, kind: str, shape: str, words: str, path: str) -> 
     if not fits:
         form = f"with format {shape}" if shape else "(default format)"
         yield nowhere(f"{words} value must be of type {kind} {form} in {path}")
+
+
+def is_exact_integer(value: float) -> bool:
+    return value.is_integer() and abs(value) < _EXACT_BELOW
 
 
 def go_number(value: Any) -> str:

@@ -79,7 +79,7 @@ def _check_null(schema: Schema, path: str, result: Result) -> None:
 def _check_type(value: Any, schema: Schema, path: str, _: Correlation | None, result: Result) -> None:
     kinds, shape = read.types(schema), format_of(schema)
     kind, inferred = _json_type(value)
-    is_float_int = value.__class__ is float and value.is_integer() and "integer" in kinds
+    is_float_int = value.__class__ is float and numbers.is_exact_integer(value) and "integer" in kinds
     fits = kind in kinds or is_float_int or (kind == "integer" and "number" in kinds)
     is_text = kind in ("string", "array")
     if shape and not is_text and not (fits or inferred == shape):

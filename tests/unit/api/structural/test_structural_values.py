@@ -34,6 +34,7 @@ MINIMUM = "should be greater than or equal to 1"
 CASES: list[tuple[Any, dict[str, Any], list[str]]] = [
     (1, INTEGERS, []),
     (1.0, INTEGERS, []),
+    (1e16, INTEGERS, [bad('"number"', 'must be of type integer: "number"')]),
     (1, {"type": "number"}, []),
     ("a", INTEGERS, [bad('"string"', 'must be of type integer: "string"')]),
     (True, INTEGERS, [bad('"boolean"', 'must be of type integer: "boolean"')]),
@@ -239,6 +240,11 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def test_only_exact_floats_become_integers() -> None:
+    assert form.whole_numbers({"small": [2.0, 2.5], "large": -1e19}) == {"small": [2, 2.5], "large": -1e19}
+    assert form.whole_numbers(-1e19).__class__ is float
 
 
 @settings(max_examples=300, deadline=None)
