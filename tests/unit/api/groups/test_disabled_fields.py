@@ -87,3 +87,16 @@ def test_a_pods_status_has_no_digests_of_volumes() -> None:
     statuses = [{"name": "c", "volumeMounts": [mount]}]
     changed = update(old, lambda pod: pod["status"].update(containerStatuses=statuses), "status")
     assert "volumeStatus" not in changed["status"]["containerStatuses"][0]["volumeMounts"][0]
+
+
+def test_a_nodes_status_gets_no_configuration() -> None:
+    old = create(new("Node", {}))
+    assert "config" not in update(old, lambda node: node["status"].update(config={"error": "e"}), "status")["status"]
+
+
+def test_a_pods_status_keeps_what_its_writer_does_not_know() -> None:
+    old = create(new("Pod", {"containers": [{"name": "c", "image": "i"}]}))
+    old["status"] |= {"observedGeneration": 3, "conditions": [{"type": "Ready", "observedGeneration": 2}]}
+    status = update(old, lambda pod: pod.update(status={"conditions": [{"type": "Ready"}]}), "status")["status"]
+    assert (status["observedGeneration"], status["qosClass"]) == (3, "BestEffort")
+    assert status["conditions"] == [{"type": "Ready", "observedGeneration": 2}]

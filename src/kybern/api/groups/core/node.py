@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour
+from kybern.api.groups.behaviour import Behaviour, keep
 from kybern.api.groups.columns import AGE, NAME, NONE, UNKNOWN, age, column, condition
 from kybern.api.resource import Change, Column, Object
 from kybern.api.validation.core.node import node_warnings, validate_node, validate_node_update
@@ -75,6 +75,12 @@ def prepare_update(new: Object, old: Object, change: Change) -> None:
         (new.get("spec") or {}).pop("configSource", None)
 
 
+def prepare_status(new: Object, old: Object, change: Change) -> None:
+    keep("spec", new, old)
+    if "config" not in (old.get("status") or {}):
+        (new.get("status") or {}).pop("config", None)
+
+
 BEHAVIOUR = {
     "Node": Behaviour(
         columns=COLUMNS,
@@ -83,6 +89,7 @@ BEHAVIOUR = {
         keeps_status=True,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
+        prepare_status=prepare_status,
         validate=lambda obj: list(validate_node(obj)),
         warnings=lambda new, old: list(node_warnings(new)),
         validate_update=lambda new, old: list(validate_node_update(new, old)),

@@ -83,8 +83,24 @@ def prepare_status(new: Object, old: Object, change: Change) -> None:
     for key in ("ownerReferences", "deletionTimestamp"):
         keep(key, new["metadata"], old["metadata"])
     status, before = new.setdefault("status", {}), old.get("status") or {}
-    keep("qosClass", status, before)
+    if not status.get("qosClass"):  # Another one is refused.
+        keep("qosClass", status, before)
+    _keep_observed_generations(status, before)
     drop_from_pod_status(status, before)
+
+
+def _keep_observed_generations(status: Object, before: Object) -> None:
+    """Whoever leaves them out does not know them: what was observed stays observed."""
+    if not status.get("observedGeneration"):
+        keep("observedGeneration", status, before)
+    known: dict[str, list[Object]] = {}
+    for condition in before.get("conditions") or ():
+        known.setdefault(condition.get("type") or "", []).append(condition)
+    for condition in status.get("conditions") or ():
+        same = known.get(condition.get("type") or "")
+        old = same.pop(0) if same else {}
+        if not condition.get("observedGeneration"):
+            keep("observedGeneration", condition, old)
 
 
 def _prepare_part(*parts: str) -> Any:
