@@ -7,6 +7,11 @@ from kybern.api.validation import names
 from kybern.api.validation.addresses import parse_ip, validate_ip
 from kybern.api.validation.core.affinity import validate_tolerations
 from kybern.api.validation.core.pod import validate_image_spacing, validate_pod_and_spec
+from kybern.api.validation.core.pod_claim_status import (
+    validate_allocated_resources,
+    validate_claim_statuses,
+    validate_no_allocated_resources,
+)
 from kybern.api.validation.field import each_invalid, forbidden, immutable, invalid, required
 from kybern.api.validation.unified_diff import internal_diff
 
@@ -169,11 +174,17 @@ def validate_pod_status_update(new: Object, old: Object) -> Iterator[FieldError]
     spec = old.get("spec") or {}
     yield from _transitions(status, before, "containerStatuses", spec)
     yield from _transitions(status, before, "initContainerStatuses", spec)
+    claims, path = spec.get("resourceClaims") or (), "status.resourceClaimStatuses"
+    yield from validate_claim_statuses(status.get("resourceClaimStatuses") or (), claims, path)
     yield from _addresses(status, before, "podIPs")
     hosts = status.get("hostIPs") or ()
     if hosts and (status.get("hostIP") or "") != (hosts[0].get("ip") or ""):
         yield invalid("status.hostIPs[0].ip", hosts[0].get("ip") or "", "must be equal to `hostIP`")
     yield from _addresses(status, before, "hostIPs")
+    for group, key in (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses")):
+        yield from validate_allocated_resources(status.get(key) or (), spec.get(group) or (), f"status.{key}")
+    ephemeral = status.get("ephemeralContainerStatuses") or ()
+    yield from validate_no_allocated_resources(ephemeral, "status.ephemeralContainerStatuses")
 
 
 def _transitions(status: Object, before: Object, key: str, spec: Object) -> Iterator[FieldError]:
