@@ -67,6 +67,8 @@ class Attributes:
     holds: list[Hold] = field(default_factory=list)
     view: View | None = None
     """None: the object itself, or the body of its subresource, is what plugins get."""
+    verb: str = ""
+    """The request's, where a right depends on it: `update` or `patch`."""
     reinvocation: Reinvocation | None = None
     """Made by the first plugin that calls others."""
 

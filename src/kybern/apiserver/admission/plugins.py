@@ -20,6 +20,7 @@ from kybern.apiserver.admission.defaults import (
     DefaultStorageClass,
     TaintNodesByCondition,
 )
+from kybern.apiserver.admission.device_access import DeviceAccess
 from kybern.apiserver.admission.escalation import Escalation
 from kybern.apiserver.admission.event_rate_limit import EventRateLimit
 from kybern.apiserver.admission.limit_ranger import LimitRanger
@@ -191,4 +192,5 @@ def plugins(parts: Parts, enabled: Sequence[str], disabled: Sequence[str]) -> Se
     made = [PLUGINS[name](parts) for name in chosen(enabled, disabled)]
     if "RBAC" in parts.authorization_mode and "AlwaysAllow" not in parts.authorization_mode:
         made.insert(0, Escalation(parts.rbac, parts.authorizer))
+    made.insert(0, DeviceAccess(parts.lookup, parts.authorizer))
     return made

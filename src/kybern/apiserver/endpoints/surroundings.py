@@ -51,6 +51,7 @@ def attributes_of(call: Call, served: Served, operation: Operation, subresource:
         options=lambda: _options(call),
         warnings=call.warnings,
         annotations=call.audit_annotations,
+        verb=info.verb,
         tells_bodies=call.audit_verdict is not None and call.audit_verdict.with_request,
     )
 
