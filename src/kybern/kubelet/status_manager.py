@@ -15,6 +15,7 @@ from kybern.base.clock import Clock
 from kybern.base.errors import Conflict, KybernError, NotFound
 from kybern.client.client import Client, PatchType
 from kybern.kubelet.allocation import CONDITIONS
+from kybern.kubelet.conditions import OWNED
 from kybern.kubelet.labels import is_static
 
 log = logging.getLogger(__name__)
@@ -168,6 +169,10 @@ def _revision(pod: Pod) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+WRITTEN = frozenset((*OWNED, "DisruptionTarget"))
+"""Conditions that the kubelet writes. Others' (readiness gates) it only reads: what it knows of them may be old."""
+
+
 def status_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """A strategic merge patch of the fields that differ; {} when none does."""
     patch: dict[str, Any] = {}
@@ -181,7 +186,7 @@ def status_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any
             changed = [
                 {**dict.fromkeys(former.get(condition["type"], {})), **condition}
                 for condition in new or []
-                if condition != former.get(condition["type"])
+                if condition["type"] in WRITTEN and condition != former.get(condition["type"])
             ]
             kept = {condition["type"] for condition in new or []}
             changed += [

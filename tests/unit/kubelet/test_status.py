@@ -206,6 +206,10 @@ def test_only_what_changed_is_patched() -> None:
     ready = {"type": "Ready", "status": "True"}
     assert status_patch(before, before) == {}
     assert status_patch(before, {**before, "conditions": [ready]}) == {"conditions": [ready]}
+    gate = {"type": "example.com/gate", "status": "True"}
+    assert status_patch(before, {**before, "conditions": [gate, ready]}) == {"conditions": [ready]}, (
+        "others' conditions"
+    )
     assert status_patch(before, {**before, "podIPs": [{"ip": "2"}]}) == {"podIPs": [{"$patch": "replace"}, {"ip": "2"}]}
     assert status_patch(before, {**before, "phase": "Running"}) == {"phase": "Running"}
 
