@@ -126,7 +126,7 @@ def _told(claim_status: Object) -> dict[tuple[str, str, str, str], Object]:
 
 def _node_of(allocation: Object) -> str:
     """The one node that a claim's devices are on, as allocators write it."""
-    terms = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or ()
+    terms = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
     if len(terms) != 1 or terms[0].get("matchExpressions"):
         return ""
     match terms[0].get("matchFields"):
