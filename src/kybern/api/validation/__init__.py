@@ -8,7 +8,12 @@ from kybern.api import registry
 from kybern.api.resource import FieldError, Object, Resource
 from kybern.api.validation import names
 from kybern.api.validation.field import causes, invalid_message
-from kybern.api.validation.metadata import validate_kube_finalizers, validate_metadata, validate_metadata_update
+from kybern.api.validation.metadata import (
+    validate_kube_finalizers,
+    validate_metadata,
+    validate_metadata_update,
+    validate_name,
+)
 
 __all__ = ["causes", "invalid_message", "validate_create", "validate_subresource_update", "validate_update"]
 
@@ -19,12 +24,13 @@ def validate_create(resource: Resource, obj: Object) -> list[FieldError]:
     The common check of the name comes after the kind's own: the more special message is shown (rest.BeforeCreate).
     """
     check_name = resource.validate_name or names.subdomain_name
-    errors: list[FieldError] = []
-    if resource.group_resource not in _OWN_METADATA:
-        errors += validate_metadata(obj["metadata"], resource.namespaced, check_name)
-        errors += _finalizers(resource, obj)
+    metadata = obj["metadata"]
+    if resource.group_resource in _OWN_METADATA:
+        errors = list(resource.validate(obj))
+        return errors or list(validate_metadata(metadata, resource.namespaced, names.path_segment_name))
+    errors = [*validate_metadata(metadata, resource.namespaced, check_name), *_finalizers(resource, obj)]
     errors += resource.validate(obj)
-    return errors or list(validate_metadata(obj["metadata"], resource.namespaced, names.path_segment_name))
+    return errors or list(validate_name(metadata, names.path_segment_name))
 
 
 def validate_update(resource: Resource, new: Object, old: Object) -> list[FieldError]:

@@ -18,6 +18,18 @@ def validate_metadata(
     metadata: Object, namespaced: bool, check_name: NameCheck = names.subdomain_name, path: str = "metadata"
 ) -> Iterator[FieldError]:
     """An object's metadata on creation, after a name was generated."""
+    yield from validate_name(metadata, check_name, path)
+    yield from _namespace(metadata.get("namespace") or "", namespaced, f"{path}.namespace")
+    yield from non_negative(f"{path}.generation", metadata.get("generation"))
+    yield from validate_labels(metadata.get("labels"), f"{path}.labels")
+    yield from validate_annotations(metadata.get("annotations"), f"{path}.annotations")
+    yield from validate_owner_references(metadata.get("ownerReferences"), f"{path}.ownerReferences")
+    yield from validate_finalizers(metadata.get("finalizers"), f"{path}.finalizers")
+    yield from _managed_fields(metadata.get("managedFields"), f"{path}.managedFields")
+
+
+def validate_name(metadata: Object, check_name: NameCheck, path: str = "metadata") -> Iterator[FieldError]:
+    """The name, and the prefix that it was generated from."""
     prefix = metadata.get("generateName")
     if prefix:
         yield from each_invalid(f"{path}.generateName", prefix, check_name(prefix, True))
@@ -26,13 +38,6 @@ def validate_metadata(
         yield required(f"{path}.name", "name or generateName is required")
     else:
         yield from each_invalid(f"{path}.name", name, check_name(name, False))
-    yield from _namespace(metadata.get("namespace") or "", namespaced, f"{path}.namespace")
-    yield from non_negative(f"{path}.generation", metadata.get("generation"))
-    yield from validate_labels(metadata.get("labels"), f"{path}.labels")
-    yield from validate_annotations(metadata.get("annotations"), f"{path}.annotations")
-    yield from validate_owner_references(metadata.get("ownerReferences"), f"{path}.ownerReferences")
-    yield from validate_finalizers(metadata.get("finalizers"), f"{path}.finalizers")
-    yield from _managed_fields(metadata.get("managedFields"), f"{path}.managedFields")
 
 
 def validate_metadata_update(new: Object, old: Object, path: str = "metadata") -> Iterator[FieldError]:

@@ -5,6 +5,7 @@ Source: apimachinery util/validation and api/validate/content; RFC 1123, RFC 103
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 Check = Callable[[str], Sequence[str]]
 
@@ -156,7 +157,11 @@ def _climbs(value: str) -> Sequence[str]:
 
 
 def qualified_name(value: str) -> Sequence[str]:
-    """A label's key: `[prefix/]name`."""
+    """A label's key: `[prefix/]name`. The same few come again and again: what was found of them is remembered."""
+    return _known_qualified_name(value) if len(value) <= _QUALIFIED_LIMIT else _qualified_name(value)
+
+
+def _qualified_name(value: str) -> Sequence[str]:
     prefix, slash, name = value.rpartition("/")
     if not slash and len(name) <= 63 and _qualified(name):
         return ()
@@ -178,7 +183,11 @@ def qualified_name(value: str) -> Sequence[str]:
         messages.append(f"name part {max_bytes(63)}")
     if not _qualified(name):
         messages.append(f"name part {expected}")
-    return messages
+    return tuple(messages)
+
+
+_QUALIFIED_LIMIT = 253 + 1 + 63
+_known_qualified_name = lru_cache(maxsize=4096)(_qualified_name)
 
 
 def c_identifier(value: str) -> Sequence[str]:
