@@ -98,11 +98,13 @@ class Applier:
                 patch.patch,
                 content_type=patch.content_type,
                 subresource=patch.subresource,
+                query=patch.query,
             )
-        except NotFound:
-            if not patch.missing_ok:
-                raise
-            return
+        except KybernError as error:
+            if patch.missing_ok and isinstance(error, NotFound):
+                return
+            self._tell(patch.failed, patch.obj, error)
+            raise
         self._note(patched)
 
     async def _delete(self, delete: Delete) -> None:

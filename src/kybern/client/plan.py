@@ -59,6 +59,9 @@ class Patch:
     content_type: PatchType = PatchType.MERGE
     subresource: str = ""
     missing_ok: bool = True
+    query: Mapping[str, str] = field(default_factory=dict)
+    """`fieldManager` and `force`, which an apply needs."""
+    failed: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
