@@ -49,12 +49,25 @@ def test_every_reference_of_v3_is_there(path: str) -> None:
 
 def test_every_reference_of_v2_is_there() -> None:
     document = orjson.loads(openapi.v2(ROWS, VERSION))
-    assert set(references(document)) <= {Dialect.V2.value + name for name in document["definitions"]}
+    definitions = {Dialect.V2.value + name for name in document["definitions"]}
+    assert set(references(document)) <= definitions | {f"#/parameters/{name}" for name in document["parameters"]}
 
 
 def test_the_index_names_every_version_and_its_hash_follows_the_rows() -> None:
     index = openapi.v3_index(ROWS, VERSION)["paths"]
-    assert list(index) == ["api/v1", "apis/apiextensions.k8s.io/v1", "apis/apps/v1"]
+    assert list(index) == [
+        ".well-known/openid-configuration",
+        "api",
+        "api/v1",
+        "apis",
+        "apis/apiextensions.k8s.io",
+        "apis/apiextensions.k8s.io/v1",
+        "apis/apps",
+        "apis/apps/v1",
+        "openid/v1/jwks",
+        "version",
+    ]
+    assert all(openapi.v3(ROWS, path, VERSION) for path in index)
     assert openapi.v3_index(ROWS[1:], VERSION)["paths"]["api/v1"] != index["api/v1"]
     assert openapi.v3_index(ROWS[1:], VERSION)["paths"]["apis/apps/v1"] == index["apis/apps/v1"]
 

@@ -49,6 +49,15 @@ def _only(fields: Wire, number: int) -> Any:
         ({"info": {"title": "T", "version": "v1"}}, b"\x12\x07\x0a\x01T\x12\x02v1"),
         ({"schemes": ["a", "b"]}, b"\x2a\x01a\x2a\x01b"),
         ({"definitions": {"D": {"type": "string"}}}, b"\x4a\x12\x0a\x10\x0a\x01D\x12\x0b\xb2\x01\x08\x0a\x06string"),
+        (
+            {"parameters": {"P": {"name": "n", "in": "query", "type": "string"}}},
+            b"R\x1d\x0a\x1b\x0a\x01P\x12\x16\x12\x14\x1a\x12\x22\x01n\x12\x05query2\x06string",
+        ),
+        ({"security": [{"S": ["a"]}]}, b"\x62\x0a\x0a\x08\x0a\x01S\x12\x03\x0a\x01a"),
+        (
+            {"securityDefinitions": {"S": {"type": "t", "name": "n"}}},
+            b"\x6a\x0f\x0a\x0d\x0a\x01S\x12\x08\x12\x06\x0a\x01t\x12\x01n",
+        ),
         ({"x-a": 1}, b"\x82\x01\x0a\x0a\x03x-a\x12\x03\x12\x011"),
         ({"unheard-of": 1}, b""),
     ],

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from kybern.api.openapi import paths, schemas
-from kybern.api.openapi.document import TITLE, operation_of, path_parameters
+from kybern.api.openapi import parameters, paths, render, schemas
+from kybern.api.openapi.document import TITLE
+from kybern.api.openapi.paths import Form, Operation
 from kybern.api.openapi.schemas import META, Dialect
 from kybern.api.resource import Resource
 from kybern.api.structural import schema as read
 from kybern.api.structural.schema import Schema
 
-PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
 _JUNCTORS = ("allOf", "anyOf", "oneOf", "not")
 _BODIES = (META + "DeleteOptions", META + "Status", META + "Patch", META + "ListMeta", META + "ObjectMeta")
 _SCALE = ("autoscaling", "v1", "Scale")
@@ -62,22 +62,20 @@ def definitions(published: Published, dialect: Dialect) -> Mapping[str, Schema]:
 
 
 def operations(published: Published, dialect: Dialect) -> dict[str, Schema]:
-    """Path -> method -> operation, of the resource and its subresources."""
-    row, out = published.row, dict[str, Schema]()
-    names = {row.kind: definition_name(row.group, row.version, row.kind)}
+    """Path -> method -> operation, of the resource and its subresources. In v2 with references to what is shared."""
+    row = published.row
+    name = definition_name(row.group, row.version, row.kind)
     list_name = definition_name(row.group, row.version, published.list_kind)
-    tag = f"{row.group.removesuffix('.k8s.io').replace('.', '')}_{row.version}"
 
-    def name_of(operation: paths.Operation) -> str | None:
-        if operation.kind == _SCALE:
+    def name_of(operation: Operation, form: Form) -> str | None:
+        if operation.subject == _SCALE:
             return schemas.definition_name(*_SCALE)
-        return list_name if operation.list_kind else names[row.kind]
+        return list_name if form is Form.LIST else name
 
-    verbs = replace(row, verbs=("list", "create", "deletecollection", "get", "update", "delete", "patch"))
-    for operation in paths.operations(verbs):
-        item = out.setdefault(operation.path, {"parameters": path_parameters(operation.path, dialect)})
-        item[operation.method] = operation_of(operation, tag, dialect, name_of, PATCHES)
-    return out
+    verbs = ("list", "create", "deletecollection", "get", "update", "delete", "patch")
+    told = paths.operations(replace(row, verbs=verbs, is_custom=True))
+    items = render.items(told, dialect, name_of)
+    return parameters.share(items)[0] if dialect is Dialect.V2 else items
 
 
 def document_v3(published: Iterable[Published], version: str) -> Schema:

@@ -1,26 +1,29 @@
 """Whole documents: the index and one document for each group and version (v3), and all in one (v2)."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import orjson
 
-from kybern.api.openapi import gnostic, paths, schemas
-from kybern.api.openapi.schemas import META, Dialect, Schema
+from kybern.api.openapi import gnostic, parameters, paths, render, roots, schemas
+from kybern.api.openapi.paths import Operation
+from kybern.api.openapi.roots import Root
+from kybern.api.openapi.schemas import Dialect, Schema
 from kybern.api.resource import Resource
 
 TITLE = "Kubernetes"
-JSON = "application/json"
 V2_PROTOBUF_ASKED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 """How the answer is called; a slip of upstream's that stayed."""
 
-_ALWAYS = (META + "DeleteOptions", META + "Status", META + "Patch")
-"""Definitions that operations name beside those of the kinds."""
-
-_DELETE_OPTIONS = META + "DeleteOptions"
-_STATUS = META + "Status"
+_SECURITY = {
+    "BearerToken": {
+        "type": "apiKey",
+        "description": "Bearer Token authentication",
+        "name": "authorization",
+        "in": "header",
+    }
+}
 
 
 def group_versions(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
@@ -39,28 +42,34 @@ _OF_EVERY_GROUP = tuple(f"io.k8s.apimachinery.pkg.apis.meta.v1.{kind}" for kind 
 
 def v3_index(resources: Iterable[Resource], version: str) -> Schema:
     """`GET /openapi/v3`. The hash changes when rows or the release do; clients cache a document for ever by it."""
+    rows = list(resources)
+    by_path = group_versions(rows)
+    names = sorted({root.document for root in roots.roots(rows)})
     return {
         "paths": {
-            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(rows, version)}"}
-            for path, rows in sorted(group_versions(resources).items())
+            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(path, by_path.get(path, ()), version)}"}
+            for path in names
         }
     }
 
 
 def v3(resources: Iterable[Resource], path: str, version: str) -> bytes | None:
-    """`GET /openapi/v3/PATH`; None: there is no such group and version."""
-    rows = group_versions(resources).get(path)
-    if rows is None:
+    """`GET /openapi/v3/PATH`; None: there is no such document."""
+    known = list(resources)
+    told = [root for root in roots.roots(known) if root.document == path]
+    if not told:
         return None
-    definitions = _schemas(rows, Dialect.V3)
+    rows = group_versions(known).get(path, [])
+    operations = _operations(rows)
+    definitions = _schemas(operations, told, Dialect.V3)
     versions = {("", "v1"), *((row.group, row.version) for row in rows)}
     for each in (definitions[name] for name in _OF_EVERY_GROUP if name in definitions):
         each[_KINDS] = [kind for kind in each[_KINDS] if (kind["group"], kind["version"]) in versions]
     document = {
         "openapi": "3.0.0",
         "info": {"title": TITLE, "version": version},
-        "paths": _paths(rows, _operation_v3, Dialect.V3),
-        "components": {"schemas": definitions},
+        "paths": _paths(operations, told, Dialect.V3),
+        "components": {"schemas": definitions, "securitySchemes": _SECURITY},
     }
     return orjson.dumps(document)
 
@@ -68,11 +77,16 @@ def v3(resources: Iterable[Resource], path: str, version: str) -> bytes | None:
 def v2(resources: Iterable[Resource], version: str) -> bytes:
     """`GET /openapi/v2`, as JSON."""
     rows = list(resources)
+    told, operations = list(roots.roots(rows)), _operations(rows)
+    items, shared = parameters.share(_paths(operations, told, Dialect.V2))
     document = {
         "swagger": "2.0",
         "info": {"title": TITLE, "version": version},
-        "paths": _paths(rows, _operation_v2, Dialect.V2),
-        "definitions": _schemas(rows, Dialect.V2),
+        "paths": items,
+        "definitions": _schemas(operations, told, Dialect.V2),
+        "parameters": shared,
+        "securityDefinitions": _SECURITY,
+        "security": [{name: [] for name in _SECURITY}],
     }
     return orjson.dumps(document)
 
@@ -87,138 +101,25 @@ def in_protobuf(document: bytes) -> bytes:
     return gnostic.document(orjson.loads(document))
 
 
-def _hash(rows: Iterable[Resource], version: str) -> str:
+def _hash(path: str, rows: Iterable[Resource], version: str) -> str:
     known = [[row.plural, row.kind, list(row.verbs), [each.name for each in row.subresources]] for row in rows]
-    return hashlib.sha512(orjson.dumps([version, known])).hexdigest().upper()
+    return hashlib.sha512(orjson.dumps([version, path, known])).hexdigest().upper()
 
 
-def _schemas(rows: Iterable[Resource], dialect: Dialect) -> Mapping[str, Schema]:
-    wanted = set(_ALWAYS)
-    for row in rows:
-        for operation in paths.operations(row):
-            wanted.update(_names(operation.kind))
+def _operations(rows: Iterable[Resource]) -> list[Operation]:
+    return [each for row in rows for each in paths.operations(row)]
+
+
+def _schemas(operations: Iterable[Operation], told: Iterable[Root], dialect: Dialect) -> Mapping[str, Schema]:
+    wanted = {root.definition for root in told if root.definition}
+    for operation in operations:
+        names = (render.definition(operation, form) for form in (operation.body, operation.answer))
+        wanted.update(name for name in names if name)
     texts = schemas.descriptions()
     return {name: schemas.schema(name, texts, dialect) for name in schemas.closure(wanted)}
 
 
-def _names(kind: tuple[str, str, str]) -> list[str]:
-    group, version, name = kind
-    candidates = (schemas.definition_name(group, version, each) for each in (name, name + "List"))
-    return [each for each in candidates if each is not None]
-
-
-def _paths(
-    rows: Iterable[Resource], render: Callable[[paths.Operation, str], Schema], dialect: Dialect
-) -> Mapping[str, Schema]:
-    out: dict[str, Schema] = {}
-    for row in rows:
-        tag = _tag(row)
-        for operation in paths.operations(row):
-            item = out.setdefault(operation.path, {})
-            item[operation.method] = render(operation, tag)
-            item["parameters"] = path_parameters(operation.path, dialect)
+def _paths(operations: Iterable[Operation], told: Iterable[Root], dialect: Dialect) -> dict[str, Schema]:
+    out = {root.path: roots.item(root, dialect) for root in told}
+    out |= render.items(operations, dialect)
     return dict(sorted(out.items()))
-
-
-def _tag(row: Resource) -> str:
-    group = "core" if not row.group else row.group.removesuffix(".k8s.io").replace(".", "")
-    return f"{group}_{row.version}"
-
-
-def _common(operation: paths.Operation, tag: str) -> Schema:
-    group, version, kind = operation.kind
-    return {
-        "tags": [tag],
-        "operationId": operation.id,
-        "x-kubernetes-action": operation.action,
-        "x-kubernetes-group-version-kind": {"group": group, "kind": kind, "version": version},
-    }
-
-
-def _parameter(name: str, type_: str, where: str, dialect: Dialect) -> Schema:
-    typed = {"type": type_, "uniqueItems": True}
-    out: Schema = {"in": where, "name": name}
-    if where == "path":
-        out["required"] = True
-    return out | (typed if dialect is Dialect.V2 else {"schema": typed})
-
-
-def path_parameters(path: str, dialect: Dialect) -> list[Schema]:
-    names = [name for name in ("name", "namespace") if f"{{{name}}}" in path]
-    return [
-        *(_parameter(name, "string", "path", dialect) for name in names),
-        _parameter("pretty", "string", "query", dialect),
-    ]
-
-
-def _query(operation: paths.Operation, dialect: Dialect) -> list[Schema]:
-    named = (each.partition(":") for each in operation.query)
-    return [_parameter(name, type_, "query", dialect) for name, _, type_ in named]
-
-
-NameOf = Callable[[paths.Operation], str | None]
-"""The definition of what an operation reads and answers; None: it has none."""
-
-
-def _builtin_name(operation: paths.Operation) -> str | None:
-    group, version, kind = operation.kind
-    return schemas.definition_name(group, version, kind + "List" if operation.list_kind else kind)
-
-
-def operation_of(
-    operation: paths.Operation, tag: str, dialect: Dialect, name_of: NameOf, patches: Sequence[str]
-) -> Schema:
-    """An operation of a custom resource."""
-    render = _operation_v2 if dialect is Dialect.V2 else _operation_v3
-    return render(operation, tag, name_of, patches)
-
-
-def _body(operation: paths.Operation, name_of: NameOf) -> str | None:
-    if operation.method == "patch":
-        return META + "Patch"
-    if operation.status_answer:
-        return _DELETE_OPTIONS
-    return name_of(operation) if operation.takes_body else None
-
-
-def _answer(operation: paths.Operation, name_of: NameOf) -> str | None:
-    return _STATUS if operation.status_answer else name_of(operation)
-
-
-def _operation_v3(
-    operation: paths.Operation,
-    tag: str,
-    name_of: NameOf = _builtin_name,
-    patches: Sequence[str] = paths.ALL_PATCHES,
-) -> Schema:
-    out, query = _common(operation, tag), _query(operation, Dialect.V3)
-    if query:
-        out["parameters"] = query
-    body = _body(operation, name_of)
-    if body:
-        types = patches if operation.method == "patch" else ("*/*",)
-        out["requestBody"] = {"content": {each: {"schema": {"$ref": Dialect.V3.value + body}} for each in types}}
-    answer = _answer(operation, name_of)
-    content = {"content": {JSON: {"schema": {"$ref": Dialect.V3.value + answer}}}} if answer else {}
-    return out | {"responses": {"200": {"description": "OK", **content}, "401": {"description": "Unauthorized"}}}
-
-
-def _operation_v2(
-    operation: paths.Operation,
-    tag: str,
-    name_of: NameOf = _builtin_name,
-    patches: Sequence[str] = paths.ALL_PATCHES,
-) -> Schema:
-    parameters = _query(operation, Dialect.V2)
-    body = _body(operation, name_of)
-    if body:
-        parameters.append({"in": "body", "name": "body", "schema": {"$ref": Dialect.V2.value + body}})
-    answer = _answer(operation, name_of)
-    content: dict[str, Any] = {"schema": {"$ref": Dialect.V2.value + answer}} if answer else {}
-    return _common(operation, tag) | {
-        "consumes": list(patches) if operation.method == "patch" else ["*/*"],
-        "produces": [JSON],
-        "schemes": ["https"],
-        **({"parameters": parameters} if parameters else {}),
-        "responses": {"200": {"description": "OK", **content}, "401": {"description": "Unauthorized"}},
-    }

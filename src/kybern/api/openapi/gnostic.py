@@ -149,9 +149,18 @@ def _additional(value: Any) -> bytes:
 def _parameter(value: Mapping[str, Any]) -> bytes:
     if "$ref" in value:
         return _one(2, _message(lambda: {"$ref": _string(1), "description": _string(2)}))(value)
+    return _one(1, _own_parameter)(value)
+
+
+def _own_parameter(value: Mapping[str, Any]) -> bytes:
     if value["in"] == "body":
-        return _one(1, _one(1, _body))(value)
-    return _one(1, _one(2, _one(*_PLACES[value["in"]])))(value)
+        return _one(1, _body)(value)
+    return _one(2, _one(*_PLACES[value["in"]]))(value)
+
+
+def _security(value: Mapping[str, Sequence[str]]) -> bytes:
+    """What a request needs: name of the way -> its scopes."""
+    return _map(_types)(value)
 
 
 def _response(value: Mapping[str, Any]) -> bytes:
@@ -219,6 +228,7 @@ _PLACES = {
     "query": (3, _message(lambda: _QUERY)),
     "path": (4, _message(lambda: _PATH)),
 }
+_API_KEY = {"type": _string(1), "name": _string(2), "in": _string(3), "description": _string(4), **_extensions(5)}
 _RESPONSE = {"description": _string(1), "schema": _Slot(2, _one(1, _schema)), **_extensions(5)}
 _OPERATION = {
     "tags": _strings(1),
@@ -253,5 +263,8 @@ _DOCUMENT = {
     "produces": _strings(7),
     "paths": _Slot(8, _map(_message(lambda: _PATH_ITEM), number=2)),
     "definitions": _Slot(9, _map(_schema)),
+    "parameters": _Slot(10, _map(_own_parameter)),
+    "security": _Slot(12, _security, many=True),
+    "securityDefinitions": _Slot(13, _map(_one(2, _message(lambda: _API_KEY)))),
     **_extensions(16),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kybern.api.deletion import answers_with_object
 from kybern.apiserver import answer, decode, status
 from kybern.apiserver.bootstrap.cluster import SYSTEM_CLASSES
 from kybern.apiserver.cache.version import Version
@@ -15,28 +16,6 @@ from kybern.apiserver.objects.life import Outcome
 from kybern.apiserver.served import Served
 from kybern.base.errors import NotFound
 from kybern.transport.exchange import Response
-
-ANSWERED_WITH_OBJECT = frozenset(
-    (
-        "pods",
-        "services",
-        "serviceaccounts",
-        "persistentvolumes",
-        "persistentvolumeclaims",
-        "podtemplates",
-        "resourcequotas",
-        "storageclasses.storage.k8s.io",
-        "volumeattachments.storage.k8s.io",
-        "csidrivers.storage.k8s.io",
-        "csinodes.storage.k8s.io",
-        "volumeattributesclasses.storage.k8s.io",
-        "deviceclasses.resource.k8s.io",
-        "resourceclaims.resource.k8s.io",
-        "resourceclaimtemplates.resource.k8s.io",
-        "resourceslices.resource.k8s.io",
-    )
-)
-"""Deleting these answers with the object, the others with a Status (upstream's ReturnDeletedObject)."""
 
 PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
 
@@ -65,7 +44,7 @@ def _warn(call: Call, served: Served, options: DeleteOptions) -> None:
 
 
 def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> Response:
-    if outcome.deleted and served.resource.group_resource not in ANSWERED_WITH_OBJECT:
+    if outcome.deleted and not answers_with_object(served.resource):
         metadata = outcome.obj["metadata"]
         return answer.document(call, status.success(served.resource, metadata["name"], metadata.get("uid", "")))
     if outcome.version is not None:
