@@ -213,7 +213,7 @@ class Paths:
         if not negotiate.takes(call.request.headers.get("accept", ""), JSON):
             return Response(406, b"", "")
         name = path.removeprefix(_OPENAPI_V3 + "/")
-        custom = self._now(path, lambda: self._custom.v3(name, version))
+        custom = self._now(path, lambda: self._custom.v3(name))
         body = custom if custom != b"null" else self._once(path, lambda: openapi.v3(self._documented, name, version))
         if body == b"null":
             return Response(404, b"", "")

@@ -158,3 +158,8 @@ def test_operations_on_a_custom_scale_tell_of_the_resource() -> None:
     schema = scale["get"]["responses"]["200"]["content"]["application/yaml"]["schema"]
     assert schema["$ref"].endswith("autoscaling.v1.Scale")
     assert names(scale["get"]["parameters"]) == ["resourceVersion"]
+
+
+def test_documents_tell_the_release_of_the_api() -> None:
+    assert V2["info"] == V3["info"] == {"title": "Kubernetes", "version": "1.36"}
+    assert custom.document_v3([])["info"] == {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}

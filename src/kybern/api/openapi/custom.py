@@ -17,6 +17,8 @@ from kybern.api.structural.schema import Schema
 
 _JUNCTORS = ("allOf", "anyOf", "oneOf", "not")
 _BODIES = (META + "DeleteOptions", META + "Status", META + "Patch", META + "ListMeta", META + "ObjectMeta")
+_VERSION = "v0.1.0"
+"""Of documents of custom resources, for ever."""
 _SCALE = ("autoscaling", "v1", "Scale")
 _API_VERSION = (
     "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized "
@@ -78,7 +80,7 @@ def operations(published: Published, dialect: Dialect) -> dict[str, Schema]:
     return parameters.share(items)[0] if dialect is Dialect.V2 else items
 
 
-def document_v3(published: Iterable[Published], version: str) -> Schema:
+def document_v3(published: Iterable[Published]) -> Schema:
     """The v3 document of one group and version."""
     found = list(published)
     needed = [*_BODIES, *(_scale_names() if any(_has_scale(each.row) for each in found) else ())]
@@ -90,7 +92,7 @@ def document_v3(published: Iterable[Published], version: str) -> Schema:
         all_paths |= operations(each, Dialect.V3)
     return {
         "openapi": "3.0.0",
-        "info": {"title": f"{TITLE} CRD Swagger", "version": version},
+        "info": {"title": f"{TITLE} CRD Swagger", "version": _VERSION},
         "paths": dict(sorted(all_paths.items())),
         "components": {"schemas": dict(sorted(known.items()))},
     }

@@ -67,7 +67,7 @@ def v3(resources: Iterable[Resource], path: str, version: str) -> bytes | None:
         each[_KINDS] = [kind for kind in each[_KINDS] if (kind["group"], kind["version"]) in versions]
     document = {
         "openapi": "3.0.0",
-        "info": {"title": TITLE, "version": version},
+        "info": {"title": TITLE, "version": _short(version)},
         "paths": _paths(operations, told, Dialect.V3),
         "components": {"schemas": definitions, "securitySchemes": _SECURITY},
     }
@@ -81,7 +81,7 @@ def v2(resources: Iterable[Resource], version: str) -> bytes:
     items, shared = parameters.share(_paths(operations, told, Dialect.V2))
     document = {
         "swagger": "2.0",
-        "info": {"title": TITLE, "version": version},
+        "info": {"title": TITLE, "version": _short(version)},
         "paths": items,
         "definitions": _schemas(operations, told, Dialect.V2),
         "parameters": shared,
@@ -99,6 +99,11 @@ def v2_protobuf(resources: Iterable[Resource], version: str) -> bytes:
 def in_protobuf(document: bytes) -> bytes:
     """A v2 document's JSON in protobuf."""
     return gnostic.document(orjson.loads(document))
+
+
+def _short(version: str) -> str:
+    """`v1.36.2` -> `1.36`: documents tell which release's API they are."""
+    return ".".join(version.removeprefix("v").split(".")[:2])
 
 
 def _hash(path: str, rows: Iterable[Resource], version: str) -> str:

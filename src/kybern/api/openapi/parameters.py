@@ -80,7 +80,7 @@ _QUERY: Mapping[str, tuple[str, str]] = {
     "resourceVersionMatch": ("string", "How resourceVersion is compared by a list: Exact or NotOlderThan."),
     "sendInitialEvents": ("boolean", "Whether a watch begins with an event for each object there is."),
     "service.path": ("string", "Path of the request that is sent to the service, its query included."),
-    "shardSelector": ("string", "Which part of the objects, by ranges of a hash. All by default."),
+    "shardSelector": ("string", "Which part of the objects, by ranges of a hash. Alpha: ignored while off."),
     "sinceSeconds": ("integer", "How many seconds back the log begins."),
     "stream": ("string", "Which stream of the log: All (the default), Stdout or Stderr."),
     "tailLines": ("integer", "How many lines from the log's end are sent."),

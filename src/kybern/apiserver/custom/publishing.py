@@ -46,14 +46,14 @@ class Publisher:
             for path, state in states.items()
         }
 
-    def v3(self, path: str, version: str) -> bytes | None:
+    def v3(self, path: str) -> bytes | None:
         """The document of `apis/GROUP/VERSION`; None: no custom resource is there."""
         parts = path.split("/")
         if len(parts) != 3 or parts[0] != "apis":
             return None
         made = (self._published(each) for each in self._resources.listed(parts[1], parts[2]))
         found = [each for each in made if each is not None]
-        return orjson.dumps(custom.document_v3(found, version)) if found else None
+        return orjson.dumps(custom.document_v3(found)) if found else None
 
     async def v2(self, builtin: bytes) -> bytes:
         """The built-in document with all custom resources; others are served between one definition and the next."""
