@@ -47,7 +47,7 @@ test: $(if $(filter 0,$(shell id -u)),test-packages) check  ## everything that t
 	$(BIN)/pytest -q --reruns 2 tests/node tests/scenarios
 
 bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
-	for each in schema cel store transport api fields admission custom_resources scheduling proxy fairness; do $(BIN)/python bench/$$each.py; done
+	for each in schema cel store transport api fields admission custom_resources scheduling proxy fairness fan_out create_path attack large; do $(BIN)/python bench/$$each.py; done
 	test "$$(id -u)" != 0 || $(BIN)/python bench/cluster.py
 
 clean:
