@@ -1,6 +1,5 @@
 """The supervisor's loop with real processes."""
 
-import gc
 import os
 import signal
 import sys
@@ -38,7 +37,6 @@ class Running:
         self._record = directory / "record.json"
         self.pid = os.fork()
         if self.pid == 0:
-            gc.freeze()  # What earlier tests left is not to be finalized here: threads of theirs are joined for ever.
             try:
                 # Pytest has put objects of its own in their place.
                 sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
