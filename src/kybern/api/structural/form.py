@@ -4,6 +4,7 @@ These are the exact walks, that tell every unknown field; what needs none of tha
 changed in place. Each function may run again on its own result and then changes nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -112,38 +113,31 @@ def whole_numbers(value: Any) -> Any:
 
     Not those too large to be exact: no schema takes them for integers.
     """
-    if value.__class__ is float:
-        return int(value) if is_exact_integer(value) else value
-    if value.__class__ is dict:
-        for key, each in value.items():
-            if each.__class__ in _MAY_HOLD_FLOATS:
-                value[key] = whole_numbers(each)
-    elif value.__class__ is list:
-        for index, each in enumerate(value):
-            if each.__class__ in _MAY_HOLD_FLOATS:
-                value[index] = whole_numbers(each)
-    return value
-
-
-_MAY_HOLD_FLOATS = (float, dict, list)
+    return _with_each(value, float, _as_whole)
 
 
 def large_numbers(value: Any) -> Any:
     """The value with integers that no int64 holds as floats, which is what Go reads; containers are changed."""
-    if value.__class__ is int:
-        return value if value in INT64 else float(value)
-    if value.__class__ is dict:
-        for key, each in value.items():
-            if each.__class__ in _MAY_HOLD_INTEGERS:
-                value[key] = large_numbers(each)
-    elif value.__class__ is list:
-        for index, each in enumerate(value):
-            if each.__class__ in _MAY_HOLD_INTEGERS:
-                value[index] = large_numbers(each)
+    return _with_each(value, int, _as_held)
+
+
+def _as_whole(number: float) -> int | float:
+    return int(number) if is_exact_integer(number) else number
+
+
+def _as_held(number: int) -> int | float:
+    return number if number in INT64 else float(number)
+
+
+def _with_each(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """The value with everything of exactly this type changed, in its containers too."""
+    if value.__class__ is kind:
+        return change(value)
+    places = value.items() if value.__class__ is dict else enumerate(value) if value.__class__ is list else ()
+    for place, each in places:
+        if each.__class__ in (kind, dict, list):
+            value[place] = _with_each(each, kind, change)
     return value
-
-
-_MAY_HOLD_INTEGERS = (int, dict, list)
 
 
 def copy(value: Any) -> Any:
