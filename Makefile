@@ -48,7 +48,7 @@ check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a min
 test: $(if $(filter 0,$(shell id -u)),test-packages) check  ## everything that this machine can run
 	$(BIN)/pytest -q tests/cluster
 	# Real containers and their clocks on a shared machine: what fails once is run again, and the closing line says so.
-	$(BIN)/pytest -q --reruns 2 tests/node tests/scenarios
+	$(BIN)/pytest -q --reruns 2 --rerun-show-tracebacks tests/node tests/scenarios
 
 bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
 	for each in schema cel store transport api fields admission custom_resources scheduling proxy fairness fan_out create_path attack large; do $(BIN)/python bench/$$each.py; done

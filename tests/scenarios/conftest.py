@@ -4,7 +4,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,30 @@ from tests.scenarios.machine import Machine
 from tests.scenarios.vocabulary import WEB, Cluster, User
 
 _numbers = itertools.count()
+CLUSTERS = ("own_cluster", "cluster")
+EVENTS_TOLD = 60
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A story that fails tells what its cluster looked like then."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for cluster in (item.funcargs[name] for name in CLUSTERS if name in item.funcargs):
+            report.sections.append(("the cluster then", _state(cluster)))
+    return report
+
+
+def _state(cluster: Cluster) -> str:
+    user = User(cluster.machine, "default")
+    try:
+        told = [user.types("kybern status"), user.kubectl("get nodes,pods -A -o wide")]
+        events = user.kubectl("events -A").done
+    except TimeoutError as late:
+        return str(late)
+    return "\n".join([*(str(each.done) for each in told), *str(events).splitlines()[-EVENTS_TOLD:]])
 
 
 def _lacking() -> str:

@@ -77,14 +77,23 @@ def test_taint(user: User, node: str, cluster: Cluster) -> None:
     user.kubectl("wait --for=condition=Ready pod/waiting --timeout=20s").succeeds()
 
 
-def test_drain(own_cluster: Cluster) -> None:
+@pytest.fixture
+def emptied(own_cluster: Cluster) -> Iterator[tuple[User, str]]:
+    """A user and the node of a cluster in which all Pods may be evicted; afterwards it is as before."""
     user = own_cluster.newcomer()
-    node = user.kubectl("get nodes -o jsonpath={.items[0].metadata.name}").out
+    name = user.kubectl("get nodes -o jsonpath={.items[0].metadata.name}").out
+    yield user, name
+    user.kubectl(f"uncordon {name}")
+    user.kubectl(f"delete namespace {user.namespace} --timeout=60s", within=90)
+
+
+def test_drain(own_cluster: Cluster, emptied: tuple[User, str]) -> None:
+    user, node = emptied
     user.applies(DAEMON)
     user.applies(SCRATCH)
     user.kubectl(f"run alone --image={WEB} -- sleep 1000").succeeds()
     user.kubectl("create pdb guard --selector=app=scratch --min-available=1").succeeds()
-    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s").succeeds()
+    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s", within=90).succeeds()
     user.kubectl("wait --for=jsonpath={.status.currentHealthy}=1 pdb/guard --timeout=30s").succeeds()
     refused = user.kubectl(f"drain {node}")
     assert refused.done.code == 1, refused.done
@@ -103,12 +112,14 @@ def test_drain(own_cluster: Cluster) -> None:
         "Cannot evict pod as it would violate the pod's disruption budget."
     )
     user.kubectl("delete pdb guard").succeeds()
-    user.kubectl(f"drain {node} {options} --timeout=60s").mentions("pod/scratch-… evicted", f"node/{node} drained")
+    user.kubectl(f"drain {node} {options} --timeout=60s", within=90).mentions(
+        "pod/scratch-… evicted", f"node/{node} drained"
+    )
     told = "get pods --no-headers -l"
     own_cluster.eventually(lambda: user.kubectl(f"{told} app=scratch").prints("scratch-… 0/1 Pending 0 …s"))
     own_cluster.eventually(lambda: user.kubectl(f"{told} app=agent").prints("agent-… 1/1 Running 0 …s"))
     user.kubectl(f"uncordon {node}").prints(f"node/{node} uncordoned")
-    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s").succeeds()
+    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s", within=90).succeeds()
 
 
 def test_debug_of_a_node(user: User, node: str) -> None:
