@@ -114,8 +114,6 @@ class Resource:
     """Conditions of the object's row in a Table (metav1.TableRowCondition)."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     """Field selectors besides metadata.name and metadata.namespace."""
-    has_generation: bool = False
-    """metadata.generation counts changes of the spec (set to 1 on creation)."""
     has_status: bool = False
     """A status that writes to the main resource never change and creation drops."""
     default: Callable[[Object], None] | None = None

@@ -52,7 +52,7 @@ class Committer:
                 cache.prefix + key, value, expected=expected, ttl_seconds=ttl, trail=not stored.event_like
             )
         except Mismatch as mismatch:
-            await self._see_other(cache.prefix + key, mismatch)
+            await self._see_other(mismatch)
             raise Changed from None
         except TooLarge as error:
             raise status.Unclassified(str(error)) from None
@@ -70,7 +70,7 @@ class Committer:
         try:
             revision = await self._backend.delete(key, expected=version.revision)
         except Mismatch as mismatch:
-            await self._see_other(key, mismatch)
+            await self._see_other(mismatch)
             raise Changed from None
         except StoreUnavailable as error:
             raise status.unavailable(error) from None
@@ -82,7 +82,7 @@ class Committer:
         if waiting is not None:
             await waiting
 
-    async def _see_other(self, key: str, mismatch: Mismatch) -> None:
+    async def _see_other(self, mismatch: Mismatch) -> None:
         """Wait until the cache shows what the store has."""
         if mismatch.current is not None:
             await self._seen(mismatch.current.revision)

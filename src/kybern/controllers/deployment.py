@@ -105,7 +105,7 @@ def decide(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: Seq
     if new is not None:
         new = brought_up_to_date(deployment, new, old)
     sized_new, sized_old = _next_sizes(deployment, new, old, pods)
-    _resize(plan, deployment, replica_sets, [*([sized_new] if sized_new else []), *sized_old])
+    _resize(plan, replica_sets, [*([sized_new] if sized_new else []), *sized_old])
     if not plan.updates and statuses.is_complete(deployment, deployment.status):
         plan.deletes += [Delete(each) for each in superfluous(deployment, old)]
     status = statuses.rolled_out(deployment, replica_sets, new, now)
@@ -141,7 +141,7 @@ def _decide_scale(
 ) -> None:
     everything = [*old, *([new] if new is not None else [])]
     sized_new, sized_old = proportional(deployment, new, old)
-    _resize(plan, deployment, everything, [*([sized_new] if sized_new else []), *sized_old])
+    _resize(plan, everything, [*([sized_new] if sized_new else []), *sized_old])
     if deployment.spec.paused:
         plan.deletes += [Delete(each) for each in superfluous(deployment, old)]
     _report(plan, deployment, statuses.counted(deployment, everything, new, now), now)
@@ -209,7 +209,7 @@ def _numbered(deployment: Deployment, new: ReplicaSet) -> Deployment:
     )
 
 
-def _resize(plan: Plan, deployment: Deployment, before: Sequence[ReplicaSet], after: Sequence[ReplicaSet]) -> None:
+def _resize(plan: Plan, before: Sequence[ReplicaSet], after: Sequence[ReplicaSet]) -> None:
     known = {each.metadata.uid: each for each in before}
     for each in after:
         was = known[each.metadata.uid]

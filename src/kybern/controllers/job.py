@@ -163,7 +163,7 @@ def _judge(job: Job, status: JobStatus, counts: Tally, pods: Sequence[Pod], now:
     """Whether the end is decided now, and how."""
     if verdict_of(status) is not None:
         return
-    if failure := _failure(job, status, counts, pods, now):
+    if failure := _failure(job, status, counts, now):
         _set(status, "FailureTarget", *failure, now)
         return
     rule = met_success_rule(job, counts.completed_indexes)
@@ -173,7 +173,7 @@ def _judge(job: Job, status: JobStatus, counts: Tally, pods: Sequence[Pod], now:
         _set(status, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods", now)
 
 
-def _failure(job: Job, status: JobStatus, counts: Tally, pods: Sequence[Pod], now: float) -> tuple[str, str] | None:
+def _failure(job: Job, status: JobStatus, counts: Tally, now: float) -> tuple[str, str] | None:
     """(reason, message) of a Job that has failed."""
     limit = job.spec.backoff_limit if job.spec.backoff_limit is not None else 6
     if counts.failing:

@@ -16,7 +16,6 @@ from kybern.dns.wire import Record, Reply
 TTL_SECONDS = 30
 """Of every record, also of negative answers (kubeadm's CoreDNS)."""
 SPECIFICATION = "1.1.0"
-REVERSE = "in-addr.arpa"
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 

@@ -78,11 +78,6 @@ class Runtime:
             self._features = RuntimeFeatures.of(await self._call("Runtime", "Status", {"verbose": True}))
         return self._features
 
-    async def update_pod_cidr(self, pod_cidr: str) -> None:
-        """Tell the runtime the node's Pod range."""
-        config = {"network_config": {"pod_cidr": pod_cidr}}
-        await self._call("Runtime", "UpdateRuntimeConfig", {"runtime_config": config})
-
     # Sandboxes
 
     async def run_sandbox(self, config: Mapping[str, Any], *, handler: str = "") -> str:
@@ -168,10 +163,6 @@ class Runtime:
     async def attach_url(self, container: str, streams: Mapping[str, bool]) -> str:
         """Where the runtime streams an attach."""
         return str((await self._call("Runtime", "Attach", {"container_id": container, **streams})).url)
-
-    async def port_forward_url(self, sandbox: str, ports: Sequence[int]) -> str:
-        """Where the runtime forwards ports."""
-        return str((await self._call("Runtime", "PortForward", {"pod_sandbox_id": sandbox, "port": list(ports)})).url)
 
     async def stats(self, labels: Mapping[str, str] = NO_MAPPING) -> list[ContainerStats]:
         """What the running containers that carry the labels use."""

@@ -24,13 +24,6 @@ class ProbeResults(Protocol):
         ...
 
 
-class NoProbeResults:
-    """Before any probe ran."""
-
-    def result(self, kind: ProbeKind, container_id: str) -> bool | None:
-        return None
-
-
 class VolumesNotReady(KybernError):
     """A volume cannot be mounted now. `message` is for the event FailedMount."""
 

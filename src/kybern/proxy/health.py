@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 REQUEST_SECONDS = 10.0
-HEADER_LIMIT_BYTES = 8192
 
 
 @dataclass(frozen=True)

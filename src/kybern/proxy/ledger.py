@@ -71,10 +71,6 @@ class Ledger:
         else:
             self._by_claimant.pop(claimant, None)
 
-    def claimants(self) -> set[str]:
-        """Everyone who claims something."""
-        return set(self._by_claimant)
-
     def elements(self) -> Elements:
         """All elements that the maps should hold."""
         return {element: claims[min(claims)] for element, claims in self._claims.items()}

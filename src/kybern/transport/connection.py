@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
                 await self._sender.stream(received, answer, keep_alive)
                 complete = keep_alive and not received.http10 and not self._draining
             elif isinstance(answer, Upgrade):
-                await self._switch(received, answer)
+                await self._switch(answer)
             else:
                 keep_alive = keep_alive and not answer.close
                 if not self._sender.respond(received, answer, keep_alive):
@@ -279,7 +279,7 @@ class Connection(asyncio.Protocol):
             return self._fault(received.request)
         return answer
 
-    async def _switch(self, received: Received, upgrade: Upgrade) -> None:
+    async def _switch(self, upgrade: Upgrade) -> None:
         rest, self._parser.rest = self._parser.rest or b"", b""
         self._transport.write(switching(upgrade.protocol, upgrade.headers))
         self._raw = RawConnection(self._transport, self._flow, rest)

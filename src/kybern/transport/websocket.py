@@ -84,16 +84,6 @@ class WebSocket:
         except ConnectionError as error:
             raise WebSocketClosed(str(error)) from error
 
-    async def ping(self) -> None:
-        """Send a ping, to keep the way open. Raises WebSocketClosed."""
-        if self._protocol.state is not State.OPEN:
-            raise WebSocketClosed("the WebSocket is closed")
-        self._protocol.send_ping(b"")
-        try:
-            await self._flush()
-        except ConnectionError as error:
-            raise WebSocketClosed(str(error)) from error
-
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close: say so, wait a moment for the other side to agree. Messages that come meanwhile are lost."""
         try:

@@ -45,7 +45,7 @@ def estimate_call(
         if extended is not None:
             return extended
     found = _kubernetes(estimator, function, overload, target, args)
-    return _standard(overload, estimator, target, args) if found is None else found
+    return _standard(overload, target, args) if found is None else found
 
 
 def _extended_lists(
@@ -207,7 +207,7 @@ def _equal_objects(args: list[Argument]) -> Estimate | None:
     return None
 
 
-def _standard(overload: str, estimator: Estimator, target: Argument | None, args: list[Argument]) -> Estimate | None:
+def _standard(overload: str, target: Argument | None, args: list[Argument]) -> Estimate | None:
     def size(argument: Argument) -> Range:
         return argument.size or UNKNOWN
 

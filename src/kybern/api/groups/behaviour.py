@@ -140,7 +140,6 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
         internal_annotations=b.internal_annotations,
         row_conditions=b.row_conditions,
         selectable_fields=b.selectable_fields,
-        has_generation=b.generation is not None,
         has_status=has_status and not b.keeps_status,
         prepare_create=_prepare_create(b, _empty_status(names) if has_status and not b.keeps_status else None),
         prepare_update=_prepare_update(b, has_status),

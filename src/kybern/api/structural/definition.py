@@ -44,8 +44,6 @@ class Strictness:
     """Names of versions whose schemas are as they were: their rules' costs are not held against them."""
     too_many_selectable: frozenset[str] = field(default_factory=frozenset)
     """Names of versions that had more selectable fields than allowed and keep them."""
-    known_rules: frozenset[str] = field(default_factory=frozenset)
-    """Expressions that were there before."""
 
 
 STRICT = Strictness()
@@ -72,12 +70,6 @@ def strictness_after(old_versions: Sequence[Object], new_versions: Sequence[Obje
         ),
         too_many_selectable=frozenset(
             name for name in shared if len(before[name].get("selectableFields") or ()) > SELECTABLE_FIELDS_LIMIT
-        ),
-        known_rules=frozenset(
-            text
-            for each in inner
-            for rule in each.get("x-kubernetes-validations") or ()
-            for text in (rule.get("rule") or "", rule.get("messageExpression") or "")
         ),
     )
 

@@ -1,7 +1,7 @@
 """What the generated structs are built on. They import nothing else of the package."""
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -12,13 +12,6 @@ class ApiStruct(Struct, kw_only=True, omit_defaults=True):
     """A part of an API object. Empty optional fields are not encoded, required ones always are: msgspec omits a value
     that equals a plain default or an empty list or dict made by that type itself, but nothing another factory made.
     """
-
-
-class ApiObject(ApiStruct):
-    """For annotations: what every top-level kind has besides its own fields."""
-
-    API_VERSION: ClassVar[str]
-    KIND: ClassVar[str]
 
 
 def renaming(irregular: Mapping[str, str]) -> Callable[[str], str]:

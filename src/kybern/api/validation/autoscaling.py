@@ -16,10 +16,6 @@ _TARGETS = ("Utilization", "Value", "AverageValue")
 _POPULATE = "must populate information for the given metric source"
 
 
-def validate_scale(obj: Object) -> Iterator[FieldError]:
-    yield from non_negative("spec.replicas", (obj.get("spec") or {}).get("replicas"))
-
-
 def validate_autoscaler(obj: Object) -> Iterator[FieldError]:
     yield from _spec(obj.get("spec") or {}, None)
 

@@ -10,7 +10,6 @@ from kybern.api.resource import Object
 from kybern.apiserver.authorization.rules import Rule, compile_rules
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.cache.change import Change
-from kybern.apiserver.cache.resource_cache import ResourceCache
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import SERVICE_ACCOUNT_PREFIX, User
 
@@ -117,17 +116,11 @@ class Rbac:
         compiled: dict[tuple[str, str, str], Grant] = {}
         for cache in (self._cluster_bindings, self._bindings):
             for version in cache.objects.values():
-                self._add(index, compiled, cache, version.parse(cache.head))
+                self._add(index, compiled, version.parse(cache.head))
         self._index = index
         return index
 
-    def _add(
-        self,
-        index: Index,
-        compiled: dict[tuple[str, str, str], Grant],
-        cache: ResourceCache,
-        binding: Object,
-    ) -> None:
+    def _add(self, index: Index, compiled: dict[tuple[str, str, str], Grant], binding: Object) -> None:
         namespace = binding["metadata"].get("namespace", "")
         ref = binding["roleRef"]
         key = (ref["kind"], ref["name"], namespace if ref["kind"] == "Role" else "")

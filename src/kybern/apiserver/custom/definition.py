@@ -44,7 +44,6 @@ class Definition:
         self.names: Object = status.get("acceptedNames") or {}
         self.conversion: Object = spec.get("conversion") or {}
         self.preserves_unknown = bool(spec.get("preserveUnknownFields"))
-        self.stored_versions: Sequence[str] = status.get("storedVersions") or ()
         self._conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or ()}
         versions = spec.get("versions") or ()
         self.versions = [_version(each, self._deprecation(each, versions)) for each in versions]

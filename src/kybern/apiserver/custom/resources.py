@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kybern.api.resource import Object, Resource
+from kybern.api.resource import Resource
 from kybern.api.structural.codec import same_form
 from kybern.api.structural.schema import Schema
 from kybern.apiserver.cache.cache import Cache
-from kybern.apiserver.cache.version import Version
 from kybern.apiserver.custom.cache import CustomCache
 from kybern.apiserver.custom.conversion import Converter
 from kybern.apiserver.custom.definition import Definition, schemas_of
@@ -215,9 +214,3 @@ def _storage_row(definition: Definition, resource: Resource) -> Resource:
     """What the cache knows of its objects: the selectable fields of all versions."""
     paths = list(dict.fromkeys(path for version in definition.versions for path in version.selectable))
     return replace(resource, selectable_fields=selectable(paths))
-
-
-def definition_of(definitions: Served, version: Version) -> tuple[Definition, Object]:
-    """A stored definition, read."""
-    obj = definitions.parse(version)
-    return Definition(obj), obj

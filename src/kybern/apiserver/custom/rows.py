@@ -39,7 +39,6 @@ def row(definition: Definition, version: DefinedVersion, judge: GetJudge) -> Res
         columns=columns,
         cells=cells,
         selectable_fields=selectable(version.selectable),
-        has_generation=True,
         has_status=version.has_status,
         prepare_create=_prepare_create(version.has_status, definition),
         prepare_update=_prepare_update(version.has_status),

@@ -121,7 +121,7 @@ async def _attempt(
     old = served.parse(version)
     preconditions.check(served, attributes.name, version, old, dry_run=attributes.dry_run)
     new = edit(served.parse(version))
-    _revise(served, new, old, version, attributes)
+    _revise(served, new, version, attributes)
     _keep(new, old)
     if tracks:
         track_update(served, new, old, attributes, life.timestamp())
@@ -150,7 +150,7 @@ async def _mutate(life: Life, new: Object, old: Object, attributes: Attributes) 
     single_owners(new, attributes, admitted=True)
 
 
-def _revise(served: Served, new: Object, old: Object, version: Version, attributes: Attributes) -> None:
+def _revise(served: Served, new: Object, version: Version, attributes: Attributes) -> None:
     """Compare names and the resourceVersion, which must be that of `version` where it is given. Raises StatusError."""
     metadata = new["metadata"]
     place(served, metadata, attributes.namespace)

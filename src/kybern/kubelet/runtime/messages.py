@@ -126,10 +126,6 @@ ExecRequest: container_id=1/string cmd=2/string* tty=3/bool stdin=4/bool stdout=
 ExecResponse: url=1/string
 AttachRequest: container_id=1/string stdin=2/bool tty=3/bool stdout=4/bool stderr=5/bool
 AttachResponse: url=1/string
-PortForwardRequest: pod_sandbox_id=1/string port=2/int32*
-PortForwardResponse: url=1/string
-ContainerStatsRequest: container_id=1/string
-ContainerStatsResponse: stats=1/ContainerStats
 ContainerStats: attributes=1/ContainerAttributes cpu=2/CpuUsage memory=3/MemoryUsage
     writable_layer=4/FilesystemUsage swap=5/SwapUsage io=6/IoUsage
 ContainerAttributes: id=1/string metadata=2/ContainerMetadata labels=3/map annotations=4/map
@@ -147,10 +143,6 @@ IoUsage: timestamp=1/int64 psi=2/PsiStats
 ListContainerStatsRequest: filter=1/ContainerStatsFilter
 ContainerStatsFilter: id=1/string pod_sandbox_id=2/string label_selector=3/map
 ListContainerStatsResponse: stats=1/ContainerStats*
-UpdateRuntimeConfigRequest: runtime_config=1/RuntimeConfig
-RuntimeConfig: network_config=1/NetworkConfig
-NetworkConfig: pod_cidr=1/string
-UpdateRuntimeConfigResponse:
 ListImagesRequest: filter=1/ImageFilter
 ImageFilter: image=1/ImageSpec
 ListImagesResponse: images=1/Image*

@@ -76,7 +76,7 @@ def _spec(key: str) -> Any:
 def _warnings(new: Object, old: Object | None) -> Sequence[str]:
     from kybern.api.validation.core.service_warnings import service_warnings
 
-    return list(service_warnings(new, old))
+    return list(service_warnings(new))
 
 
 BEHAVIOUR = {

@@ -188,11 +188,3 @@ def _user_annotations(annotations: Mapping[str, str], path: str) -> Iterator[Fie
             yield invalid(path, key, 'must be a domain-prefixed key (such as "acme.io/foo")')
     if sum(names.size(key) + names.size(value) for key, value in annotations.items()) > ANNOTATIONS_LIMIT_BYTES:
         yield too_long(path, ANNOTATIONS_LIMIT_BYTES)
-
-
-def validate_name_reference(name: str, path: str) -> Iterator[FieldError]:
-    """The name of another object of the namespace."""
-    if not name:
-        yield required(path)
-    else:
-        yield from each_invalid(path, name, names.dns_subdomain(name))

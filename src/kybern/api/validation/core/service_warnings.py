@@ -9,7 +9,7 @@ from kybern.api.validation.core.service import headless
 _HINTS, _MODE = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
 
 
-def service_warnings(new: Object, old: Object | None) -> Iterator[str]:
+def service_warnings(new: Object) -> Iterator[str]:
     spec = new.get("spec") or {}
     if _HINTS in (new["metadata"].get("annotations") or {}):
         yield f"annotation {_HINTS} is deprecated, please use {_MODE} instead"

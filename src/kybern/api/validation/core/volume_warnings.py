@@ -59,7 +59,7 @@ def volume_warnings(volumes: Sequence[Object], path: str) -> Iterator[str]:
         yield from _overlaps(volume)
 
 
-def claim_warnings(claim: Object, old: Object | None = None) -> Iterator[str]:
+def claim_warnings(claim: Object) -> Iterator[str]:
     if _BETA_CLASS in (claim["metadata"].get("annotations") or {}):
         yield f"metadata.annotations[{_BETA_CLASS}]: {_USE_CLASS}"
     yield from claim_spec_warnings(claim.get("spec") or {}, "spec")
@@ -78,7 +78,7 @@ def fraction_warnings(amounts: Mapping[str, str], path: str, names: Iterable[str
             yield f"{path}[{name}]: fractional byte value {quote(amounts[name])} is invalid, must be an integer"
 
 
-def persistent_volume_warnings(obj: Object, old: Object | None = None) -> Iterator[str]:
+def persistent_volume_warnings(obj: Object) -> Iterator[str]:
     spec = obj.get("spec") or {}
     for key, message in _ANNOTATIONS.items():
         if key in (obj["metadata"].get("annotations") or {}):
