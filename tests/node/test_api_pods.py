@@ -7,7 +7,7 @@ import pytest
 from kybern.api.types.core_v1 import Event, Pod
 from kybern.kubelet.kubelet_config import KubeletConfig
 
-from .apis import api, pod, wait_for, wait_gone
+from .apis import api, events_of, pod, wait_event, wait_for, wait_gone
 from .kubelets import NODE, TIMEOUT_SECONDS, container, running, until, write
 
 pytestmark = pytest.mark.root
@@ -91,3 +91,26 @@ async def test_a_pod_that_does_not_fit_is_refused(config: KubeletConfig) -> None
         assert found.status.container_statuses == []
         await client.delete(Pod, "greedy", "default")
         await wait_gone(client, "greedy")
+
+
+async def test_a_pod_deleted_while_its_container_is_started_has_started(
+    config: KubeletConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api() as client, running(config, client) as kubelet:
+        start = kubelet.runtime.start_container
+
+        async def start_late(id: str) -> None:
+            found = await client.get(Pod, "hasty", "default")
+            await client.delete(Pod, "hasty", "default")
+            assert kubelet.workers is not None
+            worker = kubelet.workers.get(found.metadata.uid)
+            await until(lambda: worker is None or worker.is_ending)
+            await start(id)
+
+        monkeypatch.setattr(kubelet.runtime, "start_container", start_late)
+        await client.create(
+            pod("hasty", containers=[container("main", "exec sleep 1000")], terminationGracePeriodSeconds=1)
+        )
+        await wait_event(client, "hasty", "Started", "Container started")
+        await wait_gone(client, "hasty")
+        assert await events_of(client, "hasty", "Failed") == []

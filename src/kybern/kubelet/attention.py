@@ -1,7 +1,10 @@
 """Waiting for work without looking away from the world."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def attend(work: asyncio.Task[None], woken: asyncio.Event, look: Callable[[], Awaitable[bool]]) -> None:
@@ -17,3 +20,21 @@ async def attend(work: asyncio.Task[None], woken: asyncio.Event, look: Callable[
             woken.clear()
             if not await look():
                 return
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do what must not stop half-way: a cancellation waits for it, and a second one cuts it short.
+
+    A runtime whose call is broken off leaves a container that failed to start, or a name that stays taken.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        if not task.cancelled():
+            task.exception()  # Nobody is left whom a failure would concern.
+        raise

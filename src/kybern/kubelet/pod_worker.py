@@ -111,7 +111,7 @@ class PodWorker:
         return bool(self._removed or self._over or self._verdict or self.pod.metadata.deletion_timestamp)
 
     def _interrupt(self) -> None:
-        if self.is_ending and self._acting is not None:
+        if self.is_ending and self._acting is not None and not self._acting.cancelling():
             self._acting.cancel()
         self._woken.set()
 

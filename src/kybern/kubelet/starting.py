@@ -9,6 +9,7 @@ from typing import Any
 from kybern.api.types.core_v1 import Container, Pod
 from kybern.base.clock import Clock
 from kybern.base.errors import KybernError
+from kybern.kubelet.attention import to_the_end
 from kybern.kubelet.cgroups import Cgroups
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.decide import StartContainer
@@ -58,7 +59,8 @@ async def create_sandbox(parts: Parts, pod: Pod, attempt: int, events: PodEvents
         parts.config.logs_of(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid).mkdir(
             parents=True, exist_ok=True
         )
-        return await parts.runtime.run_sandbox(config, handler=await parts.environment.handler(pod))
+        handler = await parts.environment.handler(pod)
+        return await to_the_end(parts.runtime.run_sandbox(config, handler=handler))
     except (RuntimeFailed, ConfigNotReady, OSError) as error:
         text = error.rpc_text if isinstance(error, RuntimeFailed) else str(error)
         events.warning("FailedCreatePodSandBox", f"Failed to create pod sandbox: {text}")
@@ -99,8 +101,7 @@ async def start_container(
     except ConfigNotReady as error:
         events.warning("Failed", f"Error: {error}", name)
         raise StartFailed(CONFIG_ERROR, str(error)) from error
-    id = await _create(parts, sandbox.id, config, pod_config, events, name)
-    await _start(parts, id, events, name)
+    id = await to_the_end(_run(parts, sandbox.id, config, pod_config, events, name))
     link_log(parts.config, pod, name, id, action.restart_count)
     await _post_start(parts, pod, container, id, observed.ips[0] if observed.ips else pod.status.pod_ip, events)
     return id
@@ -141,6 +142,19 @@ def target_of(pod: Pod, action: StartContainer, observed: PodRuntime) -> str:
     if target.state is not ContainerState.RUNNING:
         raise ConfigNotReady(f'target container "{name}" is not running')
     return target.id
+
+
+async def _run(
+    parts: Parts,
+    sandbox: str,
+    config: Mapping[str, Any],
+    pod_config: Mapping[str, Any],
+    events: PodEvents,
+    name: str,
+) -> str:
+    id = await _create(parts, sandbox, config, pod_config, events, name)
+    await _start(parts, id, events, name)
+    return id
 
 
 async def _create(

@@ -1,0 +1,72 @@
+"""What must not stop half-way ends before the cancellation goes on; whoever cancels again does not wait."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from kybern.kubelet.attention import to_the_end
+
+
+class Work:
+    """Goes on once its gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.done: list[str] = []
+
+    async def run(self) -> str:
+        await self.gate.wait()
+        self.done.append("work")
+        return "result"
+
+    async def outer(self, work: Coroutine[Any, Any, str]) -> None:
+        await to_the_end(work)
+        self.done.append("what follows")
+
+
+async def begun(work: Work) -> asyncio.Task[None]:
+    task = asyncio.create_task(work.outer(work.run()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_it_gives_what_the_work_gives() -> None:
+    work = Work()
+    work.gate.set()
+    assert await to_the_end(work.run()) == "result"
+
+
+async def test_it_raises_what_the_work_raises() -> None:
+    async def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await to_the_end(fail())
+
+
+async def test_a_cancellation_waits_for_it() -> None:
+    work = Work()
+    task = await begun(work)
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.01)
+    assert not task.done()
+    work.gate.set()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert work.done == ["work"]
+
+
+async def test_a_second_cancellation_does_not() -> None:
+    work = Work()
+    task = await begun(work)
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    work.gate.set()
+    await asyncio.sleep(0)
+    assert work.done == []
