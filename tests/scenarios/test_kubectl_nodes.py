@@ -105,8 +105,11 @@ def test_drain(own_cluster: Cluster, emptied: tuple[User, str]) -> None:
         refused.warns(reason)
     options = "--ignore-daemonsets --delete-emptydir-data --force --grace-period=1"
     guarded = user.kubectl(f"drain {node} {options} --timeout=8s", within=30)
-    ignored = f"ignoring DaemonSet-managed Pods: {user.namespace}/agent-…"
-    guarded.warns(f"Warning: {ignored}; deleting Pods that declare no controller: …")
+    for warning in (  # in whatever order: kubectl keeps them in a map
+        f"ignoring DaemonSet-managed Pods: {user.namespace}/agent-…",
+        f"deleting Pods that declare no controller: {user.namespace}/alone",
+    ):
+        guarded.warns(warning)
     guarded.warns(
         'error when evicting pods/"scratch-…" -n "…" (will retry after 5s): '
         "Cannot evict pod as it would violate the pod's disruption budget."
