@@ -114,9 +114,8 @@ def _without_runtime(inputs: StatusInputs, container: Container, old: ContainerS
     begins_anew = not inputs.ended and may_restart_all(inputs.pod)
     if old is not None and ended is not None and not begins_anew:
         return _copy(container, old)
-    reason = "ContainerCreating" if inputs.initialised or not inputs.pod.spec.init_containers else "PodInitializing"
     status = ContainerStatus(name=container.name, image=container.image)
-    status.state = ContainerState(waiting=ContainerStateWaiting(reason=reason))
+    status.state = _beginning(inputs)
     if old is None:
         return status
     status.restart_count, status.last_state = old.restart_count, old.last_state
@@ -130,6 +129,12 @@ def _without_runtime(inputs: StatusInputs, container: Container, old: ContainerS
             terminated=ContainerStateTerminated(reason=UNKNOWN, message=lost, exit_code=KILLED_EXIT_CODE)
         )
     return status
+
+
+def _beginning(inputs: StatusInputs) -> ContainerState:
+    """Of a container that is not there yet, or is made and not started."""
+    reason = "ContainerCreating" if inputs.initialised or not inputs.pod.spec.init_containers else "PodInitializing"
+    return ContainerState(waiting=ContainerStateWaiting(reason=reason))
 
 
 def _copy(container: Container, old: ContainerStatus) -> ContainerStatus:
@@ -154,7 +159,7 @@ def _from_runtime(
         image_id=newest.image_id,
         container_id=container_id(newest),
         restart_count=restarts_of(newest),
-        state=_state(newest, limit),
+        state=_state(newest, limit) or _beginning(inputs),
     )
     ended = next((each for each in history[1:] if each.state is views.ContainerState.EXITED), None)
     if ended is not None:
@@ -168,12 +173,12 @@ def _from_runtime(
     return status
 
 
-def _state(status: views.ContainerStatus, limit: int) -> ContainerState:
+def _state(status: views.ContainerStatus, limit: int) -> ContainerState | None:
     if status.state is views.ContainerState.RUNNING:
         return ContainerState(running=ContainerStateRunning(started_at=_time(status.started_at_ns)))
     if status.state is views.ContainerState.EXITED:
         return ContainerState(terminated=_terminated(status, limit))
-    return ContainerState(waiting=ContainerStateWaiting(reason="ContainerCreating"))
+    return None
 
 
 def _terminated(status: views.ContainerStatus, limit: int) -> ContainerStateTerminated:

@@ -8,10 +8,11 @@ from kybern.api.types import to_dict
 from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.kubelet.container_status import Waiting, _terminated
 from kybern.kubelet.observed import PodRuntime
+from kybern.kubelet.runtime.views import ContainerState
 from kybern.kubelet.status import Verdict, make_status, not_yet_over
 from kybern.kubelet.status_manager import status_patch
 
-from .worlds import IP, NOW, Probed, container, exited, pod, runs, world
+from .worlds import IP, NOW, Probed, container, exited, pod, runs, status, world
 
 EMPTY = PodRuntime("u")
 PROBE = {"exec": {"command": ["true"]}}
@@ -187,6 +188,15 @@ def test_a_running_container() -> None:
 )
 def test_waiting(subject: Pod, observed: PodRuntime, waits: dict[str, Waiting], expected: dict[str, Any]) -> None:
     assert state(report(subject, observed, waits=waits)) == expected
+
+
+def test_what_is_made_and_not_started_waits_as_before() -> None:
+    """Its maker starts it at once; whoever looks between the two is told nothing new."""
+    made = status("i1", 0, ContainerState.CREATED)
+    found = report(pod(initContainers=INIT), world(made))["initContainerStatuses"][0]
+    assert found["state"] == {"waiting": {"reason": "PodInitializing"}}
+    made = status("c", 0, ContainerState.CREATED)
+    assert state(report(pod(), world(made))) == {"waiting": {"reason": "ContainerCreating"}}
 
 
 def test_an_ended_pod_has_ends_for_all() -> None:
