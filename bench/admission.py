@@ -18,7 +18,7 @@ from api import POD
 
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.server import ApiServer, build
+from kybern.apiserver.server import ApiServer
 from kybern.apiserver.user import authenticated
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
@@ -79,7 +79,7 @@ async def policy(server: ApiServer) -> None:
 
 
 async def measure(name: str, prepare: Callable[[ApiServer], Awaitable[None]], pods: int) -> None:
-    server = build(ApiServerConfig(), MemoryBackend(), SystemClock(), RandomIds(random.Random(1)))
+    server = ApiServer(ApiServerConfig(), MemoryBackend(), SystemClock(), RandomIds(random.Random(1)))
     await server.start()
     try:
         await ask(server, "POST", f"{CORE}/serviceaccounts", {"metadata": {"name": "default"}})

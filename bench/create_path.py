@@ -22,7 +22,7 @@ from admission import CORE, ask
 from api import POD
 
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.server import ApiServer, build
+from kybern.apiserver.server import ApiServer
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
 from kybern.storage.sqlite import SqliteBackend
@@ -89,7 +89,7 @@ async def main() -> None:
     counted: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         store = await SqliteBackend.open(Path(folder) / "store.db")
-        server = build(ApiServerConfig(), store, SystemClock(), RandomIds(random.Random(1)))
+        server = ApiServer(ApiServerConfig(), store, SystemClock(), RandomIds(random.Random(1)))
         await server.start()
         await ask(server, "POST", f"{CORE}/serviceaccounts", {"metadata": {"name": "default"}})
         signal.signal(signal.SIGPROF, lambda number, frame: counted.update((stage_of(frame),)))

@@ -22,7 +22,7 @@ class Processes:
 
     def import_apiserver(self) -> None:
         importlib.import_module("uvloop")
-        importlib.import_module("kybern.apiserver.server")
+        importlib.import_module("kybern.apiserver.run")
         importlib.import_module("kybern.storage.sqlite.backend")
 
     def run_apiserver(self, options: "Options") -> None:
@@ -81,6 +81,7 @@ class Processes:
             service_account_private_key_file=str(pki / "sa.key"),
             cluster_signing_cert_file=str(pki / "ca.crt"),
             cluster_signing_key_file=str(pki / "ca.key"),
+            allocate_node_cidrs=True,
             cluster_cidr=str(POD_NETWORK),
             service_cluster_ip_range=str(SERVICE_NETWORK),
         )
@@ -163,7 +164,7 @@ async def serve_apiserver(config: "ApiServerConfig", store: str, data_directory:
     """The API server with its store; ends when cancelled."""
     import random
 
-    from kybern.apiserver.server import run
+    from kybern.apiserver.run import run
     from kybern.base.clock import SystemClock
     from kybern.base.ids import RandomIds
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.server import ApiServer, build
+from kybern.apiserver.server import ApiServer
 from kybern.apiserver.user import User, authenticated
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
@@ -127,7 +127,9 @@ class Api:
 @asynccontextmanager
 async def api_server(backend: Backend | None = None, **options: Any) -> AsyncIterator[Api]:
     """A started server with the ServiceAccount default/default; `options` are ApiServerConfig's."""
-    server = build(ApiServerConfig(**options), backend or MemoryBackend(), SystemClock(), RandomIds(random.Random(1)))
+    server = ApiServer(
+        ApiServerConfig(**options), backend or MemoryBackend(), SystemClock(), RandomIds(random.Random(1))
+    )
     await server.start()
     api = Api(server)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from kybern.api.types.core_v1 import Namespace, Node, Pod
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.server import build
+from kybern.apiserver.server import ApiServer
 from kybern.base.clock import SystemClock, format_time
 from kybern.base.errors import AlreadyExists, KybernError
 from kybern.base.ids import RandomIds
@@ -91,7 +91,7 @@ async def plane(controllers: Sequence[str] = ("*",), **config: Any) -> AsyncIter
     """Server, controllers and node, until the block ends."""
     clock, source = SystemClock(), random.Random(1)
     backend = MemoryBackend(clock)
-    server = build(ApiServerConfig(authorization_mode=("AlwaysAllow",)), backend, clock, RandomIds(source))
+    server = ApiServer(ApiServerConfig(authorization_mode=("AlwaysAllow",)), backend, clock, RandomIds(source))
     await server.start()
     client = Client(InProcessTransport(server, Request))
     for name in ("default", "kube-system"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.pki import ensure_pki, write_kubeconfig
-from kybern.apiserver.server import run
+from kybern.apiserver.run import run
 from kybern.base.clock import SystemClock
 from kybern.base.ids import RandomIds
 from kybern.storage.memory import MemoryBackend

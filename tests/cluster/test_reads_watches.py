@@ -195,6 +195,11 @@ async def test_time_runs_out_with_a_bookmark() -> None:
         assert await plain.ended()
 
 
+async def test_a_watch_that_names_no_end_has_the_servers() -> None:
+    async with api_server(min_request_timeout_seconds=0.1) as api:
+        assert await (await api.watch(MAPS, **initial("false"))).ended()
+
+
 async def too_old(api: Api, version: int) -> Any:
     event = await (await api.watch(MAPS, resourceVersion=str(version))).next()
     return event["type"], event["object"].get("code"), event["object"].get("reason"), event["object"].get("message")

@@ -9,7 +9,7 @@ from typing import Any
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Event, Namespace, Node, Pod, ServiceAccount
 from kybern.apiserver.config import ApiServerConfig
-from kybern.apiserver.server import build
+from kybern.apiserver.server import ApiServer
 from kybern.base.clock import SystemClock
 from kybern.base.errors import AlreadyExists, NotFound
 from kybern.base.ids import RandomIds
@@ -24,7 +24,7 @@ from .kubelets import NODE, TIMEOUT_SECONDS
 @contextlib.asynccontextmanager
 async def api() -> AsyncIterator[Client]:
     clock = SystemClock()
-    server = build(
+    server = ApiServer(
         ApiServerConfig(authorization_mode=("AlwaysAllow",)),
         MemoryBackend(clock),
         clock,

@@ -88,3 +88,13 @@ class ApiServerConfig:
     """0: somebody else compacts."""
     shared_store: bool = False
     """Other processes write to the store as well (etcd)."""
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """For whom a token must be made to be taken here."""
+        return self.api_audiences or (self.service_account_issuer,)
+
+    @property
+    def advertised(self) -> str:
+        """host:port under which others reach the server."""
+        return f"{self.advertise_address}:{self.secure_port}"

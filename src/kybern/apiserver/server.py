@@ -1,26 +1,24 @@
 """The API server, put together: what every stage and endpoint needs is made here and nowhere else.
 
-`build` makes one without a socket; it is a `Handler` to call. `run` adds the transport and lives until cancelled.
+It has no socket: it is a `Handler` to call, once started. `run` adds the transport.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from kybern.api.discovery import Elsewhere
 from kybern.api.registry import RESOURCES
 from kybern.apiserver import decisions
+from kybern.apiserver.admission.assembly import make_admission
 from kybern.apiserver.admission.chain import Chain
-from kybern.apiserver.admission.configuration import read_configuration
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.admission.metrics import AdmissionMetrics
-from kybern.apiserver.admission.plugins import Parts, plugins
 from kybern.apiserver.aggregation.layer import AggregationLayer, FrontProxy
 from kybern.apiserver.audit.assembly import make_audit
 from kybern.apiserver.authentication.assembly import make_authenticator
+from kybern.apiserver.authentication.discovery import discovery_documents
 from kybern.apiserver.authentication.legacy_uses import LegacyUses
-from kybern.apiserver.authentication.service_account_keys import KeySet, NamedKey, read_key
-from kybern.apiserver.authentication.service_account_token import TokenIssuer
+from kybern.apiserver.authentication.service_account_keys import read_keys
 from kybern.apiserver.authorization.assembly import make_deciders
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import Rbac
@@ -36,40 +34,32 @@ from kybern.apiserver.custom.loop import DefinitionLoop
 from kybern.apiserver.custom.publishing import Publisher
 from kybern.apiserver.custom.resources import CustomResources
 from kybern.apiserver.encryption.encryption import Encryption
-from kybern.apiserver.endpoints.pod_streams import PodStreams
-from kybern.apiserver.endpoints.proxying import Proxying
-from kybern.apiserver.endpoints.reviews import Reviews
-from kybern.apiserver.endpoints.route import Endpoint, Router
-from kybern.apiserver.endpoints.special import SPECIAL
+from kybern.apiserver.endpoints.assembly import make_special
+from kybern.apiserver.endpoints.route import Router
 from kybern.apiserver.endpoints.surroundings import Surroundings
-from kybern.apiserver.endpoints.token import TokenEndpoint
 from kybern.apiserver.etcd_layout import etcd_layout
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
-from kybern.apiserver.health import HOOKS, Check, Health
+from kybern.apiserver.health import Check, Health
+from kybern.apiserver.health_checks import health_checks
 from kybern.apiserver.metrics import process
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.metrics.state import State
 from kybern.apiserver.objects.life import Life
-from kybern.apiserver.paths import Document, Paths
-from kybern.apiserver.proxy.kubelets import Kubelets
+from kybern.apiserver.paths import Paths
 from kybern.apiserver.served import ServedResources, storage_resource
 from kybern.apiserver.services.addresses import Addresses
 from kybern.apiserver.services.allocation import Allocation
 from kybern.apiserver.services.kubernetes import KubernetesService
 from kybern.apiserver.services.ports import Ports
 from kybern.apiserver.stages import Gate, Stages
-from kybern.apiserver.status import refuse
 from kybern.apiserver.store_health import StoreHealth
 from kybern.apiserver.stored_forms import StoredForms
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 from kybern.storage.backend import Backend
-from kybern.transport import Server, Tls, TlsFiles
 from kybern.transport.exchange import Answer, Request
-
-log = logging.getLogger(__name__)
 
 
 class ApiServer:
@@ -92,32 +82,21 @@ class ApiServer:
         is_stale = None if self._encryption is None else self._encryption.backend.is_stale
         committer = Committer(backend, self.cache, config.event_ttl_seconds, is_stale)
         self.life = Life(clock, ids, committer, Chain((), self.admitted))
-        self.surroundings = Surroundings(clock, backend, self.cache, self.served, self.life, config.shared_store)
+        self.surroundings = Surroundings(
+            clock, backend, self.cache, self.served, self.life, config.shared_store, config.min_request_timeout_seconds
+        )
         seats = config.max_requests_inflight + config.max_mutating_requests_inflight
         self.flow = FlowControl(self.served, clock, seats)
         self.rbac = Rbac(self.cache, lambda: self.authorizer.forget())
         self.authorizer = self.surroundings.authorizer = Authorizer(make_deciders(config, self.cache, self.rbac, clock))
         self._lookup = Lookup(self.cache)
-        self._keys = self._read_keys()
+        keys = read_keys(config.service_account_signing_key_file, config.service_account_key_files)
         self._legacy_uses = LegacyUses(clock)
-        self.authenticator = make_authenticator(
-            config, clock, self._lookup, self._keys, self._audiences, self._legacy_uses
-        )
+        self.authenticator = make_authenticator(config, clock, self._lookup, keys, self._legacy_uses)
         self.webhooks = WebhookClient(self._lookup, clock)
-        parts = Parts(
-            self._lookup,
-            self.life,
-            self.served,
-            self.authorizer,
-            self.rbac,
-            config.authorization_mode,
-            read_configuration(config.admission_control_config_file),
-            self.webhooks,
-            self.admitted,
-            (config.default_not_ready_toleration_seconds, config.default_unreachable_toleration_seconds),
+        self.life.admission = make_admission(
+            config, self.life, self.served, self._lookup, self.authorizer, self.rbac, self.webhooks, self.admitted
         )
-        chosen = plugins(parts, config.enable_admission_plugins, config.disable_admission_plugins)
-        self.life.admission = Chain(chosen, self.admitted)
         addresses = Addresses(
             self.life,
             self.served["networking.k8s.io", "v1", "ipaddresses"],
@@ -148,16 +127,16 @@ class ApiServer:
             process.families,
             *(() if self._encryption is None else (self._encryption.metrics.families,)),
         )
-        self.router = Router(self.surroundings, self._special(ids))
-        address = f"{config.advertise_address}:{config.secure_port}"
+        special = make_special(config, clock, ids, self._lookup, keys, self.authenticator, self.authorizer, self.rbac)
+        self.router = Router(self.surroundings, special)
         self.decisions = decisions.Decisions(clock.now)
         self.paths = Paths(
             resources,
             lambda: self.decisions.resources,
             Health(self._checks()),
             self.metrics,
-            address,
-            self._documents(),
+            config.advertised,
+            discovery_documents(config, keys),
             Publisher(self.custom),
             self._elsewhere,
         )
@@ -249,108 +228,17 @@ class ApiServer:
         reloads = config.encryption_provider_config_automatic_reload
         return Encryption(backend, config.encryption_provider_config, self._clock, reloads=reloads, place_of=place_of)
 
-    @property
-    def _audiences(self) -> Sequence[str]:
-        return self.config.api_audiences or (self.config.service_account_issuer,)
-
     def _custom_versions(self) -> set[tuple[str, str]]:
         return {(row.group, row.version) for row in self.custom.rows}
 
     def _elsewhere(self) -> Sequence[Elsewhere]:
         return [Elsewhere(row.group, row.version, entries) for row, entries in self.aggregation.remote().items()]
 
-    def _read_keys(self) -> list[NamedKey]:
-        """The signing key first, then those that only verify."""
-        signing = self.config.service_account_signing_key_file
-        files = [*([signing] if signing is not None else []), *self.config.service_account_key_files]
-        return list({key.kid: key for key in reversed([read_key(file) for file in files])}.values())[::-1]
-
-    def _special(self, ids: Ids) -> Mapping[tuple[str, str], Mapping[str, Endpoint]]:
-        config = self.config
-        kubelets = Kubelets(
-            self._lookup,
-            config.kubelet_client_certificate,
-            config.kubelet_client_key,
-            config.kubelet_certificate_authority,
-        )
-        special = {
-            **SPECIAL,
-            **Reviews(self.authenticator, self.authorizer, self.rbac).endpoints(),
-            **PodStreams(kubelets, self.authorizer).endpoints(),
-            **Proxying(self._lookup, kubelets).endpoints(),
-        }
-        if self.config.service_account_signing_key_file is not None:
-            issuer = TokenIssuer(self._keys[0], self.config.service_account_issuer, self._clock, ids)
-            tokens = TokenEndpoint(issuer, self._audiences, self.config.service_account_max_token_seconds)
-            special["serviceaccounts", "token"] = {"create": tokens.create}
-        return special
-
-    def _documents(self) -> Mapping[str, Document]:
-        config, path = self.config, "/openid/v1/jwks"
-        keys = KeySet(self._keys, config.service_account_issuer)
-        keys_at = config.service_account_jwks_uri or f"https://{config.advertise_address}:{config.secure_port}{path}"
-        told = Document("application/json", lambda: keys.discovery(keys_at))
-        return {path: Document("application/jwk-set+json", keys.jwks), "/.well-known/openid-configuration": told}
-
     def _checks(self) -> Mapping[str, Mapping[str, Check]]:
-        def loaded() -> str:
-            return "" if self.cache.loaded else "the watch cache is not loaded"
-
-        store = StoreHealth(self._backend, lambda: self.cache.loaded, is_etcd=self.config.shared_store).check
-
-        def started() -> str:
-            return "" if self.ready else "not ready"
-
-        def stopping() -> str:
-            return "process is shutting down" if self.stopping else ""
-
-        basic: dict[str, Check] = {"ping": lambda: "", "log": lambda: ""}
-        hooks: dict[str, Check] = dict.fromkeys(HOOKS, started)
-        if self._encryption is not None:
-            hooks.update(self._encryption.checks)
-        live = {**basic, "loopback-serving-certificate": lambda: "", "etcd": store, **hooks}
-        waits: dict[str, Check] = {"etcd": store, "etcd-readiness": store, "informer-sync": loaded}
-        return {"healthz": live, "livez": live, "readyz": {**basic, **waits, **hooks, "shutdown": stopping}}
-
-
-def build(config: ApiServerConfig, backend: Backend, clock: Clock, ids: Ids) -> ApiServer:
-    """An API server without a socket: start it, call it with Requests, stop it."""
-    return ApiServer(config, backend, clock, ids)
-
-
-async def run(
-    config: ApiServerConfig,
-    backend: Backend,
-    clock: Clock,
-    ids: Ids,
-    *,
-    ready: Callable[[Sequence[tuple[str, int]]], None] | None = None,
-) -> None:
-    """Serve until cancelled. `ready` is called with the addresses listened on. Raises OSError, ssl.SSLError."""
-    server = build(config, backend, clock, ids)
-    await server.start()
-    tls = None
-    if config.tls_cert_file is not None and config.tls_private_key_file is not None:
-        files = TlsFiles(
-            config.tls_cert_file,
-            config.tls_private_key_file,
-            config.client_ca_file,
-            config.request_header.client_ca,
-            config.tls_min_version,
+        return health_checks(
+            StoreHealth(self._backend, lambda: self.cache.loaded, is_etcd=self.config.shared_store).check,
+            {} if self._encryption is None else self._encryption.checks,
+            loaded=lambda: self.cache.loaded,
+            ready=lambda: self.ready,
+            stopping=lambda: self.stopping,
         )
-        tls = Tls(files)
-    transport = Server(server, tls=tls, clock=clock, refuse=refuse)
-    try:
-        hosts = (config.bind_address, *config.more_addresses)
-        await transport.start([(host, config.secure_port) for host in hosts])
-        if ready is not None:
-            ready(transport.addresses)
-        await server.run()
-    except asyncio.CancelledError:
-        server.stopping = True
-        await clock.sleep(config.shutdown_delay_seconds)
-        raise
-    finally:
-        server.end_watches()
-        await transport.stop()
-        await server.stop()

@@ -27,7 +27,6 @@ def make_authenticator(
     clock: Clock,
     lookup: Lookup,
     keys: Sequence[NamedKey],
-    audiences: Sequence[str],
     uses: LegacyUses,
 ) -> Authenticator:
     """Raises OSError, ValueError for files that are none."""
@@ -36,7 +35,7 @@ def make_authenticator(
         tokens.append(read_token_file(config.token_auth_file))
     if keys:
         known = KeySet(keys, config.service_account_issuer)
-        tokens.append(ServiceAccountTokens(known, config.service_account_issuer, audiences, clock, lookup))
+        tokens.append(ServiceAccountTokens(known, config.service_account_issuer, config.audiences, clock, lookup))
         tokens.append(LegacyTokens(known, lookup, uses))
     if config.enable_bootstrap_token_auth:
         tokens.append(BootstrapTokens(lookup, clock))
@@ -53,13 +52,13 @@ def make_authenticator(
         Certificates(authorities),
         anonymous=told.anonymous or Anonymous(config.anonymous_auth),
         front_proxy=proxy,
-        remote=_remote(config, clock, told, audiences),
-        audiences=audiences,
+        remote=_remote(config, clock, told),
+        audiences=config.audiences,
     )
 
 
 def _remote(
-    config: "ApiServerConfig", clock: Clock, told: AuthenticationConfiguration, audiences: Sequence[str]
+    config: "ApiServerConfig", clock: Clock, told: AuthenticationConfiguration
 ) -> list[RemoteTokenAuthenticator]:
     """Those that have to be asked; what they need is imported only where there are some."""
     remote: list[RemoteTokenAuthenticator] = []
@@ -73,5 +72,5 @@ def _remote(
         from kybern.apiserver.authentication.webhook_token import WebhookTokens
 
         place = from_kubeconfig(config.authentication_token_webhook_config_file)
-        remote.append(WebhookTokens(place, audiences, config.authentication_token_webhook_version))
+        remote.append(WebhookTokens(place, config.audiences, config.authentication_token_webhook_version))
     return remote

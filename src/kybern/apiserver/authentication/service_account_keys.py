@@ -51,6 +51,12 @@ def read_key(path: Path) -> NamedKey:
     return NamedKey(kid, algorithm, key)
 
 
+def read_keys(signing: Path | None, verifying: Sequence[Path]) -> list[NamedKey]:
+    """The signing key first, then those that only verify, each once. Raises OSError, ValueError."""
+    files = [*([signing] if signing is not None else []), *verifying]
+    return list({key.kid: key for key in reversed([read_key(file) for file in files])}.values())[::-1]
+
+
 class KeySet:
     """What is told to the world."""
 

@@ -25,9 +25,8 @@ class Surroundings:
     life: Life
     shared_store: bool = False
     """Whether other processes write to the store too: then the newest revision must be asked for."""
-    watch_seconds: tuple[float, float] = (1800.0, 3600.0)
-    """How long a watch lasts that names no timeout: chosen in this range."""
-
+    watch_seconds: float = 1800.0
+    """How long a watch lasts at least that names no timeout; at most twice as long."""
     authorizer: Authorizer | None = None
     """Asked where a request turns out to be another than its verb says; None: nothing is forbidden."""
 

@@ -103,7 +103,7 @@ def _begin(at: Surroundings, call: Call, served: Served, options: ListOptions, s
         return _refused(expired, shape)
     form, bookmark = forms_of(call, served, shape, at)
     now = at.clock.monotonic()
-    seconds = options.timeout_seconds or _jitter.uniform(*at.watch_seconds)
+    seconds = options.timeout_seconds or _jitter.uniform(at.watch_seconds, 2 * at.watch_seconds)
     watcher = Watcher(options.selection, form, deadline=now + seconds, bookmark=bookmark if options.bookmarks else None)
     watcher.next_bookmark = now + BOOKMARK_SECONDS
     if fresh:
