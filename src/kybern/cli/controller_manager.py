@@ -13,9 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--kubeconfig", metavar="FILE", default="", help="which API server, and as whom (default: that of the Pod)")
     add("--controllers", metavar="NAMES", default="*", help="'*' is all, '-NAME' all but that one; comma-separated")
-    add("--cluster-cidr", metavar="CIDR", default="10.244.0.0/16", help="the range of all Pods")
-    add("--node-cidr-mask-size", metavar="BITS", type=int, default=24, help="how much of it a node gets")
-    add("--service-cluster-ip-range", metavar="CIDR", default="", help="a range that no node gets")
+    _configure_ranges(parser)
     add("--root-ca-file", metavar="FILE", default="", help="published in each namespace as kube-root-ca.crt")
     add("--service-account-private-key-file", metavar="FILE", default="", help="signs tokens kept in Secrets")
     add(
@@ -51,6 +49,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_boolean(parser, "--leader-elect", True, "act only while holding the lease kube-system/kube-controller-manager")
 
 
+def _configure_ranges(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add_boolean(parser, "--allocate-node-cidrs", False, "give each node a range of Pod addresses")
+    add("--cluster-cidr", metavar="CIDRS", default="", help="the range of all Pods, or one of each family")
+    add("--node-cidr-mask-size", metavar="BITS", type=int, default=0, help="of a node's range (IPv4: 24, IPv6: 64)")
+    for family, bits in (("ipv4", 24), ("ipv6", 64)):
+        add(f"--node-cidr-mask-size-{family}", metavar="BITS", type=int, default=0, help=f"where both are ({bits})")
+    add("--service-cluster-ip-range", metavar="CIDRS", default="", help="ranges that no node gets")
+
+
 def execute(args: argparse.Namespace) -> int:
     """Until interrupted, or until leadership is lost."""
     import asyncio
@@ -61,12 +69,14 @@ def execute(args: argparse.Namespace) -> int:
 
     from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig, client_in_cluster
     from kybern.client.leader_election import LeadershipLost
+    from kybern.controllers.node_ranges import Masks, ranges_of_flags
     from kybern.controllers.run import Config, chosen, run
 
     config = Config(
         controllers=tuple(args.controllers.split(",")),
+        allocate_node_cidrs=args.allocate_node_cidrs,
         cluster_cidr=args.cluster_cidr,
-        node_cidr_mask_size=args.node_cidr_mask_size,
+        node_cidr_masks=Masks(args.node_cidr_mask_size, args.node_cidr_mask_size_ipv4, args.node_cidr_mask_size_ipv6),
         service_cluster_ip_range=args.service_cluster_ip_range,
         root_ca_file=args.root_ca_file,
         service_account_private_key_file=args.service_account_private_key_file,
@@ -96,6 +106,8 @@ def execute(args: argparse.Namespace) -> int:
     status = 0
     try:
         chosen(config.controllers)
+        if config.allocate_node_cidrs:
+            ranges_of_flags(config.cluster_cidr, config.node_cidr_masks)
         uvloop.run(main())
     except* asyncio.CancelledError:
         status = 0

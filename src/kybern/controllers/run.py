@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kybern.base.clock import Clock, SystemClock
@@ -52,6 +52,7 @@ from kybern.controllers import (
     volume_protection,
     volume_release,
 )
+from kybern.controllers.node_ranges import Masks, ranges_of_flags
 
 LEASE_NAME = "kube-controller-manager"
 
@@ -62,9 +63,13 @@ class Config:
 
     controllers: tuple[str, ...] = ("*",)
     """Names to run: `*` is all, `-NAME` is not that one."""
-    cluster_cidr: str = "10.244.0.0/16"
-    node_cidr_mask_size: int = 24
+    allocate_node_cidrs: bool = False
+    """Nodes get their ranges of Pod addresses from here; a network add-on may bring its own."""
+    cluster_cidr: str = ""
+    """Of all Pods: one range, or one of each family, comma-separated."""
+    node_cidr_masks: Masks = field(default_factory=Masks)
     service_cluster_ip_range: str = ""
+    """Ranges, comma-separated, that no Node gets."""
     root_ca_file: str = ""
     """PEM bundle for the ConfigMap kube-root-ca.crt; "": none is published."""
     service_account_private_key_file: str = ""
@@ -95,9 +100,8 @@ def _node_lifecycle(config: Config) -> Controller:
 def _node_ipam(config: Config) -> Controller:
     return node_ipam.controller(
         node_ipam.Config(
-            cluster_cidr=config.cluster_cidr,
-            node_mask=config.node_cidr_mask_size,
-            service_cidr=config.service_cluster_ip_range,
+            ranges=ranges_of_flags(config.cluster_cidr, config.node_cidr_masks),
+            service_cidrs=tuple(filter(None, config.service_cluster_ip_range.split(","))),
         )
     )
 
@@ -207,6 +211,8 @@ async def run(
 async def run_all(config: Config, client: Client, clock: Clock, ids: Ids, source: random.Random) -> None:
     """The chosen controllers over one set of caches."""
     names = chosen(config.controllers)
+    if not config.allocate_node_cidrs:
+        names = [name for name in names if name != "node-ipam-controller"]
     if not config.root_ca_file:
         names = [name for name in names if name != "root-ca-certificate-publisher-controller"]
     if not (config.cluster_signing_cert_file and config.cluster_signing_key_file):

@@ -37,6 +37,7 @@ from kybern.controllers import (
     service_account,
     taint_eviction,
 )
+from kybern.controllers.node_ranges import Masks, ranges_of_flags
 from kybern.transport.exchange import Request
 from tests.unit.client.tiny_api import TinyApi
 
@@ -85,7 +86,7 @@ async def test_they_converge_and_then_rest() -> None:
     source = random.Random(1)
     loops = [
         *map(controller_of_module, (endpoints, endpointslice, service_account)),
-        node_ipam.controller(),
+        node_ipam.controller(node_ipam.Config(ranges_of_flags("10.244.0.0/16", Masks()))),
         node_lifecycle.controller(),
         pod_gc.controller(),
         root_ca.controller("PEM"),
