@@ -252,3 +252,52 @@ async def test_a_pod_that_ends_is_asked_only_whether_it_is_ready() -> None:
             await asyncio.sleep(0.01)
     assert {command[0] for _, command, _ in runtime.asked[asked:]} == {"ready"}
     await prober.close()
+
+
+class LeapingClock(SystemClock):
+    """Nobody waits: its time goes on by what is slept."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self.time += seconds
+
+
+@pytest.mark.parametrize(
+    ("field", "answers", "expected", "seconds", "told"),
+    [
+        ("readinessProbe", (BAD, GOOD), True, 0.25, 1),
+        ("readinessProbe", (BAD, BAD, BAD, GOOD), True, 1.75, 1),
+        ("readinessProbe", (BAD, BAD, BAD, BAD, BAD, GOOD), True, 10, 1),
+        ("readinessProbe", (BAD,), False, 20, 3),
+        ("startupProbe", (BAD, BAD, GOOD), True, 0.75, 1),
+        ("startupProbe", (BAD,), False, 20, 3),
+        ("livenessProbe", (BAD,), False, 20, 3),
+        ("livenessProbe", (BAD, GOOD), True, 10, 1),
+    ],
+)
+async def test_what_is_not_ready_at_once_is_asked_again_soon(
+    field: str, answers: tuple[ExecResult, ...], expected: bool, seconds: float, told: int
+) -> None:
+    """Only a success counts before a period is over: the thresholds are counts of periods."""
+    container = {"name": "c", field: {"exec": {"command": ["check"]}}}
+    pod = convert({"metadata": {"uid": "u1", "name": "web"}, "spec": {"containers": [container]}}, Pod)
+    running = ContainerStatus("id1", "c", 0, ContainerState.RUNNING, 0, 0, 0, 0, "", "", "", "", "")
+    sandbox = Sandbox("s1", "web", "default", "u1", 0, True, 0, {}, {}, ("127.0.0.1",))
+    observed = PodRuntime("u1", (sandbox,), (running,), {"id1": "s1"})
+    clock, sink, woken = LeapingClock(), Told(), asyncio.Queue[tuple[float, int]]()
+    prober = Prober(Commands(*answers), clock, sink)
+    prober.sync(pod, observed, lambda: woken.put_nowait((clock.time - 1000, len(sink.events))))
+    async with asyncio.timeout(30):
+        found = await woken.get()
+    result = prober.result(ProbeKind(field.removesuffix("Probe")), "id1")
+    await prober.close()
+    assert (result, *found) == (expected, seconds, told)

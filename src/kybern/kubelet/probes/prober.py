@@ -6,7 +6,7 @@ that a restarted container begins anew; a restarted kubelet begins with what the
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kybern.api.types.core_v1 import Container, Pod, Probe
@@ -19,6 +19,10 @@ from kybern.kubelet.probes.outcome import Outcome, Verdict
 from kybern.kubelet.probes.runners import Exec, run_probe
 from kybern.kubelet.probes.tally import PERIOD_SECONDS, Tally
 from kybern.kubelet.runtime.views import ContainerState
+
+EARLY_PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
+"""After a first probe that failed, so soon it is asked again whether a container has started or is ready: few programs
+serve the moment they run, and a whole period is long (upstream asks again whenever it writes the Pod's status)."""
 
 ProbeKey = tuple[str, ProbeKind, str]
 """The Pod's uid, the probe's kind, the container's id."""
@@ -114,15 +118,35 @@ class Prober:
         await self._clock.sleep(first_delay(target.probe, target.id, target.started_at, self._clock.now()))
         if target.kind is not ProbeKind.STARTUP:
             await startup.wait()
+        pauses = EARLY_PAUSES_SECONDS if target.kind is not ProbeKind.LIVENESS and tally.result is None else ()
         while not tally.is_over:
-            began = self._clock.monotonic()
-            outcome = await run_probe(self._runtime, target.probe, target.container, target.id, target.pod_ip)
+            due = self._clock.monotonic() + period
+            outcome = await self._ask(target)
             self._tell(target, outcome)
-            if tally.count(outcome.verdict):
+            changed = tally.count(outcome.verdict)
+            if outcome.verdict is Verdict.FAILURE:
+                changed |= await self._ask_early(target, tally, pauses, due)
+            pauses = ()
+            if changed:
                 if target.kind is ProbeKind.STARTUP and tally.result:
                     startup.set()
                 wake()
-            await self._clock.sleep(max(0.0, began + period - self._clock.monotonic()))
+            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+
+    async def _ask(self, target: _Target) -> Outcome:
+        return await run_probe(self._runtime, target.probe, target.container, target.id, target.pod_ip)
+
+    async def _ask_early(self, target: _Target, tally: Tally, pauses: Sequence[float], due: float) -> bool:
+        """Ask before the next probe is due, where only a success counts; whether the result has changed."""
+        for pause in pauses:
+            if tally.is_over or self._clock.monotonic() + pause >= due:
+                break
+            await self._clock.sleep(pause)
+            outcome = await self._ask(target)
+            if outcome.verdict in (Verdict.SUCCESS, Verdict.WARNING):
+                self._tell(target, outcome)
+                return tally.count(outcome.verdict)
+        return False
 
     def _tell(self, target: _Target, outcome: Outcome) -> None:
         name, events = target.kind.capitalize(), PodEvents(self._sink, target.pod)
