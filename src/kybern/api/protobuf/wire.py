@@ -21,23 +21,15 @@ def malformed(fault: str) -> BadRequest:
 
 def fields(data: memoryview) -> Iterator[tuple[int, int, Raw]]:
     """(field number, wire type, value) of a message, as written; groups, which upstream never uses, are skipped."""
-    at, open_groups = 0, []
-    while at < len(data):
+    at, end = 0, len(data)
+    while at < end:
         tag, at = varint(data, at)
         number, wire_type = tag >> 3, tag & 7
-        if not 0 < number <= MAX_FIELD_NUMBER:
-            raise malformed(f"illegal tag {number} (wire type {wire_type})")
-        if wire_type == GROUP:
-            open_groups.append(number)
-        elif wire_type == END_GROUP:
-            if not open_groups or open_groups.pop() != number:
-                raise malformed("unexpected end of group")
+        if wire_type in (GROUP, END_GROUP) or not 0 < number <= MAX_FIELD_NUMBER:
+            at = skip(data, at, end, number, wire_type)
         else:
             value, at = _value(data, at, wire_type)
-            if not open_groups:
-                yield number, wire_type, value
-    if open_groups:
-        raise malformed("unexpected EOF")
+            yield number, wire_type, value
 
 
 def _value(data: memoryview, at: int, wire_type: int) -> tuple[Raw, int]:
@@ -57,7 +49,7 @@ def _value(data: memoryview, at: int, wire_type: int) -> tuple[Raw, int]:
     return data[at:end], end
 
 
-def skip(data: bytes, at: int, end: int, number: int, wire_type: int) -> int:
+def skip(data: memoryview | bytes, at: int, end: int, number: int, wire_type: int) -> int:
     """Where a field ends whose tag has been read; a group with all that is in it. Raises BadRequest."""
     open_groups: list[int] = []
     while True:

@@ -19,6 +19,7 @@ from kybern.api.validation.dynamic_resources.device_names import (
     validate_label,
     validate_qualified,
 )
+from kybern.api.validation.dynamic_resources.node_choice import node_choice
 from kybern.api.validation.field import each_invalid, forbidden, invalid, not_supported, required, too_long
 from kybern.api.validation.internal_form import internal_form
 
@@ -115,20 +116,7 @@ def _taint(taint: Object, path: str) -> Iterator[FieldError]:
 
 
 def _own_nodes(device: Object, path: str) -> Iterator[FieldError]:
-    chosen = []
-    node, selector, everywhere = device.get("nodeName"), device.get("nodeSelector"), device.get("allNodes")
-    if node:
-        chosen.append("`nodeName`")
-        yield from each_invalid(f"{path}.nodeName", node, names.dns_subdomain(node))
-    elif node is not None:
-        yield invalid(f"{path}.nodeName", node, "must not be empty")
-    if selector is not None:
-        chosen.append("`nodeSelector`")
-        yield from validate_node_selector(selector, f"{path}.nodeSelector")
-    if everywhere:
-        chosen.append("`allNodes`")
-    elif everywhere is not None:
-        yield invalid(f"{path}.allNodes", everywhere, "must be either unset or set to true")
+    chosen = yield from node_choice(device, path, validate_node_selector, ("allNodes",), "must not be empty")
     detail = f"exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when {_PER_DEVICE}"
     if not chosen:
         yield required(path, detail)

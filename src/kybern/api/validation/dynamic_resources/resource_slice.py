@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from kybern.api.resource import FieldError, Object
-from kybern.api.validation import names
 from kybern.api.validation.core.affinity import validate_node_selector
 from kybern.api.validation.dynamic_resources.counters import validate_counter_set
 from kybern.api.validation.dynamic_resources.device import DeviceRules
 from kybern.api.validation.dynamic_resources.device_names import each_once, name_of, validate_driver, validate_pool
-from kybern.api.validation.field import each_invalid, immutable, invalid, quote, required
+from kybern.api.validation.dynamic_resources.node_choice import node_choice
+from kybern.api.validation.field import immutable, invalid, quote, required
 from kybern.api.validation.internal_form import internal_form
 
 _DEVICES_LIMIT, _ADVANCED_DEVICES_LIMIT, _COUNTER_SETS_LIMIT = 128, 64, 8
@@ -62,28 +62,17 @@ def _pool(pool: Object, path: str) -> Iterator[FieldError]:
         yield invalid(f"{path}.generation", generation, "must be greater than or equal to zero")
 
 
+def _one_term(selector: Object, path: str) -> Iterator[FieldError]:
+    yield from validate_node_selector(selector, path)
+    terms = selector.get("nodeSelectorTerms")
+    if len(terms or ()) != 1:
+        shown = None if terms is None else [internal_form(_TERM, term) for term in terms]
+        yield invalid(f"{path}.nodeSelectorTerms", shown, "must have exactly one node selector term")
+
+
 def _selection(spec: Object, path: str) -> Iterator[FieldError]:
-    """One of four ways to tell the nodes."""
-    chosen = []
-    node, selector = spec.get("nodeName"), spec.get("nodeSelector")
-    if node:
-        chosen.append("`nodeName`")
-        yield from each_invalid(f"{path}.nodeName", node, names.dns_subdomain(node))
-    elif node is not None:
-        yield invalid(f"{path}.nodeName", node, "must be either unset or set to a non-empty string")
-    if selector is not None:
-        chosen.append("`nodeSelector`")
-        yield from validate_node_selector(selector, f"{path}.nodeSelector")
-        terms = selector.get("nodeSelectorTerms")
-        if len(terms or ()) != 1:
-            shown = None if terms is None else [internal_form(_TERM, term) for term in terms]
-            at = f"{path}.nodeSelector.nodeSelectorTerms"
-            yield invalid(at, shown, "must have exactly one node selector term")
-    for key in ("allNodes", "perDeviceNodeSelection"):
-        if spec.get(key):
-            chosen.append(f"`{key}`")
-        elif spec.get(key) is not None:
-            yield invalid(f"{path}.{key}", spec[key], "must be either unset or set to true")
+    no_name = "must be either unset or set to a non-empty string"
+    chosen = yield from node_choice(spec, path, _one_term, ("allNodes", "perDeviceNodeSelection"), no_name)
     if not chosen:
         yield required(path, _ONE_SELECTION)
     elif len(chosen) > 1:
