@@ -60,6 +60,9 @@ class Processes:
 
     def serve_apiserver(self, config: "ApiServerConfig", store: str, data_directory: Path) -> None:
         """The API server over the store that was asked for, until told to stop."""
+        from kybern.base.garbage import collect_seldom
+
+        collect_seldom()
         run_until_told(serve_apiserver(config, store, data_directory))
 
     def import_controllers(self) -> None:
@@ -69,6 +72,7 @@ class Processes:
     def run_controllers(self, options: "Options") -> None:
         import socket
 
+        from kybern.base.garbage import collect_seldom
         from kybern.controllers.run import Config
         from kybern.controllers.run import run as run_controllers
         from kybern.scheduler.config import SchedulerConfig
@@ -93,6 +97,7 @@ class Processes:
             scheduling = SchedulerConfig(host=socket.gethostname())
             await together(run_controllers(config, manager), run_scheduler(scheduling, scheduler))
 
+        collect_seldom()
         run_until_told(serve())
 
     def import_node(self) -> None:

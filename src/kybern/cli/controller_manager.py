@@ -67,6 +67,7 @@ def execute(args: argparse.Namespace) -> int:
 
     import uvloop
 
+    from kybern.base.garbage import collect_seldom
     from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig, client_in_cluster
     from kybern.client.leader_election import LeadershipLost
     from kybern.controllers.node_ranges import Masks, ranges_of_flags
@@ -103,6 +104,7 @@ def execute(args: argparse.Namespace) -> int:
         finally:
             await client.close()
 
+    collect_seldom()
     status = 0
     try:
         chosen(config.controllers)

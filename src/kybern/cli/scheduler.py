@@ -31,6 +31,7 @@ def execute(args: argparse.Namespace) -> int:
 
     import uvloop
 
+    from kybern.base.garbage import collect_seldom
     from kybern.client.kubeconfig import client_from_kubeconfig
     from kybern.scheduler.config_file import load
 
@@ -52,6 +53,7 @@ def execute(args: argparse.Namespace) -> int:
         finally:
             await client.close()
 
+    collect_seldom()
     try:
         uvloop.run(run())
     except KeyboardInterrupt:
