@@ -14,7 +14,7 @@ class PodTopologyLabels(Plugin):
     about = ("pods",)
 
     def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
+        self._nodes = lookup.cache("nodes")
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         if old is not None or attributes.group_resource != "pods":
@@ -28,10 +28,9 @@ class PodTopologyLabels(Plugin):
 
     def _label(self, obj: Object, node_name: str) -> None:
         """What the object says itself stays."""
-        node = self._lookup.get("nodes", node_name) if node_name else None
+        node = self._nodes.objects.get(node_name)
         if node is None:
             return
-        labels = node["metadata"].get("labels") or {}
-        found = {key: labels[key] for key in LABELS if key in labels}
+        found = {key: node.labels[key] for key in LABELS if key in node.labels}
         if found:
             obj["metadata"]["labels"] = {**found, **(obj["metadata"].get("labels") or {})}
