@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from kybern.scheduler.shape import PodRequest
+from kybern.scheduler.selectors import matches
+from kybern.scheduler.shape import Group, PodRequest
 
 if TYPE_CHECKING:
     from kybern.scheduler.queue import Waiting
@@ -41,18 +42,38 @@ INTERESTS: Mapping[EventKind, frozenset[str]] = {
 }
 
 
-def may_help(event: ClusterEvent, waiting: "Waiting") -> bool:
-    """Whether the event touches a filter that rejected the Pod. A Pod that no filter rejected (no nodes) always may."""
-    plugins = waiting.plugins & INTERESTS[event.kind]
-    if not waiting.plugins:
-        return event.kind in (EventKind.NODE_ADDED, EventKind.NODE_CHANGED)
+def concerns(kind: EventKind, plugins: frozenset[str]) -> bool:
+    """Whether such events may help any Pod that these filters rejected. No filter: there was no node."""
     if not plugins:
-        return False
-    if event.pod is None or plugins & TOPOLOGY_PLUGINS:
+        return kind in (EventKind.NODE_ADDED, EventKind.NODE_CHANGED)
+    return not plugins.isdisjoint(INTERESTS[kind])
+
+
+def may_help(event: ClusterEvent, waiting: "Waiting") -> bool:
+    """Whether an event that concerns the filters which rejected the Pod may help it."""
+    plugins = waiting.plugins & INTERESTS[event.kind]
+    if event.pod is None:
+        return True
+    if event.kind is EventKind.POD_PLACED:
+        return _counts(event.pod, waiting.request)
+    if plugins & TOPOLOGY_PLUGINS:
         return True
     if event.pod.key == waiting.request.key:
         return False
     return _frees(event.pod, waiting.request, plugins)
+
+
+def _counts(placed: PodRequest, request: PodRequest) -> bool:
+    """Whether a rule of the waiting Pod (a required affinity, a hard spread) counts a Pod that was placed."""
+    groups = [term.group for term in request.shape.affinity] + [each.group for each in request.shape.hard_spread]
+    return any(_may_hold(group, placed) for group in groups)
+
+
+def _may_hold(group: Group, pod: PodRequest) -> bool:
+    """Whether a group holds a Pod; what only the labels of its namespace could tell is taken for true."""
+    identity = pod.identity
+    inside = group.namespace_selector is not None or identity.namespace in group.namespaces
+    return inside and matches(group.selector, identity.label_map)
 
 
 def _frees(gone: PodRequest, request: PodRequest, plugins: frozenset[str]) -> bool:

@@ -52,7 +52,7 @@ class NodeTable:
         self.pods: dict[tuple[str, str], tuple[PodRequest, int]] = {}
         self.by_row: list[dict[tuple[str, str], PodRequest]] = []
         self.versions: list[int] = []
-        """Of each row: grows with every Pod that comes or goes."""
+        """Of each row: grows with every Pod that comes, goes or is another to its disruption budget."""
         self.usage_log: list[int] = []
         self.epoch = 0
         """Grows when nodes come, go or change."""
@@ -249,6 +249,13 @@ class NodeTable:
             self._release(port, row)
         self._count(request, row, -1)
         return request, row
+
+    def relabel(self, request: PodRequest, row: int, identity: Identity) -> None:
+        """Other Pods see another one from now on; what it takes of its row stays."""
+        self.topology.count(request.shape, request.identity, row, -1)
+        request.identity = identity
+        self.topology.count(request.shape, identity, row, 1)
+        self.versions[row] += 1
 
     def _release(self, port: HostPort, row: int) -> None:
         taken = self.ports[port.protocol, port.port]

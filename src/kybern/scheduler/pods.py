@@ -130,15 +130,12 @@ _looked_at = attrgetter(
 )
 
 
-def alike(one: Pod, other: Pod) -> bool:
-    """Whether two versions of one Pod have the same shape and identity: cheaper than to decode the second."""
-    before, after = one.metadata, other.metadata
-    return (
-        before.uid == after.uid
-        and before.labels == after.labels
-        and bool(before.deletion_timestamp) == bool(after.deletion_timestamp)
-        and bool(_looked_at(one.spec) == _looked_at(other.spec))
-    )
+def same_shape(one: Pod, other: Pod) -> bool:
+    """Whether two versions of one Pod surely have the same shape: cheaper than to decode the second."""
+    if one.metadata.uid != other.metadata.uid or _looked_at(one.spec) != _looked_at(other.spec):
+        return False
+    refers = one.spec.affinity is not None or one.spec.topology_spread_constraints  # Perhaps to the Pod's own labels.
+    return not refers or one.metadata.labels == other.metadata.labels
 
 
 class PodDecoder:
@@ -155,7 +152,6 @@ class PodDecoder:
             self._identities.clear()
         meta, spec = pod.metadata, pod.spec
         labels = meta.labels
-        identity = Identity(meta.namespace, tuple(sorted(labels.items())), bool(meta.deletion_timestamp))
         shape, pinned = _shape(spec, meta.namespace, labels)
         created = parse_time(meta.creation_timestamp) if meta.creation_timestamp else 0.0
         return PodRequest(
@@ -164,7 +160,7 @@ class PodDecoder:
             meta.uid,
             meta.resource_version,
             self._shapes.setdefault(shape, shape),
-            self._identities.setdefault(identity, identity),
+            self.identity(pod),
             spec.priority or 0,
             created,
             parse_time(pod.status.start_time) if pod.status.start_time else created,
@@ -174,6 +170,12 @@ class PodDecoder:
             pod.status.nominated_node_name,
             spec.preemption_policy != "Never",
         )
+
+    def identity(self, pod: Pod) -> Identity:
+        """What others see of a Pod."""
+        meta = pod.metadata
+        identity = Identity(meta.namespace, tuple(sorted(meta.labels.items())), bool(meta.deletion_timestamp))
+        return self._identities.setdefault(identity, identity)
 
 
 def _claims(pod: Pod) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import heapq
 from dataclasses import dataclass, field
 from itertools import count
 
-from kybern.scheduler.hints import ClusterEvent, may_help
+from kybern.scheduler.hints import ClusterEvent, concerns, may_help
 from kybern.scheduler.shape import PodRequest
 
 UNSCHEDULABLE_SECONDS = 300.0
@@ -39,7 +39,8 @@ class SchedulingQueue:
         self._pods: dict[Key, Waiting] = {}
         self._active: list[tuple[int, float, int, Key]] = []
         self._backing_off: list[tuple[float, int, Key]] = []
-        self._unschedulable: dict[Key, Waiting] = {}
+        self._unschedulable: dict[frozenset[str], dict[Key, Waiting]] = {}
+        """By the plugins that refused them; who waits longest comes first."""
         self._tickets = count(1)
 
     def __len__(self) -> int:
@@ -59,8 +60,8 @@ class SchedulingQueue:
         """A Pod without a node was seen: new, or changed."""
         waiting = self._pods.get(request.key)
         if waiting is None or waiting.request.uid != request.uid:
+            self.forget(request.key)
             waiting = self._pods[request.key] = Waiting(request)
-            self._unschedulable.pop(request.key, None)
             self._put(waiting, "gated" if request.gates else "active", now)
             return
         changed = _differs(waiting.request, request)
@@ -72,8 +73,9 @@ class SchedulingQueue:
 
     def forget(self, key: Key) -> None:
         """The Pod is gone, or has a node."""
-        self._pods.pop(key, None)
-        self._unschedulable.pop(key, None)
+        waiting = self._pods.pop(key, None)
+        if waiting is not None:
+            self._take_out(waiting)
 
     def pop(self) -> Waiting | None:
         """The next Pod to decide; it is with the scheduler until `refused`, `retry` or `forget`."""
@@ -102,7 +104,8 @@ class SchedulingQueue:
 
     def happened(self, event: ClusterEvent, now: float) -> int:
         """Move every Pod that the event may help; returns how many."""
-        moved = [waiting for waiting in self._unschedulable.values() if may_help(event, waiting)]
+        groups = [group for plugins, group in self._unschedulable.items() if concerns(event.kind, plugins)]
+        moved = [waiting for group in groups for waiting in group.values() if may_help(event, waiting)]
         for waiting in moved:
             self._put(waiting, "backoff", now)
         return len(moved)
@@ -114,9 +117,9 @@ class SchedulingQueue:
             waiting = self._pods.get(key)
             if waiting is not None and waiting.ticket == ticket:
                 self._put(waiting, "active", now)
-        overdue = [each for each in self._unschedulable.values() if now - each.since >= UNSCHEDULABLE_SECONDS]
-        for waiting in overdue:
-            self._put(waiting, "backoff", now)
+        for group in [*self._unschedulable.values()]:
+            while group and now - (oldest := next(iter(group.values()))).since >= UNSCHEDULABLE_SECONDS:
+                self._put(oldest, "backoff", now)
 
     def next_tick(self) -> float | None:
         """When the next back-off ends, in monotonic seconds."""
@@ -128,7 +131,7 @@ class SchedulingQueue:
 
     def _put(self, waiting: Waiting, place: str, now: float) -> None:
         key = waiting.request.key
-        self._unschedulable.pop(key, None)
+        self._take_out(waiting)
         waiting.ticket = next(self._tickets)
         if place == "backoff":
             since = waiting.since if waiting.place == "unschedulable" else now
@@ -141,8 +144,17 @@ class SchedulingQueue:
             request = waiting.request
             heapq.heappush(self._active, (-request.priority, request.created, waiting.ticket, key))
         elif place == "unschedulable":
-            self._unschedulable[key] = waiting
+            self._unschedulable.setdefault(waiting.plugins, {})[key] = waiting
         waiting.place, waiting.since = place, now
+
+    def _take_out(self, waiting: Waiting) -> None:
+        """Of those that wait for an event, if it is there."""
+        if waiting.place != "unschedulable":
+            return
+        group = self._unschedulable[waiting.plugins]
+        del group[waiting.request.key]
+        if not group:
+            del self._unschedulable[waiting.plugins]
 
 
 def _differs(old: PodRequest, new: PodRequest) -> bool:

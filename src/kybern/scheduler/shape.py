@@ -131,7 +131,7 @@ _all_of_shape = attrgetter(*(each.name for each in fields(Shape)))
 
 @dataclass(slots=True, eq=False)
 class PodRequest:
-    """One Pod as the scheduler sees it. Nothing but the revision changes."""
+    """One Pod as the scheduler sees it. Nothing but the revision and, of a placed one, the identity changes."""
 
     namespace: str
     name: str

@@ -14,7 +14,7 @@ from kybern.scheduler.config import SchedulerConfig
 from kybern.scheduler.hints import ClusterEvent, EventKind
 from kybern.scheduler.nodes import NodeTable
 from kybern.scheduler.placing import Placer
-from kybern.scheduler.pods import PodDecoder, alike
+from kybern.scheduler.pods import PodDecoder, same_shape
 from kybern.scheduler.preemption import Budget, Memory, PreemptionPlan, preempt
 from kybern.scheduler.queue import SchedulingQueue
 from kybern.scheduler.reasons import Refusal, VolumeMask, refuse
@@ -94,19 +94,26 @@ class SchedulerState:
         self._leave_queue(key)
         assumed = self._assumed.pop(key, None) is not None
         known = self.table.pods.get(key)
-        row = self.table.rows.get(pod.spec.node_name, -1)
-        seen = old.metadata.resource_version if old is not None else ""
-        if known and known[1] == row and old is not None and known[0].revision == seen and alike(old, pod):
-            known[0].revision = pod.metadata.resource_version
-            return
-        request = self._decoder.decode(pod)
-        if known and known[1] == row and known[0].shape is request.shape and known[0].identity is request.identity:
-            return
-        self.table.assign(request, pod.spec.node_name)
-        if known and known[0].shape is not request.shape:
-            self.queue.happened(ClusterEvent(EventKind.POD_GONE, known[0]), now)
-        elif not assumed:
-            self.queue.happened(ClusterEvent(EventKind.POD_PLACED, request), now)
+        if known and known[1] == self.table.rows.get(pod.spec.node_name, -1) and self._is_still(known[0], pod, old):
+            request, identity = known[0], self._decoder.identity(pod)
+            request.revision = pod.metadata.resource_version
+            if request.identity is not identity:
+                self.table.relabel(request, known[1], identity)
+            elif not assumed:
+                return
+        else:
+            request = self._decoder.decode(pod)
+            self.table.assign(request, pod.spec.node_name)
+            if known and known[0].shape is not request.shape:
+                self.queue.happened(ClusterEvent(EventKind.POD_GONE, known[0]), now)
+                return
+        self.queue.happened(ClusterEvent(EventKind.POD_PLACED, request), now)
+
+    def _is_still(self, request: PodRequest, pod: Pod, old: Pod | None) -> bool:
+        """Whether a Pod that is counted has kept its shape."""
+        if old is not None and request.revision == old.metadata.resource_version and same_shape(old, pod):
+            return True
+        return request.uid == pod.metadata.uid and request.shape is self._decoder.decode(pod).shape
 
     def remove_pod(self, pod: Pod, now: float) -> None:
         """A Pod is gone, or has ended."""

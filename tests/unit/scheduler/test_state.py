@@ -5,7 +5,9 @@ from random import Random
 from kybern import trace
 from kybern.scheduler.config import Profile, SchedulerConfig
 from kybern.scheduler.state import Placement, Postponement, SchedulerState
-from tests.unit.scheduler.world import node, pod
+from tests.unit.scheduler.world import node, pod, required, term
+
+HOSTNAME = "kubernetes.io/hostname"
 
 
 def state() -> SchedulerState:
@@ -55,6 +57,37 @@ def test_what_becomes_of_a_running_pod_changes_nothing() -> None:
     mind.set_pod(pod("p", {"cpu": "1"}, on="a", status={"phase": "Running"}, meta={"resourceVersion": "2"}), 0, seen)
     assert mind.table.pods["default", "p"][0] is request
     assert request.revision == "2"
+
+
+def test_a_pod_that_was_placed_here_wakes_those_that_wait_for_it() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=4), 0)
+    mind.set_pod(pod("follower", affinity=required("podAffinity", term(HOSTNAME, "blue"))), 0)
+    assert isinstance(mind.decide(0), Postponement)
+    mind.set_pod(pod("other", labels={"color": "red"}), 0)
+    mind.set_pod(pod("leader", labels={"color": "blue"}), 0)
+    assert [isinstance(mind.decide(0), Placement) for _ in range(2)] == [True, True]
+    mind.set_pod(pod("other", on="a", labels={"color": "red"}), 20)
+    assert mind.decide(20) is None
+    mind.set_pod(pod("leader", on="a", labels={"color": "blue"}), 20)
+    placed = mind.decide(20)
+    assert isinstance(placed, Placement)
+    assert placed.request.name == "follower"
+
+
+def test_labels_that_a_binding_brings_count_at_once() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=4), 0)
+    mind.set_pod(pod("follower", affinity=required("podAffinity", term(HOSTNAME, "blue"))), 0)
+    assert isinstance(mind.decide(0), Postponement)
+    seen = pod("p", {"cpu": "1"}, meta={"resourceVersion": "1"})
+    mind.set_pod(seen, 0)
+    mind.decide(0)
+    mind.set_pod(pod("p", {"cpu": "1"}, on="a", labels={"color": "blue"}, meta={"resourceVersion": "2"}), 20, seen)
+    assert isinstance(mind.decide(20), Placement)
+    mind.remove_pod(pod("p", {"cpu": "1"}, on="a", labels={"color": "blue"}), 20)
+    mind.set_pod(pod("late", affinity=required("podAffinity", term(HOSTNAME, "blue"))), 20)
+    assert isinstance(mind.decide(20), Postponement)
 
 
 def test_a_failed_binding_gives_the_room_back() -> None:
