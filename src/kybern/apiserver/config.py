@@ -41,7 +41,8 @@ class ApiServerConfig:
     authorization_webhook_cache_unauthorized_ttl_seconds: float = 30.0
     service_cluster_ip_range: str = "10.96.0.0/16"
     service_node_port_range: tuple[int, int] = (30000, 32767)
-    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    service_account_issuers: tuple[str, ...] = ("https://kubernetes.default.svc.cluster.local",)
+    """The first issues tokens; those of all are taken, so that an issuer can change while its tokens live on."""
     service_account_jwks_uri: str = ""
     """Where the keys of the issuer can be fetched, if not from this server."""
     service_account_signing_key_file: Path | None = None
@@ -92,7 +93,12 @@ class ApiServerConfig:
     @property
     def audiences(self) -> tuple[str, ...]:
         """For whom a token must be made to be taken here."""
-        return self.api_audiences or (self.service_account_issuer,)
+        return self.api_audiences or self.service_account_issuers
+
+    @property
+    def service_account_issuer(self) -> str:
+        """Who issues tokens."""
+        return self.service_account_issuers[0]
 
     @property
     def advertised(self) -> str:

@@ -46,6 +46,13 @@ def test_an_etcd_and_a_directory_for_keys_are_enough(tmp_path: Path) -> None:
     assert made.shared_store
 
 
+def test_the_first_issuer_issues_and_all_are_taken() -> None:
+    given = ("--tls-cert-file=a", "--tls-private-key-file=b")
+    made = settings(parsed(*given, "--service-account-issuer=https://new", "--service-account-issuer=https://old"))
+    assert (made.service_account_issuer, made.audiences) == ("https://new", ("https://new", "https://old"))
+    assert settings(parsed(*given)).service_account_issuers == ApiServerConfig().service_account_issuers
+
+
 def test_durations_and_seconds() -> None:
     made = settings(
         parsed(

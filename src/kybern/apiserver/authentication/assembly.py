@@ -35,7 +35,7 @@ def make_authenticator(
         tokens.append(read_token_file(config.token_auth_file))
     if keys:
         known = KeySet(keys, config.service_account_issuer)
-        tokens.append(ServiceAccountTokens(known, config.service_account_issuer, config.audiences, clock, lookup))
+        tokens.append(ServiceAccountTokens(known, config.service_account_issuers, config.audiences, clock, lookup))
         tokens.append(LegacyTokens(known, lookup, uses))
     if config.enable_bootstrap_token_auth:
         tokens.append(BootstrapTokens(lookup, clock))

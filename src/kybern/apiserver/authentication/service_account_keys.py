@@ -5,17 +5,21 @@ Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-servi
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc.jwk import ECKey, RSAKey
 
 Key = ECKey | RSAKey
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +32,60 @@ class NamedKey:
 
     def public(self) -> dict[str, Any]:
         """Its JWK."""
-        return {"use": "sig", "kid": self.kid, "alg": self.algorithm, **self.key.as_dict(private=False)}
+        told = self.key.as_dict(private=False)
+        return {"use": "sig", "kty": told.pop("kty"), "kid": self.kid, "alg": self.algorithm, **told}
 
 
-def read_key(path: Path) -> NamedKey:
-    """A private or public key, PEM. Raises OSError, ValueError."""
-    data = path.read_bytes()
-    if b"PRIVATE KEY" in data:
-        private = serialization.load_pem_private_key(data, password=None)
-        public = private.public_key()
-    else:
-        public = serialization.load_pem_public_key(data)
-    if isinstance(public, ec.EllipticCurvePublicKey):
-        key: Key = ECKey.import_key(data)
-        algorithm = _CURVES[public.curve.name]
-    elif isinstance(public, rsa.RSAPublicKey):
-        key, algorithm = RSAKey.import_key(data), "RS256"
-    else:
-        raise ValueError(f"{path}: service-account tokens are signed with RSA or elliptic-curve keys")
-    spki = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+def read_key_file(path: Path) -> list[NamedKey]:
+    """All keys of a file, private or public or in certificates; what else it holds is passed over, as upstream does.
+
+    Raises OSError; ValueError for a file that holds none.
+    """
+    found = [_named(key) for block in _BLOCK.finditer(path.read_bytes()) if (key := _key(block)) is not None]
+    if not found:
+        raise ValueError(f"{path}: data does not contain any valid RSA or ECDSA keys")
+    return found
+
+
+def _key(block: re.Match[bytes]) -> Any:
+    """The key of one block; None: it is none that signs tokens."""
+    data, label = block.group() + b"\n", block.group(1)
+    try:
+        if label.endswith(b"PRIVATE KEY"):
+            key: Any = serialization.load_pem_private_key(data, password=None)
+        elif label == b"CERTIFICATE":
+            key = x509.load_pem_x509_certificate(data).public_key()
+        else:
+            key = serialization.load_pem_public_key(data)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    curve = getattr(key, "curve", None)
+    usable = isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey) or (curve is not None and curve.name in _CURVES)
+    return key if usable else None
+
+
+def _named(key: Any) -> NamedKey:
+    """Its name is the digest of its public half, as upstream's servers name it."""
+    private = isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    public = key.public_key() if private else key
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    spki = public.public_bytes(serialization.Encoding.DER, form)
     kid = base64.urlsafe_b64encode(hashlib.sha256(spki).digest()).decode().rstrip("=")
-    return NamedKey(kid, algorithm, key)
+    if private:
+        plain = serialization.NoEncryption()
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    else:
+        pem = public.public_bytes(serialization.Encoding.PEM, form)
+    if isinstance(public, rsa.RSAPublicKey):
+        return NamedKey(kid, "RS256", RSAKey.import_key(pem))
+    return NamedKey(kid, _CURVES[public.curve.name], ECKey.import_key(pem))
 
 
 def read_keys(signing: Path | None, verifying: Sequence[Path]) -> list[NamedKey]:
     """The signing key first, then those that only verify, each once. Raises OSError, ValueError."""
     files = [*([signing] if signing is not None else []), *verifying]
-    return list({key.kid: key for key in reversed([read_key(file) for file in files])}.values())[::-1]
+    found = [key for file in files for key in read_key_file(file)]
+    return list({key.kid: key for key in reversed(found)}.values())[::-1]
 
 
 class KeySet:

@@ -20,9 +20,8 @@ from kybern.base.errors import Unauthorized
 from kybern.base.ids import Ids
 
 CLAIM = "kubernetes.io"
-LEEWAY_SECONDS = 10.0
-GONE_SECONDS = 60.0
-"""How long tokens of something that is being deleted still hold, so that it can end in order."""
+LEEWAY_SECONDS = 60.0
+"""Of clocks; also how long tokens of something that is being deleted still hold, so that it can end in order."""
 _EXTRA = "authentication.kubernetes.io/"
 
 
@@ -68,15 +67,17 @@ class TokenIssuer:
 class ServiceAccountTokens:
     """Verifies."""
 
-    def __init__(self, keys: KeySet, issuer: str, audiences: Sequence[str], clock: Clock, lookup: Lookup) -> None:
+    def __init__(
+        self, keys: KeySet, issuers: Sequence[str], audiences: Sequence[str], clock: Clock, lookup: Lookup
+    ) -> None:
         self._keys = keys
-        self._issuer = issuer
+        self._issuers = frozenset(issuers)
         self._audiences = tuple(audiences)
         self._clock = clock
         self._lookup = lookup
 
     def authenticate(self, token: str) -> User | None:
-        """None for what is no token of this issuer. Raises Unauthorized."""
+        """None for what is no token of these issuers. Raises Unauthorized."""
         found = self.verify(token, self._audiences)
         return None if found is None else found[0]
 
@@ -85,17 +86,23 @@ class ServiceAccountTokens:
         claims = self._claims(token)
         if claims is None:
             return None
+        given = claims.get("aud") or self._audiences
+        given = [given] if isinstance(given, str) else given
+        asked = audiences or self._audiences
+        common = [audience for audience in asked if audience in given]
+        if not common:
+            raise Unauthorized(f"token audiences {_listed(given)} is invalid for the target audiences {_listed(asked)}")
+        self._check_times(claims)
+        return self._user(claims), common
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
         now = self._clock.now()
-        if claims.get("exp", 0) + LEEWAY_SECONDS < now:
-            raise Unauthorized("service account token has expired")
         if claims.get("nbf", 0) - LEEWAY_SECONDS > now:
             raise Unauthorized("service account token is not valid yet")
-        given = claims.get("aud") or []
-        given = [given] if isinstance(given, str) else given
-        common = [audience for audience in audiences or self._audiences if audience in given]
-        if not common:
-            raise Unauthorized("token audiences do not match")
-        return self._user(claims), common
+        if claims.get("exp", now) + LEEWAY_SECONDS < now:
+            raise Unauthorized("service account token has expired")
+        if claims.get("iat", 0) - LEEWAY_SECONDS > now:
+            raise Unauthorized("service account token is issued in the future")
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         """None unless the token says that it is ours. Raises Unauthorized for a bad signature."""
@@ -106,39 +113,64 @@ class ServiceAccountTokens:
             claims = orjson.loads(unverified.payload)
         except (JoseError, ValueError):
             return None
-        if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
+        if not isinstance(claims, dict) or claims.get("iss") not in self._issuers:
             return None
-        for named in self._keys.find(unverified.headers().get("kid", "")):
+        keys = self._keys.find(unverified.headers().get("kid", ""))
+        if not keys:
+            raise Unauthorized("invalid signature, no keys found")
+        for named in keys:
             try:
                 jws.deserialize_compact(token, named.key, algorithms=[named.algorithm])
                 return claims
             except (JoseError, ValueError):
                 continue
-        raise Unauthorized("invalid bearer token")
+        raise Unauthorized("go-jose/go-jose: error in cryptographic primitive")
 
     def _user(self, claims: dict[str, Any]) -> User:
         private = claims.get(CLAIM) or {}
         namespace, account = private.get("namespace", ""), private.get("serviceaccount") or {}
-        self._check("serviceaccounts", namespace, account)
+        self._check_account(namespace, account)
         extra: dict[str, tuple[str, ...]] = {}
         if claims.get("jti"):
             extra[f"{_EXTRA}credential-id"] = (f"JTI={claims['jti']}",)
-        for kind, plural in (("pod", "pods"), ("secret", "secrets")):
+        for kind, plural in (("secret", "secrets"), ("pod", "pods")):
             if kind in private:
-                self._check(plural, namespace, private[kind])
+                self._check_bound(plural, namespace, private[kind])
         for kind in ("pod", "node"):
             if kind in private:
                 extra[f"{_EXTRA}{kind}-name"] = (private[kind]["name"],)
                 if private[kind].get("uid"):
                     extra[f"{_EXTRA}{kind}-uid"] = (private[kind]["uid"],)
         if "node" in private and "pod" not in private:
-            self._check("nodes", "", private["node"])
+            self._check_bound("nodes", "", private["node"])
         return service_account_user(namespace, account["name"], account.get("uid", ""), extra)
 
-    def _check(self, plural: str, namespace: str, reference: dict[str, Any]) -> None:
+    def _check_account(self, namespace: str, reference: dict[str, Any]) -> None:
+        name = reference.get("name", "")
+        found = self._lookup.get("serviceaccounts", name, namespace)
+        if found is None:
+            raise Unauthorized(f'serviceaccounts "{name}" not found')
+        uid, claimed = found["metadata"]["uid"], reference.get("uid", "")
+        if uid != claimed:
+            raise Unauthorized(f"service account UID ({uid}) does not match claim ({claimed})")
+        if self._gone(found):
+            raise Unauthorized(f"service account {namespace}/{name} has been deleted")
+
+    def _check_bound(self, plural: str, namespace: str, reference: dict[str, Any]) -> None:
         found = self._lookup.get(plural, reference.get("name", ""), namespace)
-        if found is None or found["metadata"]["uid"] != reference.get("uid"):
-            raise Unauthorized(f"service account token is bound to {plural} that are gone")
-        deleted = found["metadata"].get("deletionTimestamp")
-        if deleted and parse_time(deleted) + GONE_SECONDS < self._clock.now():
-            raise Unauthorized(f"service account token is bound to {plural} that are gone")
+        if found is None:
+            raise Unauthorized("service account token has been invalidated")
+        kind, uid, claimed = plural[:-1], found["metadata"]["uid"], reference.get("uid", "")
+        if uid != claimed:
+            raise Unauthorized(f"{kind} UID ({uid}) does not match service account {kind} ref claim ({claimed})")
+        if self._gone(found):
+            raise Unauthorized("service account token has been invalidated")
+
+    def _gone(self, obj: Object) -> bool:
+        deleted = obj["metadata"].get("deletionTimestamp")
+        return bool(deleted) and parse_time(deleted) + LEEWAY_SECONDS < self._clock.now()
+
+
+def _listed(audiences: Sequence[str]) -> str:
+    """As Go shows a list of strings."""
+    return f"[{' '.join(orjson.dumps(each).decode() for each in audiences)}]"

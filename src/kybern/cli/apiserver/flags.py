@@ -25,6 +25,19 @@ REQUEST_HEADERS = {
 _Group = argparse._ArgumentGroup
 
 
+class _Repeated(argparse.Action):
+    """Each mention adds a value; the first replaces the default."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: object, option: str | None = None
+    ) -> None:
+        told = getattr(namespace, self.dest)
+        known = () if told is self.default else told
+        if not value or value in known:
+            raise argparse.ArgumentError(self, f"{value!r} is already specified" if value else "should not be empty")
+        setattr(namespace, self.dest, (*known, value))
+
+
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Upstream's names and defaults; what Kybern alone has says so."""
     _add_store(parser.add_argument_group("the store"))
@@ -130,7 +143,10 @@ def _add_authentication(group: _Group) -> None:
 
 
 def _add_service_accounts(group: _Group) -> None:
-    group.add_argument("--service-account-issuer", default=ISSUER, metavar="URL", help=f"default: {ISSUER}")
+    group.add_argument(
+        "--service-account-issuer", dest="service_account_issuers", action=_Repeated, default=(ISSUER,), metavar="URL",
+        help=f"may be repeated: the first issues, all are taken; default: {ISSUER}",
+    )  # fmt: skip
     group.add_argument("--service-account-jwks-uri", default="", metavar="URL", help="default: this server's own")
     _file(group, "--service-account-signing-key-file")
     group.add_argument(
