@@ -1,7 +1,14 @@
 """`kybern status`: which processes run, and which nodes are Ready."""
 
 import argparse
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kybern.supervisor.identity import Record
+
+RECENT_SECONDS = 30.0
+"""How long the failure of a program that runs again is told."""
 
 NAME = "status"
 HELP = "show what of the cluster runs"
@@ -32,7 +39,7 @@ def execute(args: argparse.Namespace) -> int:
     kubeconfig = record.data_directory / "pki" / "admin.kubeconfig"
     if kubeconfig.parent.exists() and not os.access(kubeconfig, os.R_OK) and lacks_root("status"):
         return 1
-    processes = {name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()}
+    processes = _processes(record)
     found = asyncio.run(_nodes(str(kubeconfig)))
     nodes = found or {}
     well = all(each["running"] for each in processes.values()) and bool(nodes) and all(nodes.values())
@@ -41,12 +48,33 @@ def execute(args: argparse.Namespace) -> int:
         return 0 if well else 1
     print(f"data      {record.data_directory}")
     for name, each in processes.items():
-        print(f"process   {name:<20} {'running' if each['running'] else 'dead':<8} pid {each['pid']}")
+        print(f"process   {name:<20} {_told(each)}")
     for name, ready in nodes.items():
         print(f"node      {name:<20} {'Ready' if ready else 'NotReady'}")
     if found is None:
         print("the API server does not answer")
     return 0 if well else 1
+
+
+def _processes(record: "Record") -> dict[str, dict[str, Any]]:
+    """Each program with its pid, whether it runs, and how it failed when it did a moment ago."""
+    found: dict[str, dict[str, Any]] = {
+        name: {"pid": found.pid, "running": found.alive} for name, found in record.processes.items()
+    }
+    for name, failure in record.failures.items():
+        each = found.setdefault(name, {"pid": None, "running": False})
+        if not each["running"] or time.monotonic() - failure.at < RECENT_SECONDS:
+            each |= {"failure": failure.how, "failures": failure.times}
+    return found
+
+
+def _told(process: dict[str, Any]) -> str:
+    words = f"{'running' if process['running'] else 'dead':<8}"
+    words += f" pid {process['pid']}" if process["pid"] is not None else ""
+    if "failure" not in process:
+        return words
+    times = process["failures"]
+    return f"{words} ({process['failure']}{f', {times} times' if times > 1 else ''})"
 
 
 async def _nodes(kubeconfig: str) -> dict[str, bool] | None:

@@ -117,8 +117,10 @@ def _bring_up(
     from kybern.supervisor import identity
     from kybern.supervisor.arrival import Arrival, NotThere
     from kybern.supervisor.foreground import end, held_back, stay
+    from kybern.supervisor.logs import Logs
 
     supervisor = None
+    logs = Logs(options.layout.logs)
     try:
         with identity.turn() as token, held_back():
             record = identity.read_record()
@@ -132,10 +134,12 @@ def _bring_up(
                 progress.say("  (it runs already)")
             since = 0.0 if running else time.time()
             supervisor = running or _start_supervisor(options, composition, token)
-        arrival = Arrival(options, progress, lambda: supervisor.alive, since)
+        arrival = Arrival(options, progress, lambda: supervisor.alive, logs, since)
         status = asyncio.run(_arrive(arrival, manifests, "in the foreground" if foreground else "in the background"))
     except (NotThere, KybernError) as error:
         progress.failed(str(error))
+        if supervisor is not None and supervisor.alive:
+            progress.say("  It is tried again and again; kybern down ends that, kybern status tells what runs.")
         status = 1
     except KeyboardInterrupt:
         if foreground and supervisor is not None:

@@ -1,8 +1,9 @@
 """Waits until a cluster that was started is there: containerd, the API, the nodes, then what was applied to it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kybern.base.clock import parse_time
@@ -13,7 +14,9 @@ from kybern.supervisor import containerd
 from kybern.supervisor.addons import addons
 from kybern.supervisor.cluster import Options
 from kybern.supervisor.convergence import look
+from kybern.supervisor.identity import SUPERVISOR, read_record
 from kybern.supervisor.layout import API_PORT
+from kybern.supervisor.logs import Logs
 from kybern.supervisor.manifests import Applied, Applier, Manifest
 from kybern.supervisor.progress import Progress
 
@@ -23,13 +26,14 @@ CONVERGE_SECONDS = 180.0
 POLL_SECONDS = 0.05
 OBJECT_POLL_SECONDS = 0.2
 NAMESPACE_SECONDS = 15.0
-LAST_WORDS_BYTES = 4096
+FAILURES_LIMIT = 3
+"""A program that fails so often is not waited for any longer."""
 DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 class NotThere(Exception):
-    """Something did not come up in time; the message says what, and where to look."""
+    """Something did not come up; the message says what, and what the log of it says."""
 
 
 @dataclass
@@ -40,8 +44,11 @@ class Arrival:
     progress: Progress
     alive: Callable[[], bool]
     """Whether the supervisor still runs."""
+    logs: Logs
+    """What is said since this `kybern up` began."""
     since: float = 0.0
     """Seconds since the epoch: what a node said before this is of an earlier start, and does not count."""
+    began: float = field(default_factory=time.monotonic)
 
     async def cluster(self) -> Client:
         """Wait for the control plane and all nodes; a client of the administrator. Raises NotThere."""
@@ -53,12 +60,10 @@ class Arrival:
         await self._controllers(client)
         return client
 
-    async def _until(
-        self, what: str, holds: Callable[[], Any], program: str = "supervisor", seconds: float = READY_SECONDS
-    ) -> Any:
-        """Ask `holds` (a coroutine function) until it gives something true. Raises NotThere.
+    async def _until(self, what: str, holds: Callable[[], Any], *programs: str, seconds: float = READY_SECONDS) -> Any:
+        """Ask `holds` (a coroutine function) until it gives something true, or one of `programs` only fails.
 
-        `program` is whose last words the message tells.
+        Raises NotThere.
         """
         deadline = self.progress.seconds + seconds
         self.progress.now(f"waiting for {what}")
@@ -67,21 +72,20 @@ class Arrival:
             if found:
                 return found
             if not self.alive():
-                raise NotThere(f"the supervisor ended; {self._last_words('supervisor')}")
+                raise NotThere(f"the supervisor ended; {self.logs.last_words(SUPERVISOR)}")
+            self._refuse_failing(what, programs)
             await asyncio.sleep(POLL_SECONDS)
-        raise NotThere(f"{what} did not come within {seconds:.0f} s; {self._last_words(program)}")
+        raise NotThere(f"{what} did not come within {seconds:.0f} s; {self.logs.last_words(*programs, SUPERVISOR)}")
 
-    def _last_words(self, program: str) -> str:
-        """Where a program's log is, and what it says last."""
-        path = self.options.layout.logs / f"{program}.log"
-        try:
-            with path.open("rb") as log:
-                log.seek(max(0, path.stat().st_size - LAST_WORDS_BYTES))
-                lines = log.read().decode(errors="replace").split("\n")
-        except OSError:
-            return f"see {path.parent}"
-        said = [line.strip() for line in lines if line.strip()]
-        return f"{path} ends with: {said[-1]}" if said else f"see {path.parent}"
+    def _refuse_failing(self, what: str, programs: Sequence[str]) -> None:
+        """Raises NotThere when one of these programs has failed again and again, the last time just now."""
+        record = read_record()
+        failures = record.failures if record is not None else {}
+        for name in programs:
+            failure = failures.get(name)
+            if failure is not None and failure.times >= FAILURES_LIMIT and failure.at > self.began:
+                words = self.logs.last_words(name, SUPERVISOR)
+                raise NotThere(f"{what} does not come: {name} {failure.how}, {failure.times} times; {words}")
 
     async def _api(self) -> Client:
         path = self.options.layout.admin_kubeconfig
@@ -130,7 +134,8 @@ class Arrival:
                 writer.close()
                 return True
 
-            await self._until(f"containerd of {node.name}", listening, f"containerd-{node.program}")
+            name = node.program
+            await self._until(f"containerd of {node.name}", listening, f"containerd-{name}", f"images-{name}")
         version = ".".join(map(str, await asyncio.to_thread(containerd.version)))
         count = len(self.options.layout.nodes)
         self.progress.done(f"containerd {version}" + (f" on {count} nodes" if count > 1 else ""))
@@ -148,7 +153,8 @@ class Arrival:
                     return False
                 return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
-            await self._until(f"node {node.name}", ready, node.program)
+            name = node.program
+            await self._until(f"node {node.name}", ready, name, f"containerd-{name}", f"images-{name}")
             self.progress.done(f"node {node.name} is Ready ({node.address}, Pods in {node.pod_network})")
 
     async def _controllers(self, client: Client) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kybern.supervisor import cgroups, containerd, identity, keeper, network, teardown
-from kybern.supervisor.identity import SUPERVISOR, Identity, identify, write_record
+from kybern.supervisor.identity import SUPERVISOR, Failure, Identity, identify, write_record
 from kybern.supervisor.layout import CGROUP, ClusterLayout, NodeLayout, plan_layout
 from kybern.supervisor.namespaces import enter_mount, enter_network
 from kybern.supervisor.processes import Program, Supervisor
@@ -110,10 +110,10 @@ def _keep_running(options: Options, composition: Composition, adopted: Mapping[s
     own = _own_identity()
     line = keeper.LifeLine()
 
-    def changed(processes: Mapping[str, Identity]) -> None:
-        write_record({SUPERVISOR: own, **processes}, options.data_directory, options.nodes)
+    def changed(processes: Mapping[str, Identity], failures: Mapping[str, Failure]) -> None:
+        write_record({SUPERVISOR: own, **processes}, options.data_directory, options.nodes, failures)
 
-    changed(adopted)
+    changed(adopted, {})
     guard = Program(keeper.NAME, lambda: line.keep(successor(options)), guards=True)
     chosen = [guard, *programs(options, composition)]
     Supervisor(chosen, options.layout.logs, changed, line.let_go, adopted).run()

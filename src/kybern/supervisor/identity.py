@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kybern.supervisor.layout import RUN_DIRECTORY
@@ -64,14 +64,32 @@ def _start(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
-def write_record(processes: Mapping[str, Identity], data_directory: Path, nodes: int, path: Path = RECORD) -> None:
-    """Note who runs: replaced in one step, so that a reader never sees half of it."""
+@dataclass(frozen=True)
+class Failure:
+    """How a program failed last, and how often it has since it last ran steadily."""
+
+    times: int
+    how: str
+    """In words that follow its name: "exited with 1"."""
+    at: float
+    """When, in seconds of the clock that no jump of the time of day reaches."""
+
+
+def write_record(
+    processes: Mapping[str, Identity],
+    data_directory: Path,
+    nodes: int,
+    failures: Mapping[str, Failure] | None = None,
+    path: Path = RECORD,
+) -> None:
+    """Note who runs, and what fails: replaced in one step, so that a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     document = {
         "dataDirectory": str(data_directory),
         "nodes": nodes,
         "processes": {name: asdict(identity) for name, identity in processes.items()},
+        "failures": {name: asdict(failure) for name, failure in (failures or {}).items()},
     }
     partial.write_text(json.dumps(document, indent=2) + "\n")
     partial.rename(path)
@@ -84,6 +102,7 @@ class Record:
     data_directory: Path
     nodes: int
     processes: Mapping[str, Identity]
+    failures: Mapping[str, Failure] = field(default_factory=dict)
 
     @property
     def supervisor(self) -> Identity | None:
@@ -105,6 +124,7 @@ def read_record(path: Path = RECORD) -> Record | None:
             Path(document["dataDirectory"]),
             int(document["nodes"]),
             {name: Identity(**identity) for name, identity in document["processes"].items()},
+            {name: Failure(**failure) for name, failure in document.get("failures", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kybern.supervisor.identity import Identity, identify, stop
+from kybern.supervisor.identity import Failure, Identity, identify, stop
 from kybern.supervisor.title import set_title
 
 FIRST_DELAY_SECONDS = 0.1
@@ -50,13 +50,13 @@ class _Child:
     identity: Identity | None = None
     descriptor: int = -1
     started: float = 0.0
-    failures: int = 0
+    failure: Failure | None = None
     next_start: float = 0.0
     done: bool = False
 
 
 class Supervisor:
-    """Runs programs; `changed` is told who runs whenever that changes.
+    """Runs programs; `changed` is told who runs and what fails whenever that changes.
 
     `born` is what each forked child does first. `adopted` run already, under an earlier supervisor.
     """
@@ -65,7 +65,7 @@ class Supervisor:
         self,
         programs: list[Program],
         logs: Path,
-        changed: Callable[[Mapping[str, Identity]], None],
+        changed: Callable[[Mapping[str, Identity], Mapping[str, Failure]], None],
         born: Callable[[], None] = lambda: None,
         adopted: Mapping[str, Identity] | None = None,
     ) -> None:
@@ -130,9 +130,10 @@ class Supervisor:
                 child.started = now
                 try:
                     child.program.prepare()
-                except Exception:
+                except Exception as error:
                     traceback.print_exc()
-                    self._postpone(child, now, "could not be prepared")
+                    self._postpone(child, f"could not be prepared ({type(error).__name__}: {error})")
+                    self._tell()
                     continue
                 self._start(child)
                 poll.register(child.descriptor, select.POLLIN)
@@ -191,23 +192,25 @@ class Supervisor:
         waited = _reap(child.identity)
         poll.unregister(descriptor)
         os.close(descriptor)
-        now = time.monotonic()
         child.identity, child.descriptor = None, -1
         if child.program.once and waited == 0:
-            child.done = True
+            child.done, child.failure = True, None
         else:
-            self._postpone(child, now, _told(waited))
+            self._postpone(child, _told(waited))
         self._tell()
 
-    def _postpone(self, child: _Child, now: float, how: str) -> None:
+    def _postpone(self, child: _Child, how: str) -> None:
         """Start a program again, later each time that it fails soon."""
-        child.failures = 1 if now - child.started > STEADY_SECONDS else child.failures + 1
-        delay = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(child.failures - 1, 16))
+        now = time.monotonic()
+        earlier = child.failure.times if child.failure is not None and now - child.started <= STEADY_SECONDS else 0
+        child.failure = Failure(earlier + 1, how, now)
+        delay = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(earlier, 16))
         child.next_start = now + delay
         print(f"{child.program.name} {how}; started again in {delay:.1f} s", file=sys.stderr, flush=True)
 
     def _tell(self) -> None:
-        self._changed({c.program.name: c.identity for c in self._children if c.identity is not None})
+        running = {c.program.name: c.identity for c in self._children if c.identity is not None}
+        self._changed(running, {c.program.name: c.failure for c in self._children if c.failure is not None})
 
     def _stop_all(self) -> None:
         backwards = self._children[::-1]

@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from kybern.supervisor.identity import Identity, Record, identify, read_record, stop, write_record
+from kybern.supervisor.identity import Failure, Identity, Record, identify, read_record, stop, write_record
 from kybern.supervisor.keeper import LifeLine
 from kybern.supervisor.processes import Program, Supervisor
 
@@ -44,12 +44,16 @@ class Running:
             finally:
                 os._exit(0)
 
-    def _write(self, processes: Mapping[str, Identity]) -> None:
-        write_record(processes, Path("/"), 1, self._record)
+    def _write(self, processes: Mapping[str, Identity], failures: Mapping[str, Failure]) -> None:
+        write_record(processes, Path("/"), 1, failures, self._record)
 
     def processes(self) -> Mapping[str, Identity]:
         record = read_record(self._record)
         return record.processes if record is not None else {}
+
+    def failures(self) -> Mapping[str, Failure]:
+        record = read_record(self._record)
+        return record.failures if record is not None else {}
 
     def end(self) -> int:
         os.kill(self.pid, signal.SIGTERM)
@@ -190,6 +194,26 @@ def test_a_failing_program_is_tried_again_and_a_finished_one_is_not(tmp_path: Pa
         running.end()
         assert (tmp_path / "tries").read_text() == "xxx"
         assert "AssertionError" in (tmp_path / "log" / "once.log").read_text()
+
+
+def test_what_fails_is_recorded_with_its_reason(tmp_path: Path) -> None:
+    def unprepared() -> None:
+        raise ImportError("no such part")
+
+    programs = [
+        Program("leaves", lambda: sys.exit(3)),
+        Program("killed", lambda: os.kill(os.getpid(), signal.SIGKILL)),
+        Program("unprepared", sleep, prepare=unprepared),
+        Program("steady", sleep),
+    ]
+    with Running(tmp_path, programs) as running:
+        until(lambda: len(running.failures()) == 3 and all(each.times > 1 for each in running.failures().values()))
+        assert {name: each.how for name, each in running.failures().items()} == {
+            "leaves": "exited with 3",
+            "killed": "was killed by SIGKILL",
+            "unprepared": "could not be prepared (ImportError: no such part)",
+        }
+        assert all(0.0 <= time.monotonic() - each.at < SECONDS for each in running.failures().values())
 
 
 def test_what_is_prepared_is_there_in_the_child(tmp_path: Path) -> None:
