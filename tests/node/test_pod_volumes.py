@@ -95,6 +95,25 @@ async def test_what_is_missing_is_told_and_taken_when_it_comes(config: KubeletCo
         assert await said(kubelet, mount, "cat /late/b") == ["1"]
 
 
+async def test_memory_is_open_to_all_and_each_removes_only_its_own(config: KubeletConfig) -> None:
+    """As upstream's volumes in memory; a directory that a subPath makes is like the volume."""
+    async with api() as client, running(config, client) as kubelet:
+        await make(client, Secret, "key", stringData={"token": "x"})
+        volumes = [
+            {"name": "disk", "emptyDir": {}},
+            {"name": "memory", "emptyDir": {"medium": "Memory"}},
+            {"name": "secret", "secret": {"secretName": "key"}},
+        ]
+        below = {"name": "memory", "mountPath": "/below", "subPath": "made/here"}
+        main = container("main", SLEEP, volumeMounts=[*mounts("disk", "memory", "secret"), below])
+        group = {"fsGroup": 123}
+        made = pod("modes", containers=[main], volumes=volumes, securityContext=group, terminationGracePeriodSeconds=1)
+        await client.create(made)
+        found = await wait_for(client, "modes", Ready="True")
+        said_of = await said(kubelet, found, "stat -c '%a %g' /disk /memory /below /secret")
+        assert said_of == ["2777 123", "3777 123", "3777 123", "3777 123"]
+
+
 async def test_other_kinds_say_why_they_cannot_be_mounted(config: KubeletConfig) -> None:
     async with api() as client, running(config, client):
         volumes = [{"name": "data", "csi": {"driver": "csi.example.com"}}]

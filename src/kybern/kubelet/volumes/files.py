@@ -39,7 +39,7 @@ def write_files(volumes: Path, pod: Pod, volume: Volume, objects: Objects, node:
         path.mkdir(parents=True)
         path.chmod(OPEN_MODE)
     if plugin != ON_DISK and not path.is_mount():
-        kernel.mount_tmpfs(path, mode=OPEN_MODE)
+        kernel.mount_tmpfs(path)
     context = pod.spec.security_context
     if context is not None and context.fs_group is not None:
         payload = {name: replace(file, mode=file.mode | READ_ONLY) for name, file in payload.items()}

@@ -13,10 +13,10 @@ _ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def mount_tmpfs(target: Path, *, mode: int, size_bytes: int = 0) -> None:
-    """A file system in memory; with no size, half of the machine's. Raises OSError."""
-    size = f",size={size_bytes}" if size_bytes else ""
-    _mount("tmpfs", target, "tmpfs", 0, f"mode={mode:o}{size}")
+def mount_tmpfs(target: Path, *, size_bytes: int = 0) -> None:
+    """A file system in memory, open to all, where each removes only what is theirs (mode 1777, as upstream's volumes
+    in memory have it); with no size, half of the machine's. Raises OSError."""
+    _mount("tmpfs", target, "tmpfs", 0, f"size={size_bytes}" if size_bytes else "")
 
 
 def bind(source: str, target: Path) -> None:

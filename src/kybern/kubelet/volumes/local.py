@@ -155,7 +155,7 @@ class LocalVolumes:
             path.chmod(OPEN_MODE)
         try:
             if source.medium == "Memory" and not path.is_mount():
-                kernel.mount_tmpfs(path, mode=OPEN_MODE, size_bytes=_tmpfs_size(pod, source, self._node()))
+                kernel.mount_tmpfs(path, size_bytes=_tmpfs_size(pod, source, self._node()))
             elif source.medium.startswith("HugePages"):
                 raise VolumeError(f"this node has no pages for the medium {source.medium}")
             if is_new:
