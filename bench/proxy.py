@@ -12,7 +12,8 @@ from statistics import median
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Service
 from kybern.api.types.discovery_v1 import EndpointSlice
-from kybern.proxy.decide import Here, decide_service
+from kybern.proxy.decide import decide_service
+from kybern.proxy.endpoints import Here
 from kybern.proxy.ledger import Change, Ledger
 from kybern.proxy.nft import Nft, ServiceTable
 

@@ -10,7 +10,9 @@ import pytest
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Service
 from kybern.api.types.discovery_v1 import EndpointSlice
-from kybern.proxy.decide import Here, decide_service
+from kybern.proxy.conntrack import clean_flows, stale
+from kybern.proxy.decide import decide_service
+from kybern.proxy.endpoints import Here
 from kybern.proxy.ledger import Change, Ledger
 from kybern.proxy.nft import Nft, ServiceTable
 from tests.node.fabric import (
@@ -60,6 +62,7 @@ class Proxy:
         change = Change()
         self._ledger.claim(name, plan.elements, change)
         self.table.apply(change)
+        within(NODE, lambda: clean_flows(stale(plan.datagrams)))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,35 @@ def test_a_cluster_ip_is_spread_over_all(proxy: Proxy, client: str) -> None:
 def test_udp(proxy: Proxy, client: str) -> None:
     proxy.set(local(P2), protocol="UDP")
     assert ask(client, VIP, 80, socket.SOCK_DGRAM)[0] == P2
+
+
+@pytest.mark.parametrize(
+    ("client", "address", "port"),
+    [(P1, VIP, 80), (NODE, VIP, 80), (OUTSIDER, VIP, 80), (OUTSIDER, NODE_ADDRESS, 30080)],
+)
+def test_a_datagram_flow_goes_on_elsewhere_when_its_endpoint_goes(
+    proxy: Proxy, client: str, address: str, port: int
+) -> None:
+    """A client keeps its port: without more the kernel would go on as it began. Others' flows are left alone."""
+    ports = [{"port": 80, "nodePort": 30080, "protocol": "UDP"}]
+
+    def talk(asker: socket.socket) -> str:
+        asker.send(b"?")
+        return asker.recv(100).decode().split()[0]
+
+    def connect() -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.settimeout(SECONDS)
+        made.connect((address, port))
+        return made
+
+    proxy.set(local(P2), type="NodePort", ports=ports)
+    with within(client, connect) as asker:
+        assert talk(asker) == P2
+        proxy.set(local(P2, P3), type="NodePort", ports=ports)
+        assert {talk(asker) for _ in range(5)} == {P2}
+        proxy.set(local(P3), type="NodePort", ports=ports)
+        assert talk(asker) == P3
 
 
 def test_a_pod_sees_the_pod_that_calls(proxy: Proxy) -> None:

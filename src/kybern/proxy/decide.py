@@ -7,51 +7,27 @@ without endpoints refuses; a `Local` one whose endpoints are all elsewhere drops
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kybern.api.types.core_v1 import Pod, Service, ServicePort
-from kybern.api.types.discovery_v1 import Endpoint, EndpointSlice
+from kybern.api.types.discovery_v1 import EndpointSlice
+from kybern.proxy.endpoints import Address, Choice, Here, choose, is_ipv4, is_others, ready
 
 Element = tuple[str, str]
 """A map or set of the table, and a key in it."""
 Elements = dict[Element, str]
 """Keys with their values; "" in a set."""
+Serving = dict[Address, frozenset[Address]]
+"""By frontend (without an address for a port of the node): all endpoints that serve, which is at least one."""
 GroupKey = tuple[str, str, str, str]
 """Namespace, Service, protocol and port, and which of its endpoints: `cluster`, `local`, `external`."""
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
-HEADLESS_LABEL = "service.kubernetes.io/headless"
 DEFAULT_AFFINITY_SECONDS = 10800
 PROTOCOLS = {"": "tcp", "TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 GROUP_MARK = 0x4B000000
 """The high byte of the packet mark that names a group of endpoints while a first packet is being translated."""
-
-
-@dataclass(frozen=True)
-class Here:
-    """The node for which is decided."""
-
-    name: str
-    zone: str = ""
-
-
-@dataclass(frozen=True)
-class Backend:
-    """One address and port that can take a connection."""
-
-    address: str
-    port: int
-    local: bool
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The endpoints of one Service port, as the policies cut them."""
-
-    cluster: Sequence[Backend]
-    local: Sequence[Backend]
 
 
 @dataclass
@@ -60,6 +36,8 @@ class ServicePlan:
 
     elements: Elements = field(default_factory=dict)
     groups: set[GroupKey] = field(default_factory=set)
+    datagrams: Serving = field(default_factory=dict)
+    """Of UDP ports: where clients send, and who may answer them."""
     health_port: int = 0
     """healthCheckNodePort; 0: none."""
     local_endpoints: int = 0
@@ -67,8 +45,7 @@ class ServicePlan:
 
 def wants_proxy(service: Service) -> bool:
     """Whether this proxy serves the Service: it has an address, and no other proxy is named for it."""
-    labels = service.metadata.labels
-    if PROXY_NAME_LABEL in labels or HEADLESS_LABEL in labels:
+    if is_others(service.metadata.labels):
         return False
     return service.spec.type != "ExternalName" and service.spec.cluster_ip not in ("", "None")
 
@@ -87,58 +64,9 @@ def decide_service(
         _PortPlan(plan, service, port, choose(slices, port, here), identify).decide()
     if service.spec.external_traffic_policy == "Local" and service.spec.type == "LoadBalancer":
         plan.health_port = service.spec.health_check_node_port or 0
-    usable = _ready(endpoint for slice_ in slices for endpoint in slice_.endpoints)
+    usable = ready(endpoint for slice_ in slices for endpoint in slice_.endpoints)
     plan.local_endpoints = len({endpoint.addresses[0] for endpoint in usable if endpoint.node_name == here.name})
     return plan
-
-
-def choose(slices: Sequence[EndpointSlice], port: ServicePort, here: Here) -> Choice:
-    """The endpoints behind one port of a Service, without repeats, in a stable order."""
-    found: dict[tuple[str, int], Endpoint] = {}
-    protocol = port.protocol or "TCP"
-    for slice_ in slices:
-        if slice_.address_type != "IPv4":
-            continue
-        numbers = [p.port for p in slice_.ports if p.name == port.name and (p.protocol or "TCP") == protocol and p.port]
-        for endpoint in slice_.endpoints:
-            for number in numbers:
-                if number and endpoint.addresses:
-                    found.setdefault((endpoint.addresses[0], number), endpoint)
-    cluster = dict(_ready_items(_hinted(found, here)))
-    local = dict(_ready_items({at: e for at, e in found.items() if e.node_name == here.name}))
-    return Choice(_backends(cluster, here), _backends(local, here))
-
-
-def _backends(found: Mapping[tuple[str, int], Endpoint], here: Here) -> list[Backend]:
-    return [Backend(address, port, found[address, port].node_name == here.name) for address, port in sorted(found)]
-
-
-def _ready(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-    return [e for _, e in _ready_items({(str(number), 0): e for number, e in enumerate(endpoints) if e.addresses})]
-
-
-def _ready_items(found: Mapping[tuple[str, int], Endpoint]) -> list[tuple[tuple[str, int], Endpoint]]:
-    """The ready ones; when there are none, those that serve while they terminate (KEP-1669)."""
-    ready = [(at, e) for at, e in found.items() if e.conditions is None or e.conditions.ready is not False]
-    if ready:
-        return ready
-    return [
-        (at, e)
-        for at, e in found.items()
-        if e.conditions is not None and e.conditions.serving is not False and e.conditions.terminating
-    ]
-
-
-def _hinted(found: Mapping[tuple[str, int], Endpoint], here: Here) -> Mapping[tuple[str, int], Endpoint]:
-    """What topology hints leave: only if every ready endpoint has hints and at least one names this place."""
-    ready = dict(_ready_items(found))
-    by_node = {at: e for at, e in ready.items() if e.hints and any(n.name == here.name for n in e.hints.for_nodes)}
-    if by_node and all(e.hints and e.hints.for_nodes for e in ready.values()):
-        return by_node
-    by_zone = {at: e for at, e in ready.items() if e.hints and any(z.name == here.zone for z in e.hints.for_zones)}
-    if here.zone and by_zone and all(e.hints and e.hints.for_zones for e in ready.values()):
-        return by_zone
-    return found
 
 
 @dataclass
@@ -158,10 +86,17 @@ class _PortPlan:
             if is_ipv4(address) and self.choice.cluster:
                 self._add("frontends", self._key(address), "goto cluster")
                 self._add("cluster_groups", self._key(address), self._group(frontends))
+            self._serve(address, self.port.port)
         for address in self._external_addresses():
             self._external(address)
+            self._serve(address, self.port.port)
         if self.port.node_port and self.service.spec.type in ("NodePort", "LoadBalancer"):
             self._node_port(f"{self._protocol} . {self.port.node_port}")
+            self._serve("", self.port.node_port)
+
+    def _serve(self, address: str, number: int) -> None:
+        if self._protocol == "udp" and self.choice.serving:
+            self.plan.datagrams[address, number] = self.choice.serving
 
     @property
     def _protocol(self) -> str:
@@ -259,12 +194,3 @@ def decide_host_ports(pod: Pod) -> Elements:
                 elements["hostip_ports", f"{port.host_ip} . {key}"] = to
             elements["hairpin", f"{address} . {address}"] = ""
     return elements
-
-
-def is_ipv4(text: str) -> bool:
-    """Whether the text is an IPv4 address."""
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True

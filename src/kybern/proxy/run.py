@@ -18,8 +18,9 @@ from kybern.client.client import Client
 from kybern.client.factory import InformerFactory
 from kybern.client.informer import EventType, Informer
 from kybern.client.objects import Key
-from kybern.proxy.conntrack import flush, stale_flows
-from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, Here, ServicePlan, decide_host_ports, decide_service
+from kybern.proxy.conntrack import clean_flows, stale
+from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, ServicePlan, Serving, decide_host_ports, decide_service
+from kybern.proxy.endpoints import Here
 from kybern.proxy.health import HealthServers, HealthTarget
 from kybern.proxy.ledger import Change, Ledger
 from kybern.proxy.nft import Nft, NftError, ServiceTable
@@ -120,7 +121,7 @@ class Proxy:
         """Bring the kernel to what the caches say. Raises NftError."""
         self._wake.clear()
         change = Change()
-        flows: list[tuple[str, ...]] = []
+        serving: Serving = {}
         touched = self._services_to_decide(full)
         released = set()
         for key in touched:
@@ -128,7 +129,8 @@ class Proxy:
             plan = self._decide(key)
             self._ledger.claim(f"service/{key.namespace}/{key.name}", plan.elements, change)
             released |= former.groups - plan.groups
-            flows += stale_flows(former.elements, plan.elements)
+            if full or former.datagrams != plan.datagrams:
+                serving |= plan.datagrams
             if plan.elements:
                 self._plans[key] = plan
             await self._check_health(key, former, plan)
@@ -140,10 +142,16 @@ class Proxy:
             self._table.apply(change)
         # Only now may a number be given anew: until here the kernel may still have used it.
         self._ledger.release(released)
-        if flows and (change or full):
-            await flush(flows)
+        if serving:
+            await self._clean_flows(serving)
         if change:
             self._record(touched)
+
+    async def _clean_flows(self, serving: Serving) -> None:
+        try:
+            await asyncio.to_thread(clean_flows, stale(serving))
+        except OSError as error:
+            log.warning("UDP flows to endpoints that are gone live on until they are silent: %s", error)
 
     def _services_to_decide(self, full: bool) -> set[Key]:
         touched, self._dirty = self._dirty, set()

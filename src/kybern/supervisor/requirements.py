@@ -55,8 +55,6 @@ def find_missing(own_containerd: bool = True) -> list[Missing]:
         missing.append(Missing(NFT_LIBRARY, "libnftables1"))
     if not BUSYBOX_PROGRAM.exists():
         missing.append(Missing("a static busybox, for the example images", "busybox-static", optional=True))
-    if not shutil.which("conntrack"):
-        missing.append(Missing("conntrack, for UDP Services whose endpoints go", "conntrack", optional=True))
     return missing
 
 

@@ -7,7 +7,8 @@ import pytest
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Pod, Service
 from kybern.api.types.discovery_v1 import EndpointSlice
-from kybern.proxy.decide import Elements, GroupKey, Here, decide_host_ports, decide_service
+from kybern.proxy.decide import Elements, GroupKey, ServicePlan, decide_host_ports, decide_service
+from kybern.proxy.endpoints import Here
 
 HERE = Here("n1", "z1")
 NUMBERS = {"cluster": 1, "local": 2}
@@ -28,19 +29,24 @@ def terminating(address: str, node: str = "n1", *, serving: bool = True) -> dict
 
 
 def plan(endpoints: list[dict[str, Any]], **spec: Any) -> Elements:
+    return planned(endpoints, **spec).elements
+
+
+def planned(endpoints: list[dict[str, Any]], **spec: Any) -> ServicePlan:
     port = {"port": 80, "protocol": "TCP", **spec.pop("port", {})}
-    status = spec.pop("status", {})
+    status, labels = spec.pop("status", {}), spec.pop("slice_labels", {})
     body = {
         "metadata": {"name": "web", "namespace": "default", **spec.pop("metadata", {})},
         "spec": {"clusterIP": "10.96.0.5", "clusterIPs": ["10.96.0.5"], "type": "ClusterIP", "ports": [port], **spec},
         "status": status,
     }
     slice_ = {
+        "metadata": {"labels": labels},
         "addressType": "IPv4",
         "endpoints": endpoints,
         "ports": [{"name": port.get("name", ""), "protocol": port["protocol"], "port": 8080}],
     }
-    return decide_service(convert(body, Service), [convert(slice_, EndpointSlice)], HERE, identify).elements
+    return decide_service(convert(body, Service), [convert(slice_, EndpointSlice)], HERE, identify)
 
 
 def backends(elements: Elements, mark: str) -> list[str]:
@@ -130,6 +136,23 @@ UNSERVED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("spec", UNSERVED)
 def test_not_ours(spec: dict[str, Any]) -> None:
     assert plan([endpoint(A1)], **spec) == {}
+
+
+@pytest.mark.parametrize("label", ["service.kubernetes.io/headless", "service.kubernetes.io/service-proxy-name"])
+def test_endpoints_that_are_not_ours(label: str) -> None:
+    assert backends(plan([endpoint(A1)], slice_labels={label: ""}), C) == []
+
+
+def test_who_may_answer_open_datagram_flows() -> None:
+    """Every endpoint that serves, here or elsewhere, whatever the policies say of new flows."""
+    spec = {"type": "NodePort", "externalIPs": ["192.0.2.7"], "externalTrafficPolicy": "Local"}
+    endpoints = [endpoint(A1, ready=False, serving=False), terminating(A2), endpoint(B1, "n2", ready=True)]
+    port = {"protocol": "UDP", "nodePort": 30080}
+    serving = frozenset({(A2, 8080), (B1, 8080)})
+    found = planned(endpoints, port=port, **spec).datagrams
+    assert found == {("10.96.0.5", 80): serving, ("192.0.2.7", 80): serving, ("", 30080): serving}
+    assert planned(endpoints, port={"nodePort": 30080}, **spec).datagrams == {}
+    assert planned([], port=port, **spec).datagrams == {}
 
 
 HINTS: list[tuple[list[dict[str, Any]], list[str]]] = [
