@@ -1,8 +1,11 @@
 """What an API server is told when it is made. Every default is upstream's, where upstream has one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kybern.api.feature_gates import FeatureGates
+from kybern.api.runtime_config import RuntimeConfig
 from kybern.apiserver.aggregation.authentication_info import RequestHeader
 from kybern.apiserver.authentication.configuration import Issuer
 
@@ -87,6 +90,11 @@ class ApiServerConfig:
     etcd_key_file: Path | None = None
     etcd_compaction_interval_seconds: float = 300.0
     """0: somebody else compacts."""
+    feature_gates: FeatureGates = field(default_factory=FeatureGates)
+    runtime_config: RuntimeConfig = field(default_factory=RuntimeConfig)
+    """Which versions and resources are switched off."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """All flags of the command line as /flagz tells them."""
     shared_store: bool = False
     """Other processes write to the store as well (etcd)."""
 

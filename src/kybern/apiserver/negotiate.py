@@ -78,7 +78,7 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
 
     `routed`: upstream's router has a word in it. Raises NotAcceptable.
     """
-    for media, parameters in _by_preference(accept):
+    for media, parameters in by_preference(accept):
         encoding = _READABLE.get(media)
         if encoding is None:
             continue
@@ -95,7 +95,7 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
 
 def _refusal(accept: str, custom: bool, made: Sequence[str]) -> NotAcceptable:
     """Of built-in kinds upstream's router has the first word, and it knows names of encodings only."""
-    if custom or any(media in _READABLE for media, _ in _by_preference(accept)):
+    if custom or any(media in _READABLE for media, _ in by_preference(accept)):
         return NotAcceptable(_ACCEPTED)
     return NoRepresentation(_NOT_MADE + ", ".join(made))
 
@@ -108,19 +108,19 @@ def require_media(accept: str, made: str) -> None:
 
 def takes(accept: str, *made: str) -> bool:
     """Whether a client takes one of these encodings, by name or whatever it is."""
-    return any(media in ("*/*", *made) for media, _ in _by_preference(accept))
+    return any(media in ("*/*", *made) for media, _ in by_preference(accept))
 
 
 def error_media(accept: str) -> str:
     """How to tell of an error: whoever asked for another shape, or for nothing that can be had, is told in JSON."""
-    for media, parameters in _by_preference(accept):
+    for media, parameters in by_preference(accept):
         if media in _READABLE and _CONVERSION.isdisjoint(parameters):
             return _READABLE[media]
     return JSON
 
 
 def _first(accept: str, custom: bool, tables: bool = True) -> Shape | None:
-    for media, parameters in _by_preference(accept):
+    for media, parameters in by_preference(accept):
         shape = _shape(media, parameters)
         if shape is None or (shape.kind == "Table" and not tables):
             continue
@@ -129,7 +129,8 @@ def _first(accept: str, custom: bool, tables: bool = True) -> Shape | None:
     return None
 
 
-def _by_preference(accept: str) -> list[tuple[str, dict[str, str]]]:
+def by_preference(accept: str) -> list[tuple[str, dict[str, str]]]:
+    """The clauses of an Accept header: (media type, parameters), what is wanted most first."""
     clauses = [clause for clause in accept.split(",") if clause.strip()] or ["*/*"]
     return sorted(map(_parse, clauses), key=_preference)
 

@@ -19,6 +19,7 @@ from kybern.apiserver.metrics.family import render
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.negotiate import JSON
 from kybern.apiserver.status import method_not_allowed, no_such_path
+from kybern.apiserver.zpages import Zpages
 from kybern.transport.exchange import Response
 
 _OPENAPI_V3 = "/openapi/v3"
@@ -42,6 +43,7 @@ class Paths:
         resources: Sequence[Resource],
         own: Callable[[], Sequence[Resource]],
         health: Health,
+        zpages: Zpages,
         metrics: Metrics,
         address: str,
         more: Mapping[str, Document],
@@ -56,6 +58,8 @@ class Paths:
         self._resources: Sequence[Resource] = resources
         """With Kybern's own and the custom resources that there are now."""
         self._health = health
+        self._zpages = zpages
+        zpages.listed = lambda: self._listed
         self._metrics = metrics
         self._address = address
         self._more = more
@@ -99,7 +103,7 @@ class Paths:
             return self._group(call, path, parts[2], routed=False)
         if parts[:2] == ["", "apis"] and len(parts) == 4 and self._is_custom(*parts[2:]):
             return self._version_of(call, path, *parts[2:], routed=False)
-        return self._health.answer(call.request)
+        return self._zpages.answer(call) or self._health.answer(call.request)
 
     def _routed(self, call: Call) -> Response:
         request = call.request
@@ -150,7 +154,7 @@ class Paths:
             _OPENAPI_V3,
             f"{_OPENAPI_V3}/",
         }
-        return sorted(groups | versions | fixed | {"/version", *self._more, *self._health.paths})
+        return sorted(groups | versions | fixed | {"/version", *self._more, *self._health.paths, *self._zpages.paths})
 
     @cached_property
     def _version(self) -> dict[str, str]:

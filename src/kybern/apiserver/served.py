@@ -1,6 +1,6 @@
 """A resource as it is served: one row of the API tied to its cache, its codec and the shapes in which it is answered."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -139,26 +139,32 @@ class Served:
 class ServedResources:
     """Everything that the server serves, by group, version and plural."""
 
-    def __init__(self, resources: Iterable[Resource], cache: Cache) -> None:
+    def __init__(
+        self, resources: Iterable[Resource], cache: Cache, offered: Collection[Resource] | None = None
+    ) -> None:
+        """What is not `offered` is there for the server itself only; None: all is."""
         self._served: dict[tuple[str, str, str], Served] = {}
+        self._offered: dict[tuple[str, str, str], Served] = {}
         by_kind: dict[str, dict[str, Served]] = {}
         for resource in resources:
             stored = storage_resource(resource)
             row = Served(resource, cache[stored.group_resource] if resource.stored else None)
             self._served[resource.group, resource.version, resource.plural] = row
+            if offered is None or resource in offered:
+                self._offered[resource.group, resource.version, resource.plural] = row
             if resource.stored:
                 by_kind.setdefault(stored.group_resource, {})[resource.api_version] = row
         for rows in by_kind.values():
             for row in rows.values() if len(rows) > 1 else ():
                 row.siblings = rows
-        self.versions = {(group, version) for group, version, _ in self._served}
+        self.versions = {(group, version) for group, version, _ in self._offered}
         self.groups = {group for group, _ in self.versions}
         self._custom: dict[tuple[str, str, str], Served] = {}
         self._custom_versions: set[tuple[str, str]] = set()
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         key = (group, version, plural)
-        return self._served.get(key) or self._custom.get(key)
+        return self._offered.get(key) or self._custom.get(key)
 
     def serves(self, group: str, version: str) -> bool:
         """Whether any resource has this group and version."""
@@ -184,7 +190,7 @@ class ServedResources:
 
     @property
     def resources(self) -> list[Resource]:
-        return [served.resource for served in (*self._served.values(), *self._custom.values())]
+        return [served.resource for served in (*self._offered.values(), *self._custom.values())]
 
 
 def storage_resource(resource: Resource) -> Resource:

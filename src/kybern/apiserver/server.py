@@ -4,7 +4,8 @@ It has no socket: it is a `Handler` to call, once started. `run` adds the transp
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any
 
 from kybern.api.discovery import Elsewhere
 from kybern.api.registry import RESOURCES
@@ -42,7 +43,9 @@ from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
 from kybern.apiserver.health import Check, Health
 from kybern.apiserver.health_checks import health_checks
+from kybern.apiserver.identity import IdentityLease
 from kybern.apiserver.metrics import process
+from kybern.apiserver.metrics.features import feature_families
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.metrics.state import State
 from kybern.apiserver.objects.life import Life
@@ -56,6 +59,7 @@ from kybern.apiserver.stages import Gate, Stages
 from kybern.apiserver.store_health import StoreHealth
 from kybern.apiserver.stored_forms import StoredForms
 from kybern.apiserver.webhooks.client import WebhookClient
+from kybern.apiserver.zpages import Zpages
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 from kybern.storage.backend import Backend
@@ -77,7 +81,8 @@ class ApiServer:
         if config.shared_store:
             backend = StoredForms(backend, stored.values())
         self.cache = Cache(backend, clock, stored.values())
-        self.served = ServedResources(resources, self.cache)
+        offered = [row for row in resources if config.runtime_config.serves(row.group, row.version, row.plural)]
+        self.served = ServedResources(resources, self.cache, offered)
         self.admitted = AdmissionMetrics(clock)
         is_stale = None if self._encryption is None else self._encryption.backend.is_stale
         committer = Committer(backend, self.cache, config.event_ttl_seconds, is_stale)
@@ -125,15 +130,21 @@ class ApiServer:
             State(self.cache, self.flow, self.audit).families,
             self.admitted.families,
             process.families,
+            feature_families(config.feature_gates),
             *(() if self._encryption is None else (self._encryption.metrics.families,)),
         )
         special = make_special(config, clock, ids, self._lookup, keys, self.authenticator, self.authorizer, self.rbac)
         self.router = Router(self.surroundings, special)
         self.decisions = decisions.Decisions(clock.now)
+        gates = config.feature_gates
+        self.zpages = Zpages(
+            clock, config.flags, statusz=gates.enabled("ComponentStatusz"), flagz=gates.enabled("ComponentFlagz")
+        )
         self.paths = Paths(
-            resources,
+            offered,
             lambda: self.decisions.resources,
             Health(self._checks()),
+            self.zpages,
             self.metrics,
             config.advertised,
             discovery_documents(config, keys),
@@ -174,6 +185,7 @@ class ApiServer:
             dangling.run(),
             self._legacy_uses.run(self.life, self.served),
             self.definitions.run(),
+            *self._identity(),
         )
         self._tasks += [asyncio.create_task(each) for each in (*loops, *self.aggregation.loops(), *self.audit.loops())]
         if self._encryption is not None:
@@ -227,6 +239,11 @@ class ApiServer:
         place_of = etcd_layout(config.etcd_prefix).outer if config.shared_store else str.encode
         reloads = config.encryption_provider_config_automatic_reload
         return Encryption(backend, config.encryption_provider_config, self._clock, reloads=reloads, place_of=place_of)
+
+    def _identity(self) -> Iterator[Coroutine[Any, Any, None]]:
+        if self.config.feature_gates.enabled("APIServerIdentity"):
+            leases = self.served["coordination.k8s.io", "v1", "leases"]
+            yield IdentityLease(self.life, leases, self._clock, self.config.advertised, self.life.ids.uid()).run()
 
     def _custom_versions(self) -> set[tuple[str, str]]:
         return {(row.group, row.version) for row in self.custom.rows}

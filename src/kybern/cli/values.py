@@ -3,16 +3,18 @@
 import argparse
 import re
 
+from kybern.base.go_bool import go_bool
+
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-_TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 
 
 def boolean(text: str) -> bool:
     """`--flag=true`, `--flag=false`; see `add_boolean`."""
-    if text not in (*_TRUE, *_FALSE):
+    truth = go_bool(text)
+    if truth is None:
         raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text in _TRUE
+    return truth
 
 
 def seconds(text: str) -> float:

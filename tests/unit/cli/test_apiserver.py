@@ -32,7 +32,7 @@ def test_defaults_are_those_of_the_configuration(tmp_path: Path) -> None:
         if getattr(made, field.name) != getattr(ApiServerConfig(), field.name)
     }
     assert found == {
-        "advertise_address", "client_ca_file", "kubelet_certificate_authority", "kubelet_client_certificate",
+        "advertise_address", "client_ca_file", "flags", "kubelet_certificate_authority", "kubelet_client_certificate",
         "kubelet_client_key", "proxy_client_cert_file", "proxy_client_key_file", "request_header",
         "service_account_key_files", "service_account_signing_key_file", "tls_cert_file", "tls_private_key_file",
     }  # fmt: skip

@@ -48,6 +48,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     _add_authorization(parser.add_argument_group("what they may"))
     _add_cluster(parser.add_argument_group("the cluster"))
     _add_neighbours(parser.add_argument_group("kubelets and other API servers"))
+    _add_features(parser.add_argument_group("features"))
 
 
 def _file(group: _Group, name: str, help: str | None = None, dest: str | None = None) -> None:
@@ -192,3 +193,14 @@ def _add_neighbours(group: _Group) -> None:
     _file(group, "--kubelet-certificate-authority")
     _file(group, "--proxy-client-cert-file", "shown to aggregated API servers")
     _file(group, "--proxy-client-key-file")
+
+
+def _add_features(group: _Group) -> None:
+    group.add_argument(
+        "--feature-gates", action="append", default=[], metavar="NAME=BOOL,…",
+        help="any gate of v1.36; refused where Kybern cannot do what it asks for",
+    )  # fmt: skip
+    group.add_argument(
+        "--runtime-config", action="append", default=[], metavar="GROUP/VERSION=BOOL,…",
+        help="built-in versions (apps/v1=false) and resources (batch/v1/jobs=false) that are served, or not",
+    )  # fmt: skip

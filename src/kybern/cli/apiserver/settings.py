@@ -2,20 +2,26 @@
 
 import argparse
 import ipaddress
+import logging
 import os
 import socket
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from kybern.api import feature_gates, runtime_config
+from kybern.api.registry import NAMES
 from kybern.apiserver.aggregation.authentication_info import RequestHeader
 from kybern.apiserver.authentication.configuration import Issuer, from_flags
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.pki import ensure_pki
+from kybern.cli.apiserver.shown import shown
+
+log = logging.getLogger(__name__)
 
 
 def settings(args: argparse.Namespace) -> ApiServerConfig:
-    """Flags that are named like a field are that field. Raises OSError, ConfigurationError."""
+    """Flags that are named like a field are that field. Raises OSError, KybernError."""
     told = vars(args)
     plain = {field.name: told[field.name] for field in fields(ApiServerConfig) if field.name in told}
     advertised = args.advertise_address or (args.bind_address if args.bind_address != "0.0.0.0" else _host_address())
@@ -23,7 +29,13 @@ def settings(args: argparse.Namespace) -> ApiServerConfig:
     directory = args.cert_dir or (args.data_dir and args.data_dir / "pki")
     if directory is not None:
         keys.make_missing(args, directory, advertised)
+    gates = feature_gates.parse(args.feature_gates)
+    for warning in gates.warnings():
+        log.warning(warning)
     changed = plain | keys.fields() | {
+        "feature_gates": gates,
+        "runtime_config": runtime_config.parse(args.runtime_config, {(row.group, row.version) for row in NAMES}),
+        "flags": shown(args),
         "advertise_address": advertised,
         "oidc_issuer": _oidc_issuer(args),
         "request_header": _request_header(args, keys.front_proxy_authority),
