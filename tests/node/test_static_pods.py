@@ -1,6 +1,7 @@
 """A manifest in a directory becomes running containers, is restarted when it crashes, ends cleanly."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -46,6 +47,18 @@ async def test_a_manifest_runs_and_ends(config: KubeletConfig) -> None:
         assert not config.pod_directory(meta.uid).exists()
         assert not log.exists()
         assert [box.uid for box in await kubelet.runtime.list_sandboxes() if box.uid == meta.uid] == []
+
+
+async def test_a_manifest_is_followed_without_waiting_for_the_next_look(config: KubeletConfig) -> None:
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [container("main", "exec sleep 100000")]}
+    async with running(dataclasses.replace(config, file_check_frequency=10_000.0)) as kubelet:
+        await until(lambda: kubelet.workers is not None)
+        path = write(config, "late", spec)
+        await until(lambda: is_ready(kubelet, "late"))
+        path = path.rename(path.with_name("away.off"))
+        await until(lambda: pod_of(kubelet, "late") is None)
+        path.rename(path.with_name("late.yaml"))
+        await until(lambda: is_ready(kubelet, "late"))
 
 
 async def test_a_crash_is_restarted_with_back_off(config: KubeletConfig) -> None:

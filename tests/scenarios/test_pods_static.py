@@ -14,8 +14,6 @@ spec:
     command: [sh, -c, "sleep 100000"]
 """
 FILE = "/var/lib/kybern/node/manifests/beacon.yaml"
-LOOKS_SECONDS = 60
-"""The node looks at its files every twenty seconds."""
 
 
 def test_a_file_of_the_node(cluster: Cluster, user: User) -> None:
@@ -26,15 +24,14 @@ def test_a_file_of_the_node(cluster: Cluster, user: User) -> None:
             lambda: user.kubectl("get pods").prints("""
             NAME       READY   STATUS    RESTARTS   AGE
             beacon-…   1/1     Running   0          …
-        """),
-            within=LOOKS_SECONDS,
+        """)
         )
         uid = "get pods -o jsonpath='{.items[0].metadata.uid}'"
         before = user.kubectl(uid).succeeds().out
         user.kubectl("delete pods --all").mentions("deleted")
         # The mirror is another one, the container is not.
-        cluster.eventually(lambda: user.kubectl("get pods").mentions("1/1     Running   0"), within=LOOKS_SECONDS)
+        cluster.eventually(lambda: user.kubectl("get pods").mentions("1/1     Running   0"))
         assert user.kubectl(uid).succeeds().out != before
     finally:
         user.types(f"rm {FILE}").succeeds()
-    cluster.eventually(lambda: user.kubectl("get pods -o name").prints(""), within=LOOKS_SECONDS)
+    cluster.eventually(lambda: user.kubectl("get pods -o name").prints(""))

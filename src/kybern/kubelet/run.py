@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from kybern.client.client import Client
 from kybern.client.events import EventRecorder
 from kybern.client.informer import Informer
 from kybern.client.objects import Key, T
+from kybern.client.queue import first_of
 from kybern.kubelet.backoff import Backoff
 from kybern.kubelet.cgroups import Cgroups
 from kybern.kubelet.config import downward
@@ -30,6 +32,7 @@ from kybern.kubelet.images import Images
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import POD_UID, is_mirror
 from kybern.kubelet.log_rotation import rotate_logs
+from kybern.kubelet.logs.changes import Changes
 from kybern.kubelet.mirror_pods import MirrorPods
 from kybern.kubelet.node_admission import Refusal, decide_admission
 from kybern.kubelet.pod_actions import WorkerParts
@@ -87,6 +90,8 @@ class Kubelet:
         self._around = self._informer(Service, "", extensions)
         self._static: list[Pod] = []
         self._static_read = asyncio.Event()
+        self._static_changed = asyncio.Event()
+        """A manifest has, or a mirror is going."""
         self.mirrors = MirrorPods(client, self.node)
         self.statuses = StatusManager(client, self.clock, self.mirrors.of)
         self._following = Following(client, self.clock, extensions.source, self._referred) if client else None
@@ -199,6 +204,8 @@ class Kubelet:
             assert pod is not None, "an event is about an object"
             if is_mirror(pod):
                 (self.mirrors.gone if type == "DELETED" else self.mirrors.seen)(pod)
+                if type == "DELETED" or pod.metadata.deletion_timestamp:
+                    self._static_changed.set()
             elif type == "DELETED":
                 # One that was not asked to end first was deleted by force: nobody waits for it any more.
                 workers.remove(pod.metadata.uid, at_once=not pod.metadata.deletion_grace_period_seconds)
@@ -215,18 +222,30 @@ class Kubelet:
         self._pods.subscribe(on_pod)
 
     async def _watch_files(self, workers: PodWorkers) -> None:
-        """Follow the directory of manifests and keep the mirrors."""
-        path = self.config.static_pod_path
+        """Follow the directory of manifests and keep the mirrors: at each change, and now and then."""
         while True:
-            if path is not None:
-                found = await asyncio.to_thread(read_static_pods, path, self.config.node_name, self.clock.now())
-                self._take_static(workers, found)
-            self._static_read.set()
-            if self._pods is not None:
-                await self._pods.synced()
-            for pod in await self.mirrors.sync(self._static):
-                self.statuses.refresh(pod.metadata.uid)
-            await self.clock.sleep(self.config.file_check_frequency)
+            self._static_changed.clear()
+            with self._changes_of_files():
+                await self._look_at_files(workers)
+                await first_of(self._static_changed, self.clock, self.config.file_check_frequency)
+
+    def _changes_of_files(self) -> AbstractContextManager[object]:
+        path = self.config.static_pod_path
+        try:
+            return nullcontext() if path is None else Changes(path, self._static_changed)
+        except OSError:  # The directory may come later, and the kernel may have no watch left.
+            return nullcontext()
+
+    async def _look_at_files(self, workers: PodWorkers) -> None:
+        path = self.config.static_pod_path
+        if path is not None:
+            found = await asyncio.to_thread(read_static_pods, path, self.config.node_name, self.clock.now())
+            self._take_static(workers, found)
+        self._static_read.set()
+        if self._pods is not None:
+            await self._pods.synced()
+        for pod in await self.mirrors.sync(self._static):
+            self.statuses.refresh(pod.metadata.uid)
 
     def _take_static(self, workers: PodWorkers, found: list[Pod]) -> None:
         known = {pod.metadata.uid: pod for pod in self._static}

@@ -131,7 +131,7 @@ def _toml(value: bool) -> str:
 
 def prepare(node: NodeLayout) -> None:
     """Write the configuration and make the directories and, for a node of its own, the mount namespace."""
-    for directory in (node.directory / "certs.d", node.volatile):
+    for directory in (node.directory / "certs.d", node.directory / "manifests", node.volatile):
         directory.mkdir(parents=True, exist_ok=True)
     (node.directory / "config.toml").write_text(configuration(node, look_around(node)))
     if node.index:
