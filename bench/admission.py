@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from api import POD
+from target import POD
 
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.config import ApiServerConfig

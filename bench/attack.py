@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import uvloop
-from api import NAMESPACE, POD, Connection, Target, data_directory, own_server, prepare
+from target import NAMESPACE, POD, Connection, Target, data_directory, own_server, prepare
 
 PODS = 2000
 PROCESSES = 4

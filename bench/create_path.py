@@ -19,7 +19,7 @@ from types import FrameType
 
 import orjson
 from admission import CORE, ask
-from api import POD
+from target import POD
 
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.server import ApiServer

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
-from api import NAMESPACE, POD, Connection, Target, data_directory, own_server, prepare, read_kubeconfig
+from target import NAMESPACE, POD, Connection, Target, chosen, flags, prepare, read_kubeconfig
 
 ASKERS = 4
 
@@ -102,16 +102,12 @@ def measure(target: Target, kubeconfig: Path, options: argparse.Namespace) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", type=Path)
+    parser = flags(__doc__)
     parser.add_argument("--pods", type=int, default=5000)
     parser.add_argument("--listers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
-    if options.kubeconfig is not None:
-        measure(read_kubeconfig(options.kubeconfig, []), options.kubeconfig, options)
-        return
-    with data_directory() as folder, own_server(folder) as target:
+    with chosen(options) as target:
         assert target.kubeconfig is not None
         measure(target, target.kubeconfig, options)
 

@@ -6,13 +6,11 @@
 Events come singly, and in bursts: several clients write at the same moment, as when a Deployment makes its Pods.
 """
 
-import argparse
 import asyncio
 import json
-from pathlib import Path
 
 import uvloop
-from api import NAMESPACE, Connection, Target, data_directory, own_server, prepare, read_kubeconfig
+from target import NAMESPACE, Connection, Target, chosen, flags, prepare
 
 WATCHERS = 1000
 EVENTS = 48
@@ -63,15 +61,10 @@ async def run(target: Target, watchers: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", type=Path)
-    parser.add_argument("--pids", default="", help="the server's processes, with commas")
+    parser = flags(__doc__)
     parser.add_argument("--watchers", type=int, default=WATCHERS)
     args = parser.parse_args()
-    if args.kubeconfig is not None:
-        uvloop.run(run(read_kubeconfig(args.kubeconfig, [int(pid) for pid in args.pids.split(",")]), args.watchers))
-        return
-    with data_directory() as folder, own_server(folder) as target:
+    with chosen(args) as target:
         uvloop.run(run(target, args.watchers))
 
 

@@ -22,7 +22,7 @@ from kybern.api.schema import codec
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from api import POD
+from target import POD
 
 ROUNDS, TIMES = 40, 200
 NAME = "io.k8s.api.core.v1.Pod"

@@ -7,7 +7,6 @@ Ten Pods on each node. Latencies are those that one client sees, the time of its
 the full store takes is measured only where the server is the bench's own.
 """
 
-import argparse
 import asyncio
 import json
 import multiprocessing
@@ -19,7 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from api import NAMESPACE, POD, Connection, Target, cpu_seconds_of, data_directory, own_server, prepare, read_kubeconfig
+from target import (
+    NAMESPACE,
+    POD,
+    Connection,
+    Target,
+    cpu_seconds_of,
+    data_directory,
+    flags,
+    named,
+    own_server,
+    prepare,
+    read_kubeconfig,
+)
 
 PODS = 100_000
 PER_NODE = 10
@@ -150,14 +161,11 @@ async def measure(target: Target, pods: int, kubeconfig: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", type=Path)
-    parser.add_argument("--pids", default="", help="the server's processes, with commas")
+    parser = flags(__doc__)
     parser.add_argument("--pods", type=int, default=PODS)
     args = parser.parse_args()
     if args.kubeconfig is not None:
-        target = read_kubeconfig(args.kubeconfig, [int(pid) for pid in args.pids.split(",")])
-        uvloop.run(measure(target, args.pods, args.kubeconfig))
+        uvloop.run(measure(named(args), args.pods, args.kubeconfig))
         return
     with data_directory() as folder:
         with own_server(folder) as target:

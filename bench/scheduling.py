@@ -153,8 +153,8 @@ def decide_workload(workload: Workload, scale: float) -> tuple[int, float]:
 
 def through_api(names: list[str], args: argparse.Namespace) -> None:
     """The workloads one after the other, each with a scheduler of its own where the bench starts it."""
-    from api import data_directory, own_server, read_kubeconfig
     from scheduling_through_api import Ground, Load, kybern_scheduler, schedule
+    from target import data_directory, own_server, read_kubeconfig
 
     def run(ground: Ground) -> None:
         for name in names:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from api import CONNECTIONS, Connection, Target, cpu_seconds_of
+from target import CONNECTIONS, Connection, Target, cpu_seconds_of
 
 NAMESPACE = "bench-scheduling"
 BASE = f"/api/v1/namespaces/{NAMESPACE}"
