@@ -23,6 +23,7 @@ from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, ServicePlan, Servi
 from kybern.proxy.endpoints import Here
 from kybern.proxy.health import HealthServers, HealthTarget
 from kybern.proxy.ledger import Change, Ledger
+from kybern.proxy.limits import set_limits
 from kybern.proxy.nft import Nft, NftError, ServiceTable
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class Proxy:
                     full = self._clock.monotonic() >= due or not self._written
                     await self.sync(full)
                     if full:
+                        await asyncio.to_thread(set_limits)
                         due = self._clock.monotonic() + RESYNC_SECONDS
                 except NftError as error:
                     log.error("the kernel refused the Service table; written anew in %.0f s: %s", RETRY_SECONDS, error)
