@@ -64,7 +64,7 @@ class Stream:
     """An answer whose body is made while it is sent (watch, logs): chunked, flushed piece by piece.
 
     The transport asks for the next piece only when the client keeps up, and closes the iterator (`aclose`) when the
-    client goes away. An iterator that is `Direct` may hand over a piece while it is being waited for, with no task
+    client goes away. An iterator that is `Direct` may send a piece itself while it is being waited for, with no task
     woken for it: half of what an event to a watcher costs.
     """
 
@@ -76,12 +76,17 @@ class Stream:
     """Called once when all is sent, or the client is gone."""
 
 
+Send = Callable[[bytes], None]
+"""Sends bytes to one client as they are, at once."""
+
+
 @runtime_checkable
 class Direct(Protocol):
     """Pieces that may be sent by who makes them, between the transport's asking and getting its answer."""
 
-    direct: Callable[[bytes], bool] | None
-    """Set by the transport: sends a piece at once. False: the client does not keep up; answer the transport instead."""
+    def go_direct(self, send: Send | None) -> None:
+        """The transport's: from now on `send` takes pieces, framed with `response.chunk`. None: no longer; the client does
+        not keep up, or is gone, and the transport is answered instead."""
 
 
 class Connection(Protocol):

@@ -1,6 +1,7 @@
 """The raw connection after a switch of protocols, with back-pressure both ways."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 READ_BUFFER_BYTES: Final = 256 << 10
@@ -13,18 +14,28 @@ class Flow:
     def __init__(self) -> None:
         self.paused = False
         self.lost = False
+        self.changed: Callable[[], None] | None = None
+        """Called whenever one of these changes."""
         self._waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def free(self) -> bool:
+        """The client is there and keeps up."""
+        return not (self.paused or self.lost)
 
     def pause(self) -> None:
         self.paused = True
+        self._tell()
 
     def resume(self) -> None:
         self.paused = False
+        self._tell()
         self._wake()
 
     def lose(self) -> None:
         """The connection is gone."""
         self.lost = True
+        self._tell()
         self._wake()
 
     async def ready(self) -> None:
@@ -35,6 +46,10 @@ class Flow:
             await waiter
         if self.lost:
             raise ConnectionResetError("the client has closed the connection")
+
+    def _tell(self) -> None:
+        if self.changed is not None:
+            self.changed()
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []

@@ -60,17 +60,6 @@ def chunk(piece: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
-_many: list[bytes] = [b"", b""]
-"""The piece that was framed last, and its frame."""
-
-
-def chunk_of_many(piece: bytes) -> bytes:
-    """The same for a piece that goes to many clients one after the other: it is framed once."""
-    if piece is not _many[0]:
-        _many[:] = piece, chunk(piece)
-    return _many[1]
-
-
 def connection_line(keep_alive: bool, http10: bool) -> bytes:
     """The Connection header, where it has to say something."""
     if not keep_alive:

@@ -14,7 +14,6 @@ from kybern.transport.response import (
     Heads,
     accepts_gzip,
     chunk,
-    chunk_of_many,
     compress,
     connection_line,
     slices,
@@ -89,6 +88,7 @@ class Sender:
             if chunked:
                 self._transport.write(LAST_CHUNK)
         finally:
+            self._flow.changed = None
             close = getattr(stream.pieces, "aclose", None)
             if close is not None:
                 with suppress(asyncio.CancelledError):
@@ -98,27 +98,23 @@ class Sender:
 
     async def _send_pieces(self, pieces: AsyncIterator[bytes], chunked: bool) -> None:
         transport, flow = self._transport, self._flow
-        if isinstance(pieces, Direct):
-            pieces.direct = self._send_chunk if chunked else self._send_piece
+        if chunked and isinstance(pieces, Direct):
+            self._go_direct(pieces)
         async for piece in pieces:
             if piece:
                 transport.write(chunk(piece) if chunked else piece)
-            if flow.paused or flow.lost:
+            if not flow.free:
                 await flow.ready()
 
-    def _send_chunk(self, piece: bytes) -> bool:
-        flow = self._flow
-        if flow.paused or flow.lost:
-            return False
-        self._transport.write(chunk_of_many(piece))
-        return True
+    def _go_direct(self, pieces: Direct) -> None:
+        """Let who makes the pieces write them, while the client keeps up: told when that changes, and never asked."""
+        flow, write = self._flow, self._transport.write
 
-    def _send_piece(self, piece: bytes) -> bool:
-        flow = self._flow
-        if flow.paused or flow.lost:
-            return False
-        self._transport.write(piece)
-        return True
+        def changed() -> None:
+            pieces.go_direct(write if flow.free else None)
+
+        flow.changed = changed
+        changed()
 
     def _compressible(self, received: Received, response: Response) -> bool:
         return (

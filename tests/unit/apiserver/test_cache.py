@@ -176,6 +176,50 @@ async def test_an_event_wakes_who_waits() -> None:
     assert orjson.loads(await anext(watcher))["object"]["metadata"]["resourceVersion"] == "12"
 
 
+async def test_who_listens_is_written_to_with_no_task_and_the_others_wait_for_theirs() -> None:
+    cache = filled()
+    quick, slow = watch(cache), watch(cache)
+    sent: list[bytes] = []
+    for each in (quick, slow):
+        each.go_direct(sent.append)
+    cache.apply("a/p", pod("p"), 11)
+    assert not sent, "neither connection waits for a piece yet"
+    waiting = [asyncio.ensure_future(anext(each)) for each in (quick, slow)]
+    first = [await each for each in waiting]
+    waiting = [asyncio.ensure_future(anext(each)) for each in (quick, slow)]
+    await asyncio.sleep(0)
+    cache.apply("a/p", pod("p"), 12)
+    assert [_unframed(each) for each in sent] == [cache_line(cache, "a/p")] * 2
+    assert sent[0] is sent[1]
+    slow.go_direct(None)
+    cache.apply("a/p", pod("p"), 13)
+    cache.apply("a/p", pod("p"), 14)
+    assert [_revision(_unframed(each)) for each in sent] == ["12", "12", "13", "14"]
+    pieces = [await waiting[1], await anext(slow)]
+    slow.go_direct(sent.append)
+    cache.apply("a/p", pod("p"), 15)
+    assert [_revision(each) for each in (first[1], *pieces, await anext(slow))] == ["11", "13", "14", "15"]
+    assert not waiting[0].done()
+    await quick.aclose()
+    cache.apply("a/p", pod("p"), 16)
+    assert [_revision(_unframed(each)) for each in sent[4:]] == ["15"]
+
+
+def cache_line(cache: ResourceCache, key: str) -> bytes:
+    return event_line(b"MODIFIED", plain(cache.objects[key]))
+
+
+def _unframed(framed: bytes) -> bytes:
+    size, _, rest = framed.partition(b"\r\n")
+    assert rest[int(size, 16) :] == b"\r\n"
+    return rest[:-2]
+
+
+def _revision(line: bytes) -> str:
+    revision: str = orjson.loads(line)["object"]["metadata"]["resourceVersion"]
+    return revision
+
+
 async def test_initial_events_come_first_and_none_is_lost() -> None:
     watcher = Watcher(Selection(), plain, deadline=0)
     watcher.begin(event_line(b"ADDED", b'{"n":%d}' % number) for number in range(200))

@@ -3,14 +3,17 @@
 Groups that demand one value of an indexed field (a kubelet's `spec.nodeName=NODE`) are looked up by that value, so that
 a change costs nothing for the thousands of groups that it is not about. Changes that come together, as they do when the
 store commits several writes at once, leave together: one buffer, made once for all watchers of a group and form, one
-write for each.
+write for each. Those whose connections keep up are a list of writes and nothing else: whatever is asked of each watcher,
+a thousand are asked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kybern.apiserver.cache.change import Change, Form
 from kybern.apiserver.cache.selection import Selection
 from kybern.apiserver.cache.watcher import Watcher
+from kybern.transport.exchange import Send
+from kybern.transport.response import chunk
 
 INDEXED_FIELDS = ("spec.nodeName", "metadata.name")
 
@@ -20,12 +23,27 @@ IndexKey = tuple[str, str]
 class _Group:
     """Watchers that are sent the same bytes, and what they have not been sent yet."""
 
-    __slots__ = ("lines", "watchers")
+    __slots__ = ("lines", "listening", "watchers")
 
     def __init__(self) -> None:
         self.watchers: dict[Watcher, None] = {}
         """In the order in which they came."""
+        self.listening: dict[Watcher, Send] = {}
+        """Those who are sent their bytes with no question asked; they see to it themselves."""
         self.lines: list[bytes] = []
+
+    def send(self, piece: bytes, events: int) -> None:
+        """To those who listen at once, to the others when they can take it."""
+        listening = list(self.listening.values())
+        late: Sequence[Watcher] = ()
+        if len(listening) < len(self.watchers):
+            late = [watcher for watcher in self.watchers if watcher not in self.listening]
+        if listening:
+            framed = chunk(piece)
+            for send in listening:
+                send(framed)
+        for watcher in late:
+            watcher.push(piece, events)
 
 
 class Fanout:
@@ -55,7 +73,9 @@ class Fanout:
         if forms is None:
             forms = self._groups[selection] = {}
             self._place(selection)[selection] = None
-        forms.setdefault(watcher.form, _Group()).watchers[watcher] = None
+        group = forms.setdefault(watcher.form, _Group())
+        group.watchers[watcher] = None
+        watcher.listening = group.listening
 
     def remove(self, watcher: Watcher) -> None:
         """Idempotent."""
@@ -91,9 +111,7 @@ class Fanout:
         pending, self._pending = self._pending, []
         for group in pending:
             lines, group.lines = group.lines, []
-            piece = lines[0] if len(lines) == 1 else b"".join(lines)
-            for watcher in group.watchers:
-                watcher.push(piece, len(lines))
+            group.send(lines[0] if len(lines) == 1 else b"".join(lines), len(lines))
 
     def _place(self, selection: Selection) -> dict[Selection, None]:
         key = _index_key(selection)

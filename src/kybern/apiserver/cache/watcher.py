@@ -6,6 +6,8 @@ from itertools import islice
 
 from kybern.apiserver.cache.change import Bookmark, Form
 from kybern.apiserver.cache.selection import Selection
+from kybern.transport.exchange import Send
+from kybern.transport.response import chunk
 
 LINES_LIMIT = 10_000
 """Events that may wait for one client; one that is further behind is cut off and has to watch anew."""
@@ -33,7 +35,8 @@ class _Ready:
 class Watcher:
     """The cache pushes, the transport pulls (it is the answer's iterator of pieces).
 
-    No generator stands between the two, and while the client keeps up no task either: what is pushed goes out at once.
+    No generator stands between the two, and while the client keeps up no task either: what is pushed goes out at once,
+    by the hand of `Fanout` where it is for many.
     """
 
     def __init__(self, selection: Selection, form: Form, *, deadline: float, bookmark: Bookmark | None = None) -> None:
@@ -46,8 +49,9 @@ class Watcher:
         self.next_bookmark = 0.0
         self.ended = False
         self.on_close: Callable[[Watcher], None] | None = None
-        self.direct: Callable[[bytes], bool] | None = None
-        """The transport's: sends a line at once, unless the client does not keep up."""
+        self.listening: dict[Watcher, Send] = {}
+        """Those of its group whose connections wait, with nothing before them: how each is sent a framed line."""
+        self._send: Send | None = None
         self._initial: Iterator[bytes] | None = None
         self._lines: list[bytes] = []
         self._waiting = 0
@@ -60,12 +64,14 @@ class Watcher:
 
     def push(self, line: bytes, events: int = 1) -> None:
         """Hand over or queue a line, or several in one piece; a client that is too far behind is cut off."""
+        send = self.listening.get(self)
+        if send is not None:
+            send(chunk(line))
+            return
         wake = self._wake
         if wake is not None and not wake.done():
-            # The connection waits, so that all lines before this one have been sent.
-            if self.direct is None or not self.direct(line):
-                self._wake = None
-                wake.set_result(line)
+            self._wake = None
+            wake.set_result(line)
             return
         if self.ended:
             return
@@ -81,8 +87,14 @@ class Watcher:
         """No more is pushed; what waits is still sent."""
         self.ended = True
         wake, self._wake = self._wake, None
+        self._take_place()
         if wake is not None and not wake.done():
             wake.set_exception(StopAsyncIteration())
+
+    def go_direct(self, send: Send | None) -> None:
+        """See `exchange.Direct`."""
+        self._send = send
+        self._take_place()
 
     def __aiter__(self) -> "Watcher":
         return self
@@ -96,6 +108,7 @@ class Watcher:
         if piece or self.ended:
             return _Ready(piece)
         self._wake = asyncio.get_running_loop().create_future()
+        self._take_place()
         return self._wake
 
     async def aclose(self) -> None:
@@ -103,6 +116,13 @@ class Watcher:
         self.end()
         if self.on_close is not None:
             self.on_close(self)
+
+    def _take_place(self) -> None:
+        """Among those who listen, or not. While the connection waits, all lines before the next one have been sent."""
+        if self._send is not None and self._wake is not None:
+            self.listening[self] = self._send
+        else:
+            self.listening.pop(self, None)
 
     def _next_initial(self) -> bytes:
         assert self._initial is not None
