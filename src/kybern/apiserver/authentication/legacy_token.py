@@ -5,11 +5,6 @@ Source: https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount
 
 import hmac
 from base64 import b64decode
-from typing import Any
-
-import orjson
-from joserfc import jws
-from joserfc.errors import JoseError
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.lookup import Lookup
@@ -31,7 +26,7 @@ class LegacyTokens:
 
     def authenticate(self, token: str) -> User | None:
         """None for what is no legacy token. Raises Unauthorized."""
-        claims = self._claims(token)
+        claims = self._keys.claims(token, (ISSUER,))
         if claims is None:
             return None
         values = {key: claims.get(CLAIM + key) for key in _CLAIMS}
@@ -63,25 +58,6 @@ class LegacyTokens:
         if not hmac.compare_digest(kept, token.encode()):
             raise Unauthorized("Token does not match server's copy")
         return secret
-
-    def _claims(self, token: str) -> dict[str, Any] | None:
-        """None unless the token says that it is one of ours. Raises Unauthorized for a bad signature."""
-        if token.count(".") != 2:
-            return None
-        try:
-            unverified = jws.extract_compact(token.encode())
-            claims = orjson.loads(unverified.payload)
-        except (JoseError, ValueError):
-            return None
-        if not isinstance(claims, dict) or claims.get("iss") != ISSUER:
-            return None
-        for named in self._keys.find(""):
-            try:
-                jws.deserialize_compact(token, named.key, algorithms=[named.algorithm])
-                return claims
-            except (JoseError, ValueError):
-                continue
-        raise Unauthorized("invalid bearer token")
 
 
 def _refuse_invalid(secret: Object, account: str) -> None:
