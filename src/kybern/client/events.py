@@ -11,7 +11,7 @@ from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.base.clock import Clock, format_time
 from kybern.base.errors import AlreadyExists, KybernError, NotFound, Unreachable
 from kybern.client.client import Client, PatchType
-from kybern.client.event_correlator import Correlator, Occurrence, Record
+from kybern.client.event_correlator import COMBINED_PREFIX, Correlator, Occurrence, Record
 from kybern.client.objects import KubeObject
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,8 @@ class EventRecorder:
             except NotFound:
                 known.name = event_name(involved.name, pending.now)  # It expired: a new one, with the count so far.
         new = known or self._correlator.remember(key, Record(event_name(involved.name, pending.now), stamp, 1))
+        # Who reports is told of single events only, as by client-go.
+        single = not message.startswith(COMBINED_PREFIX)
         event = Event(
             metadata=ObjectMeta(name=new.name, namespace=namespace),
             involved_object=involved,
@@ -103,8 +105,8 @@ class EventRecorder:
             last_timestamp=stamp,
             count=new.count,
             source=EventSource(component=self._component, host=self._host),
-            reporting_component=self._component,
-            reporting_instance=self._host,
+            reporting_component=self._component if single else "",
+            reporting_instance=self._host if single else "",
         )
         await self._send(lambda: self._client.create(event))
         new.stored = True

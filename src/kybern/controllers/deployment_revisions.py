@@ -63,7 +63,12 @@ def template_hash(template: PodTemplateSpec, collisions: int | None) -> str:
     digest = 0x811C9DC5
     for byte in data:
         digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return "".join(NAME_ALPHABET[ord(digit) % len(NAME_ALPHABET)] for digit in str(digest))
+    return safe_encoded(digest)
+
+
+def safe_encoded(number: int) -> str:
+    """A number in letters and digits of which no bad word can be made, as upstream writes hashes into names."""
+    return "".join(NAME_ALPHABET[ord(digit) % len(NAME_ALPHABET)] for digit in str(number))
 
 
 def make_new(deployment: Deployment, old: Sequence[ReplicaSet], replicas: int) -> ReplicaSet:

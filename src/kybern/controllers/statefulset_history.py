@@ -18,10 +18,11 @@ from kybern.base.errors import AlreadyExists
 from kybern.client.cluster import Cluster
 from kybern.client.objects import controller_reference
 from kybern.client.plan import Create, Delete, Plan, Update
-from kybern.controllers.deployment_revisions import template_hash
+from kybern.controllers.deployment_revisions import safe_encoded
 from kybern.controllers.statefulset_pods import revision_of
 
 HASH = "controller.kubernetes.io/hash"
+_GO_ESCAPES = tuple((char.encode(), f"\\u{ord(char):04x}".encode()) for char in "<>&\u2028\u2029")
 HISTORY_LIMIT = 10
 """Old revisions that are kept where spec.revisionHistoryLimit does not say (the API's default)."""
 
@@ -90,8 +91,25 @@ async def _create(
             collisions += 1
 
 
+def fnv1(data: bytes) -> int:
+    """The 32-bit hash of Fowler, Noll and Vo that multiplies first (http://www.isthe.com/chongo/tech/comp/fnv)."""
+    digest = 0x811C9DC5
+    for byte in data:
+        digest = digest * 0x01000193 & 0xFFFFFFFF ^ byte
+    return digest
+
+
+def revision_hash(data: dict[str, Any], collisions: int) -> str:
+    """Of the data as Go writes it, and the number of collisions: the name is upstream's (pkg/controller/history)."""
+    encoded = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    for character, escaped in _GO_ESCAPES:
+        encoded = encoded.replace(character, escaped)
+    return safe_encoded(fnv1(encoded + str(collisions).encode()))
+
+
 def make(stateful_set: StatefulSet, number: int, collisions: int) -> ControllerRevision:
-    digest = template_hash(stateful_set.spec.template, collisions)
+    data = template_patch(stateful_set)
+    digest = revision_hash(data, collisions)
     meta = stateful_set.metadata
     return ControllerRevision(
         metadata=ObjectMeta(
@@ -101,7 +119,7 @@ def make(stateful_set: StatefulSet, number: int, collisions: int) -> ControllerR
             annotations=dict(meta.annotations),
             owner_references=[controller_reference(stateful_set)],
         ),
-        data=template_patch(stateful_set),
+        data=data,
         revision=number,
     )
 

@@ -12,7 +12,7 @@ from kybern.api.types.core_v1 import (
     Volume,
 )
 from kybern.api.types.meta_v1 import ObjectMeta
-from kybern.controllers.pods import available_in, from_template, is_ready, is_terminating
+from kybern.controllers.pods import available_in, from_template, generate_prefix, is_ready, is_terminating
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
@@ -59,6 +59,7 @@ def make_pod(stateful_set: StatefulSet, template: PodTemplateSpec, revision: str
     name = f"{stateful_set.metadata.name}-{ordinal}"
     own = convert(to_dict(template), PodTemplateSpec)
     pod = from_template(own, stateful_set, name=name)
+    pod.metadata.generate_name = generate_prefix(stateful_set.metadata.name)
     pod.metadata.labels |= {POD_NAME: name, POD_INDEX: str(ordinal), REVISION: revision}
     pod.spec.hostname = name
     pod.spec.subdomain = stateful_set.spec.service_name
