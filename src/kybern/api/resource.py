@@ -48,6 +48,8 @@ class Change:
     groups: Sequence[str] = ()
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The rest of who asks, which requests of certificates tell their approver."""
+    has_empties: Callable[[], bool] = bool
+    """Whether the client sent empty lists or maps among what is desired, which decoding has dropped."""
 
 
 def _same(obj: Object) -> Object:

@@ -14,6 +14,7 @@ from kybern.api.schema.syntax import summary
 from kybern.api.validation.field import forbidden, not_supported, required, too_long
 from kybern.api.validation.field import invalid as bad_value
 from kybern.apiserver import yaml
+from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.revisions import integer
 from kybern.apiserver.negotiate import PROTOBUF, YAML, body_media, unsupported
@@ -57,12 +58,24 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
     return obj
 
 
+def tell_empties(call: Call, attributes: Attributes) -> None:
+    """Where the body may hold empty lists or maps, let the write look at it once more."""
+    body = call.request.body
+    attributes.sent_lists = b"[]" in body
+    if attributes.sent_lists or b"{}" in body:
+        attributes.sent = lambda: _given(body_media(call.request), body)
+
+
+def _given(media: str, body: bytes) -> Any:
+    """A body as it was written, which once was found to be no nonsense; protobuf has no empty lists."""
+    if media == PROTOBUF:
+        return None
+    return yaml.load(body) if media == YAML else orjson.loads(body)
+
+
 def _resets_owners(media: str, body: bytes) -> bool:
     """Whether the body says `managedFields: []`, which decoding takes for nothing."""
-    if media == PROTOBUF:
-        return False
-    given = yaml.load(body) if media == YAML else orjson.loads(body)
-    return (given.get("metadata") or {}).get(FIELD) == []
+    return ((_given(media, body) or {}).get("metadata") or {}).get(FIELD) == []
 
 
 def complete(resource: Resource, obj: Object) -> Object:

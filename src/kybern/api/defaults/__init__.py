@@ -6,7 +6,7 @@ follows from how Go holds the field (see `schema_build.go_types`). What conversi
 alias `serviceAccount`, `podIPs` from `podIP`) is here too. Everything is idempotent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Any
 
@@ -31,6 +31,17 @@ _GROUPS = frozenset(
         "storage",
     )
 )
+
+
+def keeps_empty(name: str) -> Collection[str]:
+    """Fields of a definition for which an empty list or map is not the same as none: their code sees it."""
+    return _KEEP_EMPTY.get(name, ())
+
+
+_KEEP_EMPTY = {
+    "io.k8s.api.autoscaling.v2.HPAScalingRules": ("policies",),
+    "io.k8s.api.core.v1.NodeStatus": ("allocatable",),
+}
 
 
 def of(name: str) -> tuple[dict[str, Any], Code | None]:

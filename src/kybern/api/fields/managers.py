@@ -75,6 +75,8 @@ def fault(entries: Any) -> str:
 
 
 def _is_tree(tree: Any) -> bool:
+    if tree is None:
+        return True
     if not isinstance(tree, dict):
         return False
     try:
@@ -92,7 +94,7 @@ def decoded(entries: Iterable[Entry] | None) -> list[Entry]:
     """The entries that a client sent: without a set it is the empty one; of several with one identity the last counts."""
     by_identity: dict[Identity, Entry] = {}
     for each in entries or ():
-        by_identity[identity(each)] = {**each, "fieldsV1": sets.ordered(each.get("fieldsV1") or sets.EMPTY)}
+        by_identity[identity(each)] = {**each, "fieldsV1": sets.ordered(sets.read(each.get("fieldsV1") or {}))}
     return ordered(list(by_identity.values()))
 
 

@@ -7,7 +7,7 @@ empty root is the empty set. Trees are never changed once made: what operations 
 Source: sigs.k8s.io/structured-merge-diff fieldpath.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -151,6 +151,15 @@ def paths(tree: Fields, prefix: Path = ()) -> Iterator[Path]:
     for element in elements:
         if tree[element]:
             yield from paths(tree[element], (*prefix, element))
+
+
+def read(tree: Mapping[str, Any]) -> Fields:
+    """A set that a client wrote: null is no member below, and what has only itself is a leaf."""
+    found: Fields = {}
+    for element, node in tree.items():
+        below = read(node) if node else LEAF
+        found[element] = LEAF if len(below) == 1 and "." in below else below
+    return found
 
 
 def ordered(tree: Fields) -> Fields:

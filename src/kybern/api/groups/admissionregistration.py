@@ -95,6 +95,7 @@ def _webhooks() -> Behaviour:
         columns=WEBHOOK_COLUMNS,
         cells=webhook_cells,
         generation=anything_changed,
+        counts_empties=True,
         validate=lambda obj: list(validate_webhooks(obj)),
         unconditional_update=False,
     )

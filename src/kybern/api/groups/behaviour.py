@@ -43,6 +43,8 @@ class Behaviour:
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     generation: Callable[[Object, Object], bool] | None = None
     """(new, old) -> the desired state changed; None: the kind has no generation."""
+    counts_empties: bool = False
+    """Whether an empty list or map is another desired state than none, which stored objects have."""
     first_generation: int = 1
     """0: only changes are counted, a new object has none (CSIDrivers)."""
     keeps_status: bool = False
@@ -190,14 +192,14 @@ def _prepare_update(b: Behaviour, has_status: bool) -> PrepareUpdate:
             keep("status", new, old)
         if b.prepare_update is not None:
             b.prepare_update(new, old, change)
-        _set_generation(b, new, old)
+        _set_generation(b, new, old, change)
 
     return prepare_update
 
 
-def _set_generation(b: Behaviour, new: Object, old: Object) -> None:
+def _set_generation(b: Behaviour, new: Object, old: Object, change: Change) -> None:
     keep("generation", new["metadata"], old["metadata"])
-    if b.generation is not None and b.generation(new, old):
+    if b.generation is not None and (b.generation(new, old) or (b.counts_empties and change.has_empties())):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 

@@ -1,4 +1,4 @@
-"""Why a strategically merged object does not fit its type, in upstream's words.
+"""Strategically merged and applied objects in the types that they go into: why they do not fit, in upstream's words.
 
 Upstream puts such an object into its Go type by reflection, not through JSON, and names Go's kinds in what it says.
 Source: k8s.io/apimachinery runtime/converter.go. Types that decode themselves (times, quantities, ports) are not told of
@@ -8,7 +8,8 @@ here: they go through JSON there too.
 from collections.abc import Iterator
 from typing import Any
 
-from kybern.api.schema import structure
+from kybern.api.resource import Object
+from kybern.api.schema import faults, structure, values
 
 _KINDS = {"s": "string", "b": "bool", "i": "int32", "l": "int64", "d": "float64"}
 _NUMBERS = ("int32", "int64", "float64")
@@ -49,14 +50,67 @@ def _value(kind: structure.Type, value: Any, named: str) -> Iterator[str]:
 
 def _scalar(letter: str, value: Any, named: str) -> Iterator[str]:
     given, wanted = _kind(value), _KINDS.get(letter, "")
-    if letter == "B" and not isinstance(value, str):
-        yield f"cannot restore slice from {given}"
+    if letter == "B":
+        yield from _bytes(value)
     if not wanted or given == wanted or (given == "int64" and wanted in _NUMBERS):
         return
     if given == "float64" and wanted in _NUMBERS and value.is_integer():
         return
     converts = (given == "int64" and wanted == "string") or (given == "float64" and wanted in _NUMBERS)
     yield f"cannot convert {given} to {named or wanted}" if converts else f"unrecognized type: {wanted}"
+
+
+def _bytes(value: Any) -> Iterator[str]:
+    if not isinstance(value, str):
+        yield f"cannot restore slice from {_kind(value)}"
+        return
+    try:
+        values.base64(value)
+    except values.Unfit:
+        yield f"error decoding from json: {faults.base64(value)}"
+
+
+def narrowed(definition: str, obj: Object) -> Object:
+    """The object with numbers as Go's conversion leaves them: whole floats are integers, large ones lose their top bits.
+
+    Where there are none such, the object itself."""
+    narrow: Object = _narrow_struct(definition, obj)
+    return narrow
+
+
+def _narrow_struct(definition: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    fields = structure.fields(definition)
+    return _changed(value, {key: _narrow(fields[key]["t"], each) for key, each in value.items() if key in fields})
+
+
+def _narrow(kind: structure.Type, value: Any) -> Any:
+    if kind == "i" or kind == "l":
+        return _narrow_number(value, 32 if kind == "i" else 64)
+    if isinstance(kind, str):
+        return value
+    mark, inner = kind
+    if mark == "@":
+        return _narrow_struct(inner, value)
+    if mark == "[" and isinstance(value, list):
+        made = [_narrow(inner, each) for each in value]
+        return value if all(one is other for one, other in zip(made, value, strict=True)) else made
+    if mark == "{" and isinstance(value, dict):
+        return _changed(value, {key: _narrow(inner, each) for key, each in value.items()})
+    return value
+
+
+def _narrow_number(value: Any, bits: int) -> Any:
+    if value.__class__ is float and value.is_integer():
+        value = int(value)
+    if value.__class__ is not int or -(1 << bits - 1) <= value < 1 << bits - 1:
+        return value
+    return (value + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+
+
+def _changed(whole: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    return whole if all(each is whole[key] for key, each in made.items()) else {**whole, **made}
 
 
 def _kind(value: Any) -> str:

@@ -71,7 +71,8 @@ def source(mode: str, name: str) -> str:
         " out = {}",
     ]
     for wire, field in fields.items():
-        statements = _admit(wire, field, fixed.get(wire)) if mode == ADMIT else _decode(wire, field)
+        keeps_empty = wire in defaults.keeps_empty(name)
+        statements = _admit(wire, field, fixed.get(wire), keeps_empty) if mode == ADMIT else _decode(wire, field)
         lines += [" " + line for line in statements]
     if code is not None:
         _namespace[f"code_{own}"] = code
@@ -88,10 +89,10 @@ def _decode(wire: str, field: dict[str, Any]) -> Iterator[str]:
     yield f"  out[{wire!r}] = v"
 
 
-def _admit(wire: str, field: dict[str, Any], default: Any) -> Iterator[str]:
+def _admit(wire: str, field: dict[str, Any], default: Any, keeps_empty: bool) -> Iterator[str]:
     mark = field.get("m", "")
     absent = _absent(field, mark) if default is None else repr(default)
-    keeps_zero = "*" in mark or ("!" in mark and default is None and not _is_collection(field["t"]))
+    keeps_zero = keeps_empty or "*" in mark or ("!" in mark and default is None and not _is_collection(field["t"]))
     if absent:
         yield f"v = o[{wire!r}] if {wire!r} in o else None"
         yield "if v is not None:"

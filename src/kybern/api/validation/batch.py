@@ -14,6 +14,7 @@ from kybern.api.validation.field import (
     non_negative,
     not_supported,
     required,
+    sorted_map,
     too_long,
 )
 from kybern.api.validation.job_policies import (
@@ -73,7 +74,7 @@ def _generated_selector(obj: Object, spec: Object) -> Iterator[FieldError]:
         if key not in labels:
             yield required(f"spec.template.metadata.labels[{key}]", f"must be '{value}'")
         elif labels[key] != value:
-            yield invalid(f"spec.template.metadata.labels[{key}]", labels, f"must be '{value}'")
+            yield invalid(f"spec.template.metadata.labels[{key}]", sorted_map(labels), f"must be '{value}'")
     try:
         if not labels_from_struct(selector).matches(expected):
             yield invalid("spec.selector", selector, "`selector` not auto-generated")
@@ -91,7 +92,7 @@ def validate_whole_job_spec(spec: Object) -> Iterator[FieldError]:
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
     try:
         if not labels_from_struct(selector).matches(labels or {}):
-            yield invalid("spec.template.metadata.labels", labels, _MISMATCH)
+            yield invalid("spec.template.metadata.labels", sorted_map(labels), _MISMATCH)
     except SelectorError:
         return
 

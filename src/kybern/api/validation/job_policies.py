@@ -108,7 +108,7 @@ def _exit_codes(codes: Object, known: Collection[str | None], path: str) -> Iter
         detail = "must be one of the container or initContainer names in the pod template"
         yield invalid(f"{path}.containerName", name, detail)
     if not values:
-        yield invalid(f"{path}.values", values or None, "at least one value is required")
+        yield invalid(f"{path}.values", codes.get("values"), "at least one value is required")
     elif len(values) > _EXIT_CODES_LIMIT:
         yield too_many(f"{path}.values", len(values), _EXIT_CODES_LIMIT)
     seen: set[int] = set()

@@ -8,7 +8,15 @@ from kybern.api.validation import names
 from kybern.api.validation.core.annotations import validate_pod_annotations
 from kybern.api.validation.core.persistent_volume_claim import validate_claim_spec
 from kybern.api.validation.core.pod import validate_template
-from kybern.api.validation.field import each_invalid, forbidden, invalid, non_negative, not_supported, required
+from kybern.api.validation.field import (
+    each_invalid,
+    forbidden,
+    invalid,
+    non_negative,
+    not_supported,
+    required,
+    sorted_map,
+)
 from kybern.api.validation.int_or_percent import as_percent, validate_int_or_percent, value_of
 from kybern.api.validation.metadata import validate_annotations, validate_label_selector, validate_labels
 
@@ -115,7 +123,7 @@ def _selector(spec: Object, *, template_too: bool) -> Iterator[FieldError]:
         return
     if not found.everything and not found.matches(metadata.get("labels") or {}):
         detail = "`selector` does not match template `labels`"
-        yield invalid("spec.template.metadata.labels", metadata.get("labels"), detail)
+        yield invalid("spec.template.metadata.labels", sorted_map(metadata.get("labels")), detail)
     if template_too:
         yield from validate_template(_with_claims(spec, template), "spec.template")
     yield from _template(template, metadata)

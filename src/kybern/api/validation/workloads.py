@@ -6,7 +6,7 @@ from typing import Any
 from kybern.api.resource import FieldError, Object
 from kybern.api.selectors import SelectorError, labels_from_map, labels_from_struct
 from kybern.api.validation.core.pod import validate_template
-from kybern.api.validation.field import forbidden, immutable, invalid, non_negative, not_supported, required
+from kybern.api.validation.field import forbidden, immutable, invalid, non_negative, not_supported, required, sorted_map
 from kybern.api.validation.int_or_percent import as_percent, validate_int_or_percent, value_of
 from kybern.api.validation.metadata import validate_label_selector
 
@@ -33,7 +33,7 @@ def validate_replication_controller(obj: Object) -> Iterator[FieldError]:
         return
     labels = (template.get("metadata") or {}).get("labels")
     if selector and not labels_from_map(selector).matches(labels or {}):
-        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield invalid("spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`")
     yield from validate_template(template, "spec.template")
     yield from _always_restarting(template, "spec.template.spec", "ReplicationController")
 
@@ -93,7 +93,7 @@ def _matching(spec: Object, template: Object) -> Iterator[FieldError]:
         return
     labels = (template.get("metadata") or {}).get("labels")
     if not selector.everything and not selector.matches(labels or {}):
-        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield invalid("spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`")
 
 
 def _selector_parses(spec: Object, detail: str = "invalid label selector") -> Iterator[FieldError]:
@@ -229,7 +229,7 @@ def _daemon_selector(spec: Object, template: Object) -> Iterator[FieldError]:
     except SelectorError:
         found = None
     if found is not None and not found.matches(labels or {}):
-        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield invalid("spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`")
     if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield invalid("spec.selector", selector, f"{_EMPTY_SELECTOR}daemonset")
 
@@ -272,6 +272,7 @@ def validate_daemon_set_status(new: Object, old: Object) -> Iterator[FieldError]
         "updatedNumberScheduled",
         "numberAvailable",
         "numberUnavailable",
+        "collisionCount",
     )
     yield from _counts(status, keys)
     yield from _collisions(status, old.get("status") or {})

@@ -69,6 +69,10 @@ class Attributes:
     """None: the object itself, or the body of its subresource, is what plugins get."""
     verb: str = ""
     """The request's, where a right depends on it: `update` or `patch`."""
+    sent: Callable[[], Any] | None = None
+    """Makes what the client sent (of a patch: what it made of the object) where that may hold empty lists or maps."""
+    sent_lists: bool = False
+    """Whether there may be lists among these."""
     reinvocation: Reinvocation | None = None
     """Made by the first plugin that calls others."""
 

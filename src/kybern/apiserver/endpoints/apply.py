@@ -55,11 +55,13 @@ async def apply_object(at: Surroundings, call: Call, served: Served) -> Response
     sub = call.info.subresource
     version = served.fields_version(sub)
     writer = Writer(given.manager, served.resource.api_version, at.life.timestamp(), sub)
+    attributes = attributes_of(call, served, "UPDATE", sub)
 
     def edit(live: Object) -> Object:
         entries = list(live["metadata"].get(FIELD) or ())
         applied = applied_to(served.resource, version, live, entries, given, writer)
         tell_repeated(call, given)
+        attributes.sent = lambda: applied.obj
         obj = live if applied.obj is live else _in_form(served, applied.obj, given.config)
         return with_entries(obj, applied.entries)
 
@@ -71,6 +73,7 @@ async def apply_object(at: Surroundings, call: Call, served: Served) -> Response
         if metadata.get("uid"):
             why = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
             raise status.conflict(served.resource, call.info.name, why)
+        attributes.sent = lambda: applied.obj
         obj = _in_form(served, applied.obj, given.config)
         check_name(obj["metadata"], call.info.name)
         obj["metadata"].pop("resourceVersion", None)
@@ -80,7 +83,7 @@ async def apply_object(at: Surroundings, call: Call, served: Served) -> Response
         at.life,
         served,
         edit,
-        attributes_of(call, served, "UPDATE", sub),
+        attributes,
         create_missing=None if sub else create,
         tracks=False,
     )
@@ -197,7 +200,11 @@ def in_form(codec: Codec, merged: Object, config: Object) -> Object:
         fault = getattr(error, "fault", error.message)
         if codec.name:
             kind = f"{'' if '/' in codec.api_version else '/'}{codec.api_version}, Kind={codec.kind}"
-            why = conversion.fault(codec.name, merged) or fault
+            why = conversion.fault(codec.name, merged)
+            narrowed = merged if why else conversion.narrowed(codec.name, merged)
+            if narrowed is not merged:
+                return in_form(codec, narrowed, config)
+            why = why or fault
             fault = f"unable to convert unstructured object to {kind}: {why}"
         raise ApplyFailed(f"failed to convert new object ({_names(config)}) to proper version: {fault}") from None
     return obj

@@ -13,7 +13,9 @@ async def create_object(at: Surroundings, call: Call, served: Served) -> Respons
     """201 and the object."""
     decode.check_write_options(call)
     obj = decode.body_object(call, served)
-    outcome = await create(at.life, served, obj, attributes_of(call, served, "CREATE"))
+    attributes = attributes_of(call, served, "CREATE")
+    decode.tell_empties(call, attributes)
+    outcome = await create(at.life, served, obj, attributes)
     if outcome.version is not None:
         return answer.stored(call, served, outcome.version, at.now(), CREATED)
     return answer.shaped(call, served, outcome.obj, at.now(), CREATED)

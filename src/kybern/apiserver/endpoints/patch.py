@@ -5,6 +5,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-a
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from kybern.api.openapi.schemas import definition_name
 from kybern.api.patch import conversion, reading
@@ -28,6 +29,8 @@ from kybern.base.errors import BadRequest, NoRoute
 from kybern.transport.exchange import Response
 
 _NO_KIND = Resource("", "", "", "", False)
+_EMPTYING = (b"[]", b'"remove"', b'"move"', b'"$')
+"""What stands in each patch that may leave an empty list."""
 
 
 async def patch_object(at: Surroundings, call: Call, served: Served) -> Response:
@@ -38,9 +41,12 @@ async def patch_object(at: Surroundings, call: Call, served: Served) -> Response
         return await apply_object(at, call, served)
     patch = read_patch(call, media, served.resource)
     attributes = attributes_of(call, served, "UPDATE", call.info.subresource)
+    attributes.sent_lists = any(mark in call.request.body for mark in _EMPTYING)
 
     def edit(old: Object) -> Object:
-        return decode.complete(served.resource, patched(call, served.codec, patch, old))
+        changed = patch.apply(old)
+        attributes.sent = lambda: changed
+        return decode.complete(served.resource, in_form(call, served.codec, patch, changed, old))
 
     return written(at, call, served, await update(at.life, served, edit, attributes))
 
@@ -74,8 +80,12 @@ def _definition(resource: Resource) -> str:
 
 def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     """`old` with the patch, checked and defaulted. Raises BadRequest, Invalid, what the patch raises."""
+    return in_form(call, codec, patch, patch.apply(old), old)
+
+
+def in_form(call: Call, codec: Codec, patch: Patch, changed: Any, old: Object) -> Object:
+    """What the patch made of `old`, checked and defaulted. Raises BadRequest, Invalid."""
     validation = decode.field_validation(call)
-    changed = patch.apply(old)
     shown = patch.shown
     if not isinstance(changed, dict):
         fault = f"json: cannot unmarshal {go_kind(changed)} into Go value of type {TYPE_META}"
@@ -86,7 +96,11 @@ def patched(call: Call, codec: Codec, patch: Patch, old: Object) -> Object:
     except BadRequest as error:
         fault = error.fault if isinstance(error, CannotHandle) else error.message
         if patch.definition:
-            fault = conversion.fault(patch.definition, changed) or fault
+            reason = conversion.fault(patch.definition, changed)
+            narrowed = changed if reason else conversion.narrowed(patch.definition, changed)
+            if narrowed is not changed:
+                return in_form(call, codec, patch, narrowed, old)
+            fault = reason or fault
         raise _refusal(_shown(shown, changed), fault) from None
     findings = [*patch.findings, *messages]
     if findings and validation == "Strict":

@@ -21,6 +21,7 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
     obj = decode.body_object(call, served)
     sub = call.info.subresource
     attributes = attributes_of(call, served, "UPDATE", sub)
+    decode.tell_empties(call, attributes)
     place(served, obj["metadata"], attributes.namespace)
     check_name(obj["metadata"], attributes.name)
     single_owners(obj, attributes, admitted=False)

@@ -10,6 +10,7 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.objects.life import Life, Outcome
 from kybern.apiserver.objects.owners import single_owners
+from kybern.apiserver.objects.sent import told
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, track_create
 from kybern.apiserver.served import Served
 from kybern.base.errors import AlreadyExists, BadRequest, Unclassified
@@ -74,6 +75,7 @@ async def _settle(life: Life, served: Served, obj: Object, attributes: Attribute
     served.resource.prepare_create(obj, change)
     faults = validate_create(served.resource, obj)
     if faults:
+        faults = told(faults, served, obj, attributes, lambda whole: validate_create(served.resource, whole))
         raise status.invalid(served.resource, metadata.get("name", ""), faults, obj.get("kind", ""))
     attributes.name = metadata["name"]
     attributes.warnings.extend(served.resource.warnings(obj, None))

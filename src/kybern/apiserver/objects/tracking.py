@@ -11,6 +11,7 @@ from kybern.api.fields.atom import Unkeyed
 from kybern.api.fields.managers import Entry, Writer
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.objects.sent import with_lists
 from kybern.apiserver.served import Served
 
 FIELD = "managedFields"
@@ -44,11 +45,12 @@ def track_create(served: Served, obj: Object, attributes: Attributes, time: str)
     metadata = obj["metadata"]
     given = metadata.pop(FIELD, None)
     version, who = served.fields_version(""), writer(served, attributes, time)
+    sent = with_lists(served, obj, attributes)
     try:
         if given and not managers.is_reset(given) and not managers.fault(given):
-            entries = update.updated(version, dict(version.zero), obj, managers.decoded(given), who)
+            entries = update.updated(version, dict(version.zero), sent, managers.decoded(given), who)
         else:
-            entries = update.created(version, obj, who)
+            entries = update.created(version, sent, who)
     except Unkeyed:
         return
     if entries:
@@ -64,7 +66,8 @@ def track_update(served: Served, new: Object, old: Object, attributes: Attribute
         return
     try:
         version = served.fields_version(attributes.subresource)
-        entries = update.updated(version, old, new, entries, writer(served, attributes, time))
+        sent = with_lists(served, new, attributes)
+        entries = update.updated(version, old, sent, entries, writer(served, attributes, time))
     except Unkeyed:
         return
     if entries:

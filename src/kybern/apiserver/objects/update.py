@@ -5,6 +5,7 @@ Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/update.go, ge
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 
@@ -19,6 +20,7 @@ from kybern.apiserver.etcd_layout import place_of
 from kybern.apiserver.objects.create import create, place
 from kybern.apiserver.objects.life import Life, Outcome, remove
 from kybern.apiserver.objects.owners import single_owners
+from kybern.apiserver.objects.sent import has_empties, told
 from kybern.apiserver.objects.tracking import FIELD, check_admitted, keep_times, track_update
 from kybern.apiserver.served import Served
 from kybern.base.errors import AlreadyExists, BadRequest, Unclassified
@@ -207,11 +209,16 @@ async def _settle(life: Life, served: Served, new: Object, old: Object, attribut
     """Run the kind's rules and the plugins that only judge. Raises StatusError."""
     resource = served.resource
     hooks = served.subresources[sub] if sub else resource
-    hooks.prepare_update(new, old, Change(life.clock.now(), sub, attributes.user.name))
+    change = Change(
+        life.clock.now(), sub, attributes.user.name, has_empties=lambda: has_empties(served, new, attributes)
+    )
+    hooks.prepare_update(new, old, change)
     if resource.is_custom or not _same(served, new, old):  # A custom one may be invalid by now.
-        faults = validate_subresource_update(resource, sub, new, old) if sub else validate_update(resource, new, old)
+        judge = partial(validate_subresource_update, resource, sub) if sub else partial(validate_update, resource)
+        faults = judge(new, old)
         attributes.warnings.extend(resource.tolerated())
         if faults:
+            faults = told(faults, served, new, attributes, lambda whole: judge(whole, old))
             raise status.invalid(resource, attributes.name, faults)
     if not sub:
         attributes.warnings.extend(each for each in resource.warnings(new, old) if each not in attributes.warnings)

@@ -23,11 +23,18 @@ GOOD = {"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType":
         ({"fieldsType": ""}, "missing fieldsType in managed fields entry 0"),
         ({"fieldsType": "V2"}, 'invalid fieldsType "V2" in managed fields entry 0'),
         ({"fieldsV1": {"k:{": {}}}, "error decoding versioned set from managed fields entry 0"),
+        ({"fieldsV1": {"f:a": None}}, ""),
         ({"fieldsV1": {"f:a": 1}}, "error decoding versioned set from managed fields entry 0"),
     ],
 )
 def test_faults(change: dict[str, Any], fault: str) -> None:
     assert managers.fault([{**GOOD, **change}]) == fault
+
+
+def test_sets_are_read_as_members() -> None:
+    given = {"f:a": {".": {}}, "f:b": None, "f:c": {".": {}, "f:d": {".": {}}}}
+    (entry,) = managers.decoded([{**GOOD, "fieldsV1": given}])
+    assert entry["fieldsV1"] == {"f:a": {}, "f:b": {}, "f:c": {".": {}, "f:d": {}}}
 
 
 def test_resets() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kybern.api.patch.conversion import fault
+from kybern.api.patch.conversion import fault, narrowed
 
 DEPLOYMENT, POD, SECRET = (f"io.k8s.api.{name}" for name in ("apps.v1.Deployment", "core.v1.Pod", "core.v1.Secret"))
 
@@ -27,3 +27,29 @@ FAULTS = [
 @pytest.mark.parametrize(("definition", "obj", "expected"), FAULTS)
 def test_faults(definition, obj, expected):
     assert fault(definition, obj) == expected
+
+
+def test_base64():
+    assert fault(SECRET, {"data": {"a": "YWI="}}) == ""
+    assert fault(SECRET, {"data": {"a": "ab!d"}}) == "error decoding from json: illegal base64 data at input byte 2"
+
+
+NARROWED = [
+    (DEPLOYMENT, {"spec": {"replicas": 2**31 + 4}}, {"spec": {"replicas": 4 - 2**31}}),
+    (DEPLOYMENT, {"spec": {"replicas": 6.0}}, {"spec": {"replicas": 6}}),
+    (POD, {"spec": {"terminationGracePeriodSeconds": 2**40}}, None),
+    (
+        POD,
+        {"spec": {"containers": [{"name": "c"}, {"ports": [{"containerPort": 2**32 + 80}]}]}},
+        {"spec": {"containers": [{"name": "c"}, {"ports": [{"containerPort": 80}]}]}},
+    ),
+    (DEPLOYMENT, {"spec": {"replicas": 1.5, "paused": "x"}, "metadata": {"labels": {"a": "b"}}, "more": 1.0}, None),
+]
+
+
+@pytest.mark.parametrize(("definition", "obj", "expected"), NARROWED)
+def test_numbers_lose_their_top_bits(definition, obj, expected):
+    if expected is None:
+        assert narrowed(definition, obj) is obj
+    else:
+        assert narrowed(definition, obj) == expected

@@ -36,6 +36,17 @@ def affinity(value):
 
 
 REFUSED = [
+    (new("Node", {"podCIDRs": ["10.4.0.0/24"]}), of("spec", podCIDRs=["x"], taints=[{"key": "k"}]),
+     ["metadata.taints[0].effect: Required value",
+      'spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+      'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
+      "metadata.taints[0].effect: Required value"]),
+    (new("Pod", {"containers": [C], "schedulingGates": [{"name": "a"}], "nodeSelector": {"d": "e"}}),
+     of("spec", schedulingGates=[{"name": "b"}, {"name": "b"}], nodeSelector=None),
+     ["spec.schedulingGates[1]: Duplicate value: \"b\"",
+      "spec.schedulingGates[1].name: Forbidden: only deletion is allowed, but found new scheduling gate 'b'",
+      "spec.nodeSelector: Invalid value: null: only additions to spec.nodeSelector are allowed "
+      "(no mutations or deletions)"]),
     (new("ConfigMap"), of("metadata", name="y"), [f'metadata.name: Invalid value: "y": {IMMUTABLE}'] * 2),
     (new("Secret", immutable=True), top(data={"a": "eA=="}),
      ["data: Forbidden: field is immutable when `immutable` is set"]),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, keep
+from kybern.api.groups.behaviour import Behaviour, checked_first, keep
 from kybern.api.groups.columns import AGE, NAME, NONE, UNKNOWN, age, column, condition
 from kybern.api.resource import Change, Column, Object
 from kybern.api.validation.core.node import node_warnings, validate_node, validate_node_update
@@ -92,7 +92,7 @@ BEHAVIOUR = {
         prepare_status=prepare_status,
         validate=lambda obj: list(validate_node(obj)),
         warnings=lambda new, old: list(node_warnings(new)),
-        validate_update=lambda new, old: list(validate_node_update(new, old)),
+        validate_update=checked_first(validate_node, validate_node_update),
         validate_on_update=False,
         validate_status=lambda new, old: list(validate_node_update(new, old)),
     )

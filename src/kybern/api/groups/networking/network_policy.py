@@ -26,6 +26,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         generation=spec_changed,
+        counts_empties=True,
         validate=lambda obj: list(validate_network_policy(obj)),
     )
 }

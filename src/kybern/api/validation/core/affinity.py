@@ -139,7 +139,7 @@ def validate_spread(constraints: Sequence[Object], path: str) -> Iterator[FieldE
         at = f"{path}[{index}]"
         key, action = constraint.get("topologyKey") or "", constraint.get("whenUnsatisfiable") or ""
         if (constraint.get("maxSkew") or 0) <= 0:
-            yield invalid(f"{at}.maxSkew", constraint.get("maxSkew") or 0, "must be greater than 0")
+            yield invalid(f"{at}.maxSkew", constraint.get("maxSkew") or 0, "must be greater than zero")
         if not key:
             yield required(f"{at}.topologyKey", "can not be empty")
         if action not in _UNSATISFIABLE:
@@ -160,7 +160,7 @@ def _min_domains(constraint: Object, action: str, path: str) -> Iterator[FieldEr
     if domains is None:
         return
     if domains <= 0:
-        yield invalid(path, domains, "must be greater than 0")
+        yield invalid(path, domains, "must be greater than zero")
     if action != "DoNotSchedule":
         yield invalid(path, domains, f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}")
 

@@ -1,10 +1,12 @@
 """Event, in both of its groups. Source: pkg/apis/core/validation/events.go."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
-from kybern.api.validation.field import each_invalid, immutable, invalid, required
+from kybern.api.validation.field import IMMUTABLE, each_invalid, invalid, required
+from kybern.api.validation.internal_form import internal_form
 from kybern.api.validation.metadata import validate_kube_finalizers, validate_metadata, validate_metadata_update
 
 _INVOLVED = "involvedObject.namespace"
@@ -25,6 +27,12 @@ _IMMUTABLE = (
     "reportingComponent",
     "reportingInstance",
 )
+_STRUCTS = {
+    "involvedObject": "io.k8s.api.core.v1.ObjectReference",
+    "related": "io.k8s.api.core.v1.ObjectReference",
+    "source": "io.k8s.api.core.v1.EventSource",
+}
+_TIMES = ("firstTimestamp", "lastTimestamp", "eventTime")
 _WIRE = {"reportingComponent": "reportingController"}
 _LENGTHS = (("reportingInstance", 128), ("action", 128), ("reason", 128))
 _NOTE_LIMIT = 1024
@@ -87,7 +95,16 @@ def validate_new_event_update(new: Object, old: Object) -> Iterator[FieldError]:
     if new.get("series") != old.get("series"):
         yield from _series(new)
     for key in _IMMUTABLE:
-        yield from immutable(_WIRE.get(key, key), new.get(key), old.get(key))
+        if (new.get(key) or None) != (old.get(key) or None):
+            yield invalid(_WIRE.get(key, key), _shown(key, new.get(key)), IMMUTABLE)
+
+
+def _shown(key: str, value: Any) -> Any:
+    """As Go's internal Event holds it."""
+    definition = _STRUCTS.get(key)
+    if definition is not None:
+        return internal_form(definition, {} if value is None and key != "related" else value)
+    return value if value is not None or key in _TIMES else 0 if key == "count" else ""
 
 
 def _series(event: Object) -> Iterator[FieldError]:

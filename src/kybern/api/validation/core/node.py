@@ -88,7 +88,9 @@ def validate_node_update(new: Object, old: Object) -> Iterator[FieldError]:
             shown = {"Type": address.get("type", ""), "Address": address.get("address", "")}
             yield duplicate(f"status.addresses[{index}]", shown)
         seen.append(address)
-    if before.get("podCIDRs") and before["podCIDRs"] != after.get("podCIDRs"):
+    ranges, known = after.get("podCIDRs") or (), before.get("podCIDRs") or ()
+    changes = 1 if known and len(ranges) != len(known) else sum(map(str.__ne__, ranges, known))
+    for _ in range(changes):
         yield forbidden("spec.podCIDRs", _FROM_EMPTY.format("podCIDR"))
     if before.get("providerID") and before["providerID"] != after.get("providerID"):
         yield forbidden("spec.providerID", _FROM_EMPTY.format("providerID"))

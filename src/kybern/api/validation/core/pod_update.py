@@ -12,11 +12,13 @@ from kybern.api.validation.core.pod_claim_status import (
     validate_claim_statuses,
     validate_no_allocated_resources,
 )
-from kybern.api.validation.field import each_invalid, forbidden, immutable, invalid, required
+from kybern.api.validation.field import each_invalid, forbidden, immutable, invalid, required, sorted_map
+from kybern.api.validation.internal_form import internal_form
 from kybern.api.validation.unified_diff import internal_diff
 
 _MIRROR = "kubernetes.io/config.mirror"
 _POD_SPEC, _EPHEMERAL = "io.k8s.api.core.v1.PodSpec", "io.k8s.api.core.v1.EphemeralContainer"
+_TERM = "io.k8s.api.core.v1.NodeSelectorTerm"
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _MAX_INT32 = 2**31 - 1
 _UPDATABLE = (
@@ -81,11 +83,12 @@ def _tolerations(new: Sequence[Object], old: Sequence[Object]) -> Iterator[Field
 
 
 def _scheduling_gates(new: Sequence[Object], old: Sequence[Object]) -> Iterator[FieldError]:
-    known = {gate.get("name") for gate in old}
-    for index, gate in enumerate(new):
-        if gate.get("name") not in known:
-            detail = f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'"
-            yield forbidden(f"spec.schedulingGates[{index}].name", detail)
+    added = {gate.get("name") or "": index for index, gate in enumerate(new)}
+    for gate in old:
+        added.pop(gate.get("name") or "", None)
+    for name, index in added.items():
+        detail = f"only deletion is allowed, but found new scheduling gate '{name}'"
+        yield forbidden(f"spec.schedulingGates[{index}].name", detail)
 
 
 def _unchanged(after: Object, before: Object) -> Iterator[FieldError]:
@@ -116,9 +119,8 @@ def _gated(wanted: Object, before: Object) -> Iterator[FieldError]:
     new, old = wanted.get("nodeSelector") or {}, before.get("nodeSelector") or {}
     if new != old:
         if any(new.get(key) != value for key, value in old.items()):
-            yield invalid(
-                "spec.nodeSelector", new, "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
-            )
+            detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+            yield invalid("spec.nodeSelector", sorted_map(wanted.get("nodeSelector")), detail)
         wanted.pop("nodeSelector", None)
         if "nodeSelector" in before:
             wanted["nodeSelector"] = before["nodeSelector"]
@@ -140,16 +142,18 @@ def _node_affinity(new: Object, old: Object) -> Iterator[FieldError]:
     if not known:
         return
     if len(terms) != len(known):
-        yield invalid(
-            f"{path}.nodeSelectorTerms", terms, "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        shown = (
+            [internal_form(_TERM, term) for term in terms] if terms else (new.get(key) or {}).get("nodeSelectorTerms")
         )
+        detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        yield invalid(f"{path}.nodeSelectorTerms", shown, detail)
         return
     for index, (term, before) in enumerate(zip(terms, known, strict=True)):
         for part in ("matchExpressions", "matchFields"):
             kept = before.get(part) or []
             if (term.get(part) or [])[: len(kept)] != kept or not any(before.values()):
                 detail = "only additions are allowed (no mutations or deletions)"
-                yield invalid(f"{path}[{index}]", term, detail)
+                yield invalid(f"{path}.nodeSelectorTerms[{index}]", internal_form(_TERM, term), detail)
                 break
 
 

@@ -128,7 +128,7 @@ def _operator(operator: str, values: Sequence[str], path: str) -> Iterator[Field
 def validate_quota_update(new: Object, old: Object) -> Iterator[FieldError]:
     scopes, before = ((obj.get("spec") or {}).get("scopes") or [] for obj in (new, old))
     if set(scopes) != set(before):
-        yield invalid("spec.scopes", scopes or None, IMMUTABLE)
+        yield invalid("spec.scopes", (new.get("spec") or {}).get("scopes"), IMMUTABLE)
 
 
 def validate_quota_status(new: Object, old: Object) -> Iterator[FieldError]:

@@ -67,7 +67,7 @@ def _families(after: Object, before: Object) -> Iterator[FieldError]:
                 yield invalid("spec.ipFamilies[0]", new, _ONCE)
         return
     if len(old) > len(new) and not after.get("clusterIPs"):
-        yield invalid("spec.ipFamilies[0]", new or None, "primary ipFamily can not be unset")
+        yield invalid("spec.ipFamilies[0]", after.get("ipFamilies"), "primary ipFamily can not be unset")
     if old and new and new[0] != old[0]:
         yield invalid("spec.ipFamilies[0]", after.get("clusterIPs"), _ONCE)
     if len(old) > len(new) == 1 and after.get("ipFamilyPolicy") != "SingleStack":

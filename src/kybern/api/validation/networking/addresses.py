@@ -60,4 +60,4 @@ def validate_service_cidr_update(new: Object, old: Object) -> Iterator[FieldErro
         if len(cidrs) > len(before):
             yield from validate_service_cidr(new)
     else:
-        yield invalid(path, cidrs or None, IMMUTABLE)
+        yield invalid(path, (new.get("spec") or {}).get("cidrs"), IMMUTABLE)

@@ -1,0 +1,67 @@
+"""Empty lists and maps that decoding dropped."""
+
+import pytest
+
+from kybern.api.schema import codec
+from kybern.api.schema.empties import has_any, restored
+
+POLICY, ROLE, POD, DEPLOYMENT = (
+    f"io.k8s.api.{name}"
+    for name in ("networking.v1.NetworkPolicy", "rbac.v1.Role", "core.v1.Pod", "apps.v1.Deployment")
+)
+
+RESTORED = [
+    (POLICY, {"spec": {"podSelector": {}}}, {"spec": {"podSelector": {}, "egress": []}}),
+    (POD, {"spec": {"containers": [{"name": "c"}]}}, {"spec": {"containers": [{"name": "c", "args": []}]}}),
+    (POD, {"spec": {"nodeSelector": None}}, {"spec": {"nodeSelector": {}}}),
+    (DEPLOYMENT, {"spec": {"template": {}}}, {"spec": {"template": {"metadata": {"labels": {}}}}}),
+]
+AS_IT_IS = [
+    (POD, {"spec": {"tolerations": [{"key": "a"}]}}, {"spec": {"tolerations": []}}),
+    (POD, {"spec": {"containers": [{"name": "c"}]}}, {"spec": {"containers": [{"args": []}, {"args": []}]}}),
+    (POD, {"spec": {}}, {"spec": {"volumes": {}, "nodeName": "", "securityContext": {}}}),
+    (DEPLOYMENT, {"spec": {"selector": {}}}, {"spec": {"selector": {"matchLabels": {}}}}),
+    (POD, {"spec": {}}, None),
+]
+
+
+@pytest.mark.parametrize(("definition", "obj", "sent"), RESTORED)
+def test_what_was_sent_empty_comes_back(definition, obj, sent):
+    assert restored(definition, obj, sent) == sent
+    assert has_any(definition, obj, sent)
+
+
+@pytest.mark.parametrize(("definition", "obj", "sent"), AS_IT_IS)
+def test_all_else_stays_the_object_itself(definition, obj, sent):
+    assert restored(definition, obj, sent) is obj
+    assert not has_any(definition, obj, sent)
+
+
+def test_nothing_is_changed_in_place():
+    obj = {"spec": {"podSelector": {}}}
+    restored(POLICY, obj, {"spec": {"ingress": []}})
+    assert obj == {"spec": {"podSelector": {}}}
+
+
+def test_encoded_is_what_go_never_leaves_out():
+    sent = {"metadata": {"finalizers": []}, "rules": [{"verbs": [], "resources": []}]}
+    obj, _ = codec("rbac.authorization.k8s.io/v1", "Role").complete({**sent}, "Warn")
+    whole = restored(ROLE, obj, sent, encoded=True)
+    assert whole["rules"] == [{"verbs": []}]
+    assert "finalizers" not in whole["metadata"]
+
+
+def test_parts_may_be_left_out():
+    assert not has_any(POLICY, {"metadata": {}}, {"metadata": {"labels": {}}}, ("metadata",))
+
+
+def test_defaults_that_tell_empty_from_none():
+    scaling = codec("autoscaling/v2", "HorizontalPodAutoscaler")
+    spec = {"scaleTargetRef": {"kind": "x", "name": "y"}, "maxReplicas": 2, "behavior": {"scaleUp": {"policies": []}}}
+    obj, _ = scaling.complete({"metadata": {}, "spec": spec}, "Warn")
+    assert obj["spec"]["behavior"]["scaleUp"]["policies"] == []
+    assert len(obj["spec"]["behavior"]["scaleDown"]["policies"]) == 1
+    node = codec("v1", "Node")
+    amounts = {"capacity": {"cpu": "3"}}
+    assert node.complete({"status": dict(amounts)}, "Warn")[0]["status"]["allocatable"] == {"cpu": "3"}
+    assert "allocatable" not in node.complete({"status": {**amounts, "allocatable": {}}}, "Warn")[0]["status"]
