@@ -87,10 +87,10 @@ class Authority:
 
 
 def ensure_authority(pki: Pki, file: str = "ca", called: str = "kybern-ca") -> Authority:
-    """The authority of a file; a new one where there is none that can be read, or it ends soon."""
+    """The authority of a file; a new one where there is none that can be read, or it is not valid or ends soon."""
     key, path = _key(pki.key(file)), pki.certificate(file)
     known = _read(path)
-    if known is None or _is_ending(known) or known.public_key() != key.public_key():
+    if known is None or not _is_current(known) or known.public_key() != key.public_key():
         name = _name(called, ())
         builder = _builder(name, name, key.public_key(), AUTHORITY_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -112,7 +112,7 @@ def ensure_leaf(
     """A certificate with its key: a server's where it has hosts, else a client's; with `client` both."""
     path, key = pki.certificate(file), _key(pki.key(file))
     known = _read(path)
-    if known is not None and not _is_ending(known) and _fits(known, authority, key, _name(name, groups), hosts):
+    if known is not None and _is_current(known) and _fits(known, authority, key, _name(name, groups), hosts):
         return
     builder = _builder(_name(name, groups), authority.certificate.subject, key.public_key(), LEAF_DAYS)
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []
@@ -220,8 +220,10 @@ def _read(path: Path) -> x509.Certificate | None:
         return None
 
 
-def _is_ending(certificate: x509.Certificate) -> bool:
-    return certificate.not_valid_after_utc < datetime.now(UTC) + timedelta(days=RENEWAL_DAYS)
+def _is_current(certificate: x509.Certificate) -> bool:
+    """Whether it is valid and stays so for a while. One made under a clock that was ahead is not valid yet."""
+    now = datetime.now(UTC)
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - timedelta(days=RENEWAL_DAYS)
 
 
 def _write_once(path: Path, data: bytes, mode: int = 0o644) -> None:

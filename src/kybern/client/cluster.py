@@ -66,6 +66,10 @@ class Cluster:
         """Seconds since the epoch."""
         return self._world.clock.now()
 
+    def monotonic(self) -> float:
+        """Seconds of a clock that nobody sets."""
+        return self._world.clock.monotonic()
+
     def get(self, kind: type[T], key: Key) -> T | None:
         """An object as the cache has it. It is shared: never change it."""
         return self._world.informer(kind).get(key)

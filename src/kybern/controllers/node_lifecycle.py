@@ -36,6 +36,8 @@ from kybern.trace import Verdict
 
 NAME = "node-controller"
 LEASES = "kube-node-lease"
+LEAP_SECONDS = 1.0
+"""Between two looks a time of day that nobody sets drifts by less."""
 
 _SILENT = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 """Conditions that only the kubelet knows; NetworkUnavailable is set by others."""
@@ -95,10 +97,13 @@ class NodeLifecycle:
     health: dict[str, Health] = field(default_factory=dict)
     next_eviction: dict[str, float] = field(default_factory=dict)
     """By zone: when the next Node may get a NoExecute taint."""
+    ahead: float | None = None
+    """How far the time of day is ahead of the clock that nobody sets."""
 
     async def reconcile(self, cluster: Cluster, key: Key) -> Outcome:
         """Look at the Node's signs of life, write what follows, come back when its grace would end."""
         node, now = cluster.get(Node, key), cluster.now()
+        self.follow_clock(now, cluster.monotonic())
         known = self.health.get(key.name)
         if node is None:
             if self.health.pop(key.name, None) is not None and known is not None:
@@ -118,6 +123,15 @@ class NodeLifecycle:
         if adds_eviction(plan, node):
             self.next_eviction[zone] = now + 1 / ill.rate if ill.rate else now
         return await cluster.apply(plan) if plan.writes or plan.events else plan.outcome
+
+    def follow_clock(self, now: float, monotonic: float) -> None:
+        """When the time of day was set, or the machine slept, what was seen before is as long ago as it was then."""
+        leap = now - monotonic - self.ahead if self.ahead is not None else 0.0
+        self.ahead = now - monotonic
+        if abs(leap) > LEAP_SECONDS:
+            for name, each in self.health.items():
+                self.health[name] = Health(each.uid, each.renewed, each.heartbeat, each.seen + leap)
+            self.next_eviction = {zone: when + leap for zone, when in self.next_eviction.items()}
 
 
 def observe(known: Health | None, node: Node, lease: Lease | None, now: float) -> Health:

@@ -2,10 +2,13 @@
 
 import json
 import stat
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 
+from kybern.apiserver import pki as pki_module
 from kybern.apiserver.pki import ensure_pki
 
 HOSTS = ["localhost", "127.0.0.1"]
@@ -38,6 +41,22 @@ def test_secrets_are_their_owners(tmp_path: Path) -> None:
     secret = [path for path in tmp_path.iterdir() if path.suffix in (".key", ".kubeconfig")]
     assert {"ca.key", "sa.key", "admin.kubeconfig", "front-proxy-ca.key"} <= {path.name for path in secret}
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_certificates_of_another_time_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    class OtherTime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=days)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pki_module, "datetime", OtherTime)
+        ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    pki = ensure_pki(tmp_path, HOSTS, "https://127.0.0.1:6443")
+    for name in ("ca", "apiserver", "admin"):
+        found = x509.load_pem_x509_certificate(pki.certificate(name).read_bytes())
+        assert found.not_valid_before_utc < datetime.now(UTC) < found.not_valid_after_utc, name
 
 
 def test_a_lost_certificate_comes_back(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from kybern.api.types.core_v1 import Node, NodeCondition, NodeSpec, NodeStatus, 
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.base.clock import format_time
 from kybern.client.plan import Plan
-from kybern.controllers.node_lifecycle import Config, Health, adds_eviction, decide, observe
+from kybern.controllers.node_lifecycle import Config, Health, NodeLifecycle, adds_eviction, decide, observe
 from kybern.controllers.node_taints import Disruption, disruption
 
 NOW = 1_000_000.0
@@ -49,6 +49,17 @@ def taints_of(plan: Plan) -> set[tuple[str, str]] | None:
 def test_a_node_that_lives_is_looked_at_when_its_grace_would_end() -> None:
     plan = looked_at(node(), 15.0)
     assert (plan.writes, plan.requeue_after) == (0, 35.0)
+
+
+@pytest.mark.parametrize("leap", [3600.0, -3600.0, 0.0])
+def test_a_time_of_day_that_is_set_silences_nobody(leap: float) -> None:
+    loop = NodeLifecycle(Config(), {"n": health(15.0)}, {"": NOW + 5.0})
+    loop.follow_clock(NOW, 70.0)
+    later = NOW + 10.0 + leap
+    loop.follow_clock(later, 80.0)
+    plan = decide(node(), loop.health["n"], (), later, Config(), ill=Disruption())
+    assert (plan.writes, plan.requeue_after) == (0, 25.0)
+    assert loop.next_eviction[""] - later == -5.0
 
 
 def test_silence_makes_the_conditions_unknown_and_the_pods_unready() -> None:
