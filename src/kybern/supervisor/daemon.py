@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from kybern.base.errors import KybernError
 from kybern.supervisor.title import set_title
 
 LOG = "supervisor.log"
@@ -31,6 +32,8 @@ def become_daemon(logs: Path, run: Callable[[], None]) -> NoReturn:
         set_title("kybern supervisor")
         run()
         status = 0
+    except KybernError as error:
+        print(error, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:

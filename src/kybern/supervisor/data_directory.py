@@ -13,6 +13,8 @@ MARKS = (Path("log") / "supervisor.log", Path("pki") / "ca.crt")
 NOBODYS = frozenset({"lost+found", "log", NOTE})
 """What a fresh disk holds, and a cluster that ended before its first word."""
 LEAST_FREE_BYTES = 64 << 20
+LEAST_FREE_TO_GO_ON_BYTES = 1 << 20
+"""A cluster that is kept can be read, and things in it deleted, as long as its programs can say a word."""
 
 
 class BadDataDirectory(KybernError):
@@ -44,7 +46,8 @@ def refuse(directory: Path) -> None:
         raise BadDataDirectory(f"{error.filename} is no directory; {other}") from error
     except OSError as error:
         raise BadDataDirectory(f"{directory} cannot be written to: {os.strerror(error.errno or 0)}; {other}") from error
-    free = shutil.disk_usage(directory).free
-    if free < LEAST_FREE_BYTES and not is_kept(directory):
-        sizes = f"{free >> 20} MiB free, and a cluster needs {LEAST_FREE_BYTES >> 20}"
-        raise BadDataDirectory(f"the disk of {directory} has {sizes}; make room, or {other}")
+    free, kept = shutil.disk_usage(directory).free, is_kept(directory)
+    needed = LEAST_FREE_TO_GO_ON_BYTES if kept else LEAST_FREE_BYTES
+    if free < needed:
+        sizes = f"{free >> 20} MiB free, and a cluster needs {needed >> 20}"
+        raise BadDataDirectory(f"the disk of {directory} has {sizes}; make room{'' if kept else f', or {other}'}")

@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from kybern.base.errors import KybernError
+
 NETWORK_NAMESPACES = Path("/run/netns")
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
@@ -13,7 +15,7 @@ COMMAND_SECONDS = 20.0
 """Longest that a command of the machine may take."""
 
 
-class CommandFailed(Exception):
+class CommandFailed(KybernError):
     """A command of the machine failed: which, and what it said."""
 
 

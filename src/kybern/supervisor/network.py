@@ -8,7 +8,8 @@ outside the node's own subnet and its peers' are unreachable. Everything may be 
 import ipaddress
 import json
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from kybern.supervisor.firewall import close_forwarding, open_forwarding
@@ -24,7 +25,7 @@ from kybern.supervisor.layout import (
     ClusterLayout,
     NodeLayout,
 )
-from kybern.supervisor.namespaces import create_network, run
+from kybern.supervisor.namespaces import CommandFailed, create_network, run
 
 LAST_METRIC = 4096
 """Metric of the routes that end what no other route takes."""
@@ -76,7 +77,8 @@ def apply_fabric(layout: ClusterLayout) -> dict[str, str]:
     """Build the machine's side. Returns the former values of the kernel switches that had to be changed."""
     _bridge(FABRIC_BRIDGE, f"{HOST_ADDRESS}/24")
     changed = switch_on(SWITCHES)
-    run("nft", "-f", "-", text=MASQUERADE)
+    with _needing("nf_tables"):
+        run("nft", "-f", "-", text=MASQUERADE)
     open_forwarding()
     if layout.has_namespaces:
         ends = [SERVICE_NETWORK, POD_NETWORK]
@@ -97,12 +99,9 @@ def apply_node(layout: ClusterLayout, node: NodeLayout) -> None:
     create_network(node.network_namespace)
     if node.host_link not in links():
         # Plugged in once: a cable that someone pulls stays pulled, also when the node's programs start again.
-        _ip(
-            [
-                f"link add {node.host_link} type veth peer name {NODE_LINK} netns {node.network_namespace}",
-                f"link set {node.host_link} master {FABRIC_BRIDGE} up",
-            ]
-        )
+        with _needing("veth"):
+            _ip([f"link add {node.host_link} type veth peer name {NODE_LINK} netns {node.network_namespace}"])
+        _ip([f"link set {node.host_link} master {FABRIC_BRIDGE} up"])
     inside = ("nsenter", f"--net=/run/netns/{node.network_namespace}")
     _ip(
         [
@@ -179,13 +178,23 @@ def links() -> set[str]:
     return {name for _, name in socket.if_nameindex()}
 
 
+@contextmanager
+def _needing(module: str) -> Iterator[None]:
+    """What fails in the block is told with the kernel's module that it needs. Raises CommandFailed."""
+    try:
+        yield
+    except CommandFailed as error:
+        raise CommandFailed(f"{error} (does this kernel have {module}? sudo modprobe {module})") from error
+
+
 def _bridge(name: str, address: str, inside: tuple[str, ...] = ()) -> None:
     """A bridge that exists, is up and has the address."""
     present = any(link.get("ifname") == name for link in json.loads(run(*inside, "ip", "-json", "link") or "[]"))
-    lines = [] if present else [f"link add {name} type bridge"]
-    if address:
-        lines.append(f"addr replace {address} dev {name}")
-    _ip([*lines, f"link set {name} up"], inside)
+    if not present:
+        with _needing("bridge"):
+            _ip([f"link add {name} type bridge"], inside)
+    addresses = [f"addr replace {address} dev {name}"] if address else []
+    _ip([*addresses, f"link set {name} up"], inside)
 
 
 def _ip(lines: list[str], inside: tuple[str, ...] = ()) -> None:

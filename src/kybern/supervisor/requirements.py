@@ -141,5 +141,5 @@ def _is_taken(address: str, port: int) -> bool:
 
 
 def find_conflicts(layout: ClusterLayout) -> list[str]:
-    """Routes of this machine that the cluster's ranges would cover."""
+    """Routes of this machine that overlap the cluster's ranges."""
     return conflicting_routes(json.loads(run("ip", "-json", "-4", "route") or "[]"), layout)

@@ -59,3 +59,6 @@ def test_a_full_disk_takes_no_new_cluster(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "pki").mkdir()
     (tmp_path / "pki" / "ca.crt").touch()
     refuse(tmp_path)
+    monkeypatch.setattr(data_directory, "LEAST_FREE_TO_GO_ON_BYTES", status.f_frsize * status.f_blocks + 1)
+    with pytest.raises(BadDataDirectory, match=r"MiB free, and a cluster needs \d+; make room$"):
+        refuse(tmp_path)
