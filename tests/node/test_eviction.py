@@ -1,4 +1,4 @@
-"""Pods that take more of the disk than they may, and a node that is short of memory."""
+"""Pods that take more of the disk than they may, a node that is short of memory, and room for what is critical."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from kybern.kubelet.eviction.thresholds import Thresholds
 from kybern.kubelet.kubelet_config import KubeletConfig
 
 from .apis import api, pod, wait_event, wait_for
-from .kubelets import container, running
+from .kubelets import container, running, until
 
 pytestmark = pytest.mark.root
 
@@ -39,3 +39,26 @@ async def test_a_node_without_memory(config: KubeletConfig) -> None:
         found = await wait_for(client, "cheap", phase="Failed")
         assert found.status.reason == "Evicted"
         assert found.status.message.startswith(("The node was low on resource: memory. ", "The node had condition: "))
+
+
+async def test_a_critical_pod_takes_the_place_of_another(config: KubeletConfig) -> None:
+    async with api() as client, running(config, client) as kubelet:
+        node = await until(lambda: (found := kubelet.node()) and found.status.allocatable and found)
+        most = {"requests": {"cpu": node.status.allocatable["cpu"]}}
+        cheap = container("main", SLEEP, resources=most)
+        await client.create(pod("cheap", containers=[cheap], terminationGracePeriodSeconds=1))
+        await wait_for(client, "cheap", Ready="True")
+        critical = pod("critical", containers=[cheap], priorityClassName="system-node-critical")
+        await client.create(critical)
+        found = await wait_for(client, "cheap", phase="Failed", DisruptionTarget="True")
+        message = "Preempted in order to admit critical pod"
+        assert (found.status.reason, found.status.message) == ("Preempting", message)
+        assert await wait_event(client, "cheap", "Preempting", "critical") == message
+        began = await wait_for(client, "critical", Ready="True")
+        ended = found.status.container_statuses[0].state
+        assert ended is not None
+        assert ended.terminated is not None
+        state = began.status.container_statuses[0].state
+        assert state is not None
+        assert state.running is not None
+        assert state.running.started_at >= ended.terminated.finished_at

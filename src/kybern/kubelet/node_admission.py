@@ -5,14 +5,14 @@ The scheduler has asked the same before; between its view and the node's a Pod m
 
 from dataclasses import dataclass
 
-from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Node, Pod, Taint, Toleration
 from kybern.kubelet.labels import is_static
 from kybern.kubelet.node_affinity import is_required_node
+from kybern.kubelet.node_resources import shortfalls
 from kybern.kubelet.pod_spec import is_critical
-from kybern.kubelet.qos import BEST_EFFORT, pod_resources, qos_class
+from kybern.kubelet.preemption import choose_victims
+from kybern.kubelet.qos import BEST_EFFORT, qos_class
 
-OUT_OF = {"cpu": "OutOfcpu", "memory": "OutOfmemory", "ephemeral-storage": "OutOfephemeral-storage"}
 SAFE_SYSCTLS = frozenset(
     {
         "kernel.shm_rmid_forced",
@@ -43,7 +43,8 @@ class Refusal:
 
 
 def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal | None:
-    """Why not; None where the Pod is taken. Before the node is known everything is."""
+    """Why not; None where the Pod is taken, a critical one whether there is room or not (`decide_room` makes it).
+    Before the node is known everything is."""
     if node is None:
         return None
     if pod.metadata.labels.get(OS_LABEL, THIS_OS) != THIS_OS:
@@ -72,10 +73,18 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
     return None
 
 
+def decide_room(pod: Pod, others: list[Pod], node: Node | None) -> list[Pod]:
+    """Which others have to end so that there is room for a critical Pod. Raises NoRoom."""
+    if node is None or not is_critical(pod):
+        return []
+    short = shortfalls(pod, others, node)
+    return choose_victims(pod, others, short) if short else []
+
+
 def _pressure(pod: Pod, node: Node) -> Refusal | None:
     """A node that is short of something takes no more; of memory, only those that promise nothing are kept out."""
     short = [each.type for each in node.status.conditions if each.type in PRESSURES and each.status == "True"]
-    if not short or is_static(pod):
+    if not short:
         return None
     if short == ["MemoryPressure"]:
         taint = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")
@@ -109,25 +118,8 @@ def _predicate(name: str, text: str) -> Refusal:
 
 def decide_resources(pod: Pod, others: list[Pod], node: Node) -> Refusal | None:
     """Whether what the Pod requests is left beside what others have."""
-    allocatable = node.status.allocatable
-    slots = allocatable.get("pods")
-    if slots and len(others) + 1 > value(slots):
-        return _insufficient("OutOfpods", "pods", 1, len(others), value(slots))
-    requested = pod_resources(pod, limits=False)
-    for name in ("cpu", "memory"):
-        text, amount = allocatable.get(name), requested.get(name, 0)
-        if not text or not amount:
-            continue
-        capacity = milli_value(text) if name == "cpu" else value(text)
-        used = sum(pod_resources(other, limits=False).get(name, 0) for other in others)
-        if amount > capacity - used:
-            return _insufficient(OUT_OF[name], name, amount, used, capacity)
-    return None
-
-
-def _insufficient(reason: str, name: str, requested: int, used: int, capacity: int) -> Refusal:
-    numbers = f"requested: {requested}, used: {used}, capacity: {capacity}"
-    return Refusal(reason, f"Node didn't have enough resource: {name}, {numbers}")
+    short = shortfalls(pod, others, node)
+    return Refusal(short[0].reason, short[0].message) if short else None
 
 
 def _meet(wanted: set[tuple[str, str, int]], taken: set[tuple[str, str, int]]) -> bool:

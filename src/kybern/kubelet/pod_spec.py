@@ -6,6 +6,7 @@ from typing import Any
 
 from kybern.api.types import convert, to_dict
 from kybern.api.types.core_v1 import Container, ContainerStatus, Pod
+from kybern.kubelet.labels import is_mirror, is_static
 
 DEFAULT_GRACE_SECONDS = 30
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"
@@ -105,4 +106,4 @@ def is_terminal(pod: Pod) -> bool:
 
 def is_critical(pod: Pod) -> bool:
     """Static, or with a priority of the system's: never turned away for others (upstream's IsCriticalPod)."""
-    return (pod.spec.priority or 0) >= 2_000_000_000
+    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= 2_000_000_000

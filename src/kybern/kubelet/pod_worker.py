@@ -53,6 +53,8 @@ class PodWorker:
         self.pod = with_resources(pod, self._allocation.allocated)
         """With the resources that are allocated to it, which its spec may not say yet or no more."""
         self.observed = PodRuntime(pod.metadata.uid)
+        self.ended = asyncio.Event()
+        """Nothing of the Pod runs any more."""
         self.finished = asyncio.Event()
         """Nothing of the Pod is left on this node."""
         self._shared, self._parts = shared, shared.parts
@@ -66,7 +68,6 @@ class PodWorker:
         self._is_rejected = False
         self._over = is_terminal(pod)
         self._removed = False
-        self._cleaned = False
         self._grace_override: int | None = None
         self._acting: asyncio.Task[None] | None = None
         self._status: PodStatus | None = None
@@ -245,14 +246,14 @@ class PodWorker:
 
     async def _end(self) -> float | None:
         """Stop everything, report the last status, clean up; a Pod that still exists then waits for its deletion."""
-        if not self._cleaned:
+        if not self.ended.is_set():
             self._shared.prober.sync(self.pod, self.observed, self.wake, is_ending=True)
             self._publish()
             await self._stop_all()
             self._shared.prober.forget(self.pod.metadata.uid)
             self._publish(ended=True)
             await clean_pod(self._parts, self.pod)
-            self._cleaned = True
+            self.ended.set()
             self._trace(
                 Traced.ACTED, "Ended", f"nothing of the Pod runs any more, its phase is {self.pod.status.phase}"
             )

@@ -12,12 +12,14 @@ from kybern.kubelet.labels import (
     POD_NAMESPACE,
     POD_UID,
     TERMINATION_GRACE_PERIOD,
+    format_pod,
     is_static,
 )
 from kybern.kubelet.node_admission import Refusal
 from kybern.kubelet.pod_actions import WorkerParts
-from kybern.kubelet.pod_spec import is_terminal
+from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.pod_worker import PodWorker
+from kybern.kubelet.preemption import PREEMPTED, NoRoom
 from kybern.kubelet.runtime.views import Sandbox
 from kybern.trace import Verdict, record
 
@@ -31,6 +33,8 @@ class PodWorkers:
     shared: WorkerParts
     tasks: asyncio.TaskGroup
     admit: Admit
+    room: Callable[[Pod, list[Pod]], list[Pod]]
+    """Which of the others have to end before an admitted Pod has room. Raises NoRoom."""
     fit: Admit
     """Whether a Pod may have other resources than it has."""
     component: str
@@ -51,8 +55,10 @@ class PodWorkers:
             worker.update(pod)
             return
         worker = self._worker(pod)
-        self._admit(worker)
-        self._begin(worker, self._before(pod))
+        victims = self._admit(worker)
+        before = self._before(pod)
+        waits = [each.ended for each in victims]
+        self._begin(worker, [*waits, before.finished] if before else waits)
 
     def remove(self, uid: str, *, at_once: bool = False) -> None:
         """A Pod that its source has no more; `at_once`: without the grace of its spec."""
@@ -66,7 +72,7 @@ class PodWorkers:
             return
         worker = self._worker(restore_pod(sandbox))
         worker.remove()
-        self._begin(worker, None)
+        self._begin(worker, [])
 
     def wake(self, id: str) -> None:
         """Something happened to a container or a sandbox."""
@@ -91,16 +97,35 @@ class PodWorkers:
         uid = pod.metadata.uid
         return [worker.pod for other, worker in self._workers.items() if other != uid and not worker.is_ending]
 
-    def _admit(self, worker: PodWorker) -> None:
+    def _admit(self, worker: PodWorker) -> list[PodWorker]:
+        """Refuse the Pod or take it; who ends for it."""
         pod = worker.pod
         if is_terminal(pod) or pod.metadata.deletion_timestamp:
-            return
-        refusal = self.admit(pod, self._beside(pod))
+            return []
+        others = self._beside(pod)
+        refusal, victims = self.admit(pod, others), list[Pod]()
+        if refusal is None:
+            try:
+                victims = self.room(pod, others)
+            except NoRoom as error:
+                text = f"Unexpected error while attempting to recover from admission failure: {error}"
+                refusal = Refusal("UnexpectedAdmissionError", text)
         if refusal is not None:
             worker.reject(refusal.reason, refusal.message)
-            subject = f"Pod/{pod.metadata.namespace}/{pod.metadata.name}"
-            record(subject, Verdict.REFUSED, refusal.reason, refusal.message, component=self.component)
+            self._record(pod, Verdict.REFUSED, refusal.reason, refusal.message)
             self.shared.parts.sink.event(pod, "Warning", refusal.reason, refusal.message)
+        return [self._preempt(victim, pod) for victim in victims]
+
+    def _preempt(self, victim: Pod, pod: Pod) -> PodWorker:
+        worker = self._workers[victim.metadata.uid]
+        self.shared.parts.sink.event(victim, "Warning", PREEMPTED.reason, PREEMPTED.message)
+        self._record(victim, Verdict.ACTED, PREEMPTED.reason, f"ended to make room for {format_pod(pod)}")
+        worker.evict(PREEMPTED, grace_seconds(victim))
+        return worker
+
+    def _record(self, pod: Pod, verdict: Verdict, reason: str, message: str) -> None:
+        subject = f"Pod/{pod.metadata.namespace}/{pod.metadata.name}"
+        record(subject, verdict, reason, message, component=self.component)
 
     def _before(self, pod: Pod) -> PodWorker | None:
         """A static Pod of the same name that is still ending: the new one waits for it."""
@@ -113,13 +138,13 @@ class PodWorkers:
                 return worker
         return None
 
-    def _begin(self, worker: PodWorker, before: PodWorker | None) -> None:
+    def _begin(self, worker: PodWorker, waits: list[asyncio.Event]) -> None:
         uid = worker.pod.metadata.uid
         self._workers[uid] = worker
 
         async def run() -> None:
-            if before is not None:
-                await before.finished.wait()
+            for event in waits:
+                await event.wait()
             await worker.run()
             self._workers.pop(uid, None)
 

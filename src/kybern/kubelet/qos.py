@@ -10,6 +10,7 @@ MIN_SHARES, MAX_SHARES = 2, 262_144
 SHARES_PER_CPU = 1024
 PERIOD_MICROSECONDS = 100_000
 MIN_QUOTA_MICROSECONDS = 1000
+NODE_CRITICAL = "system-node-critical"
 GUARANTEED_OOM_SCORE, BEST_EFFORT_OOM_SCORE = -997, 1000
 
 
@@ -45,7 +46,7 @@ def cpu_quota(milli_cpus: int) -> int:
 
 def oom_score_adj(pod: Pod, container: Container, memory_bytes: int) -> int:
     """Who dies first when the node, which has so much memory, runs out of it."""
-    if is_critical(pod):
+    if is_critical(pod) and pod.spec.priority_class_name == NODE_CRITICAL:
         return GUARANTEED_OOM_SCORE
     kind = qos_class(pod)
     if kind == GUARANTEED:
@@ -71,15 +72,21 @@ def pod_resources(pod: Pod, limits: bool) -> dict[str, int]:
     """CPU (thousandths) and memory (bytes) that the Pod as a whole asks for, or may use; a limit is there only where
     every container has one. Sidecars add up with the regular containers; other init containers count as a maximum.
     """
+    found = {name: _whole(pod, name, limits) for name in COUNTED}
+    return {name: amount for name, amount in found.items() if amount is not None}
+
+
+def pod_request(pod: Pod, name: str) -> int:
+    """What the Pod as a whole asks for of any one resource, reckoned as by `pod_resources`."""
+    return _whole(pod, name, limits=False) or 0
+
+
+def _whole(pod: Pod, name: str, limits: bool) -> int | None:
     own = pod.spec.resources
-    found: dict[str, int] = {}
-    for name in COUNTED:
-        stated = (own.limits if limits else own.requests).get(name) if own else None
-        amount = _amount(name, stated) if stated else _sum(pod, name, limits)
-        if amount is not None:
-            overhead = pod.spec.overhead.get(name)
-            found[name] = amount + (_amount(name, overhead) if overhead and amount else 0)
-    return found
+    stated = (own.limits if limits else own.requests).get(name) if own else None
+    amount = _amount(name, stated) if stated else _sum(pod, name, limits)
+    overhead = pod.spec.overhead.get(name)
+    return amount + _amount(name, overhead) if overhead and amount else amount
 
 
 def _amount(name: str, text: str) -> int:

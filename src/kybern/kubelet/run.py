@@ -34,7 +34,7 @@ from kybern.kubelet.labels import POD_UID, is_mirror
 from kybern.kubelet.log_rotation import rotate_logs
 from kybern.kubelet.logs.changes import Changes
 from kybern.kubelet.mirror_pods import MirrorPods
-from kybern.kubelet.node_admission import Refusal, decide_admission
+from kybern.kubelet.node_admission import Refusal, decide_admission, decide_room
 from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_spec import is_terminal
 from kybern.kubelet.pod_worker import PodWorker
@@ -144,7 +144,7 @@ class Kubelet:
         try:
             async with asyncio.TaskGroup() as tasks:
                 component = f"{COMPONENT}/{self.config.node_name}"
-                workers = PodWorkers(self._shared, tasks, self._admit, self._fit, component)
+                workers = PodWorkers(self._shared, tasks, self._admit, self._room, self._fit, component)
                 self.workers = workers
                 self._follow(workers)
                 tasks.create_task(self.statuses.run(), name="statuses")
@@ -190,6 +190,9 @@ class Kubelet:
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Refusal | None:
         return decide_admission(pod, others, self.node())
+
+    def _room(self, pod: Pod, others: list[Pod]) -> list[Pod]:
+        return decide_room(pod, others, self.node())
 
     def _fit(self, pod: Pod, others: list[Pod]) -> Refusal | None:
         return decide_fit(pod, others, self.node())

@@ -20,7 +20,15 @@ NODE = convert(
     {
         "metadata": {"name": "n", "labels": {"disk": "ssd"}},
         "spec": {"taints": [{"key": "k", "value": "v", "effect": "NoExecute"}]},
-        "status": {"allocatable": {"cpu": "2", "memory": "1Gi", "pods": "2"}},
+        "status": {
+            "allocatable": {
+                "cpu": "2",
+                "memory": "1Gi",
+                "pods": "2",
+                "ephemeral-storage": "1Gi",
+                "example.com/gpu": "1",
+            }
+        },
     },
     Node,
 )
@@ -50,6 +58,9 @@ def required(operator: str, *values: str) -> dict[str, Any]:
         (tolerant(asks({"cpu": "2"})), [pod(asks({"cpu": "1m"}))], "OutOfcpu"),
         (tolerant(asks({"memory": "2Gi"})), [], "OutOfmemory"),
         (tolerant(), [pod(), pod()], "OutOfpods"),
+        (tolerant(asks({"ephemeral-storage": "2Gi"})), [], "OutOfephemeral-storage"),
+        (tolerant(asks({"example.com/gpu": "1"})), [pod(asks({"example.com/gpu": "1"}))], "OutOfexample.com/gpu"),
+        (tolerant(asks({"example.com/unknown": "1"})), [], ""),
         (tolerant(asks({"cpu": "9"}), priority=2_000_001_000), [], ""),
         (tolerant(nodeName="other"), [], "NodeName"),
         (tolerant(nodeSelector={"disk": "hdd"}), [], "NodeAffinity"),
@@ -139,7 +150,8 @@ def test_class(subject: Pod, expected: str) -> None:
         (pod(asks({"memory": "1Gi"})), 750),
         (pod(asks({"cpu": "1"})), 999),
         (pod(asks({"memory": "4Gi"})), 3),
-        (pod(priority=2_000_000_000), -997),
+        (pod(priority=2_000_000_000), 1000),
+        (pod(priority=2_000_001_000, priorityClassName="system-node-critical"), -997),
     ],
 )
 def test_oom_score(subject: Pod, expected: int) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from kybern.api.quantity import value
 from kybern.api.types.core_v1 import Container, Pod, PodCondition
 from kybern.kubelet.eviction.thresholds import INODES, PIDS, Shortage, size
-from kybern.kubelet.labels import is_static
 from kybern.kubelet.pod_spec import is_critical, is_sidecar
 from kybern.kubelet.status import Verdict
 
@@ -42,7 +41,7 @@ def _requested(pod: Pod, resource: str) -> int:
 
 def choose(usages: Sequence[Usage], shortage: Shortage) -> Usage | None:
     """The first to go: those above their requests, then by priority, then by how far above. None: nobody may."""
-    candidates = [usage for usage in usages if not is_critical(usage.pod) and not is_static(usage.pod)]
+    candidates = [usage for usage in usages if not is_critical(usage.pod)]
 
     def order(usage: Usage) -> tuple[bool, int, int]:
         priority = usage.pod.spec.priority or 0
