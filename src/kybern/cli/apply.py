@@ -15,9 +15,9 @@ HELP = "create or update the objects of manifests"
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-f", "--filename", action="append", required=True, metavar="FILE", help="file, directory, or - (repeatable)")
-    add("-n", "--namespace", default="", help="where objects go that name no namespace")
-    add("--kubeconfig", default="", help="default: $KUBECONFIG, else ~/.kube/config")
-    add("--context", default="", help="default: the file's current one")
+    add("-n", "--namespace", default="", metavar="NAMESPACE", help="where objects go that name no namespace")
+    add("--kubeconfig", default="", metavar="FILE", help="default: $KUBECONFIG, else ~/.kube/config")
+    add("--context", default="", metavar="CONTEXT", help="default: the file's current one")
 
 
 def execute(args: argparse.Namespace) -> int:

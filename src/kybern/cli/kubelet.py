@@ -18,32 +18,59 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Upstream's names."""
     add = parser.add_argument
     add("--kubeconfig", metavar="FILE", help="which API server, and as whom; without it only static Pods run")
-    add("--hostname-override", metavar="NAME", help="the node's name (default: the host's)")
-    add("--node-ip", metavar="IPS", default="127.0.0.1", help="the node's addresses, separated by commas")
-    add("--container-runtime-endpoint", metavar="SOCKET", default="unix:///run/containerd/containerd.sock")
-    add("--root-dir", metavar="DIR", default="/var/lib/kubelet", help="volumes and state of Pods")
-    add("--pod-logs-dir", metavar="DIR", default="/var/log/pods", help="where the containers' logs go")
+    add("--hostname-override", metavar="NAME", help="the node's name; default: the host's")
+    add("--node-ip", metavar="IPS", default="127.0.0.1", help="its addresses, separated by commas; default: 127.0.0.1")
+    add(
+        "--container-runtime-endpoint", metavar="SOCKET", default="unix:///run/containerd/containerd.sock",
+        help="where the runtime speaks CRI; default: containerd's own",
+    )  # fmt: skip
+    add(
+        "--root-dir",
+        metavar="DIR",
+        default="/var/lib/kubelet",
+        help="volumes and state of Pods; default: /var/lib/kubelet",
+    )
+    add(
+        "--pod-logs-dir",
+        metavar="DIR",
+        default="/var/log/pods",
+        help="where the containers' logs go; default: /var/log/pods",
+    )
     add("--pod-manifest-path", metavar="DIR", help="the directory of static Pods")
-    add("--file-check-frequency", metavar="SECONDS", type=float, default=20.0)
-    add("--cgroup-root", metavar="PATH", default="/", help="the cgroup below which all Pods lie")
+    add("--file-check-frequency", metavar="SECONDS", type=float, default=20.0, help="how often it is read; default: 20")
+    add("--cgroup-root", metavar="PATH", default="/", help="the cgroup below which all Pods lie; default: /")
     add("--cluster-dns", metavar="IPS", default="", help="name servers of Pods, separated by commas")
-    add("--cluster-domain", metavar="DOMAIN", default="cluster.local")
-    add("--resolv-conf", metavar="FILE", default="/etc/resolv.conf", help="the node's own name servers")
-    add("--port", metavar="PORT", type=int, default=10250, help="where the kubelet's server is reached")
-    add("--address", metavar="IP", default="0.0.0.0", help="on which address the kubelet's server listens")
+    add("--cluster-domain", metavar="DOMAIN", default="cluster.local", help="of names in Pods; default: cluster.local")
+    add(
+        "--resolv-conf",
+        metavar="FILE",
+        default="/etc/resolv.conf",
+        help="the node's own name servers; default: /etc/resolv.conf",
+    )
+    add("--port", metavar="PORT", type=int, default=10250, help="where the kubelet's server is reached; default: 10250")
+    add("--address", metavar="IP", default="0.0.0.0", help="on which address it listens; default: 0.0.0.0")
     add("--tls-cert-file", metavar="FILE", help="the server's certificate; without one nothing is served")
     add("--tls-private-key-file", metavar="FILE", help="its key")
     add("--client-ca-file", metavar="FILE", help="whose client certificates may call the server")
     add("--oci-runtime", metavar="PROGRAM", default="", help="runs exec in containers; without it the CRI does")
-    add("--oci-runtime-root", metavar="DIR", default="/run/containerd/runc/k8s.io", help="where that keeps its state")
+    add(
+        "--oci-runtime-root", metavar="DIR", default="/run/containerd/runc/k8s.io",
+        help="where that keeps its state; default: /run/containerd/runc/k8s.io",
+    )  # fmt: skip
     add("--node-labels", metavar="LABELS", default="", help="labels for a new node: a=b,c=d")
     add(
         "--eviction-hard",
         metavar="THRESHOLDS",
         help="when Pods are evicted: memory.available<100Mi,nodefs.available<10%%",
     )
-    add("--image-gc-high-threshold", metavar="PERCENT", type=int, default=85, help="of the disk; 100: never")
-    add("--image-gc-low-threshold", metavar="PERCENT", type=int, default=80, help="down to which images are removed")
+    add(
+        "--image-gc-high-threshold",
+        metavar="PERCENT",
+        type=int,
+        default=85,
+        help="of the disk: above it images are removed; 100: never; default: 85",
+    )
+    add("--image-gc-low-threshold", metavar="PERCENT", type=int, default=80, help="down to which; default: 80")
     add_boolean(parser, "--register-node", True, "make the Node object")
 
 

@@ -7,9 +7,11 @@ HELP = "run the Service proxy of this node (kube-proxy's work, with nftables)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kubeconfig", required=True, help="how to reach the API server")
-    parser.add_argument("--hostname-override", default="", metavar="NAME", help="this node's name (default: hostname)")
-    parser.add_argument("--cluster-cidr", default="10.244.0.0/16", metavar="RANGE", help="range of all Pods")
+    parser.add_argument("--kubeconfig", required=True, metavar="FILE", help="which API server, and as whom")
+    parser.add_argument("--hostname-override", default="", metavar="NAME", help="this node's name; default: the host's")
+    parser.add_argument(
+        "--cluster-cidr", default="10.244.0.0/16", metavar="RANGE", help="of all Pods; default: %(default)s"
+    )
     parser.add_argument("--no-host-ports", action="store_true", help="leave Pods' host ports to someone else")
     parser.add_argument("--cleanup", action="store_true", help="remove the Service table from the kernel and exit")
 

@@ -7,14 +7,14 @@ from kybern.cli.values import add_boolean, boolean, names, ports, seconds, whole
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 OIDC = {
-    "issuer-url": "",
-    "client-id": "",
-    "username-claim": "sub",
-    "username-prefix": "",
-    "groups-claim": "",
-    "groups-prefix": "",
-    "ca-file": "",
-    "signing-algs": "RS256",
+    "issuer-url": ("", "URL", "who issues identity tokens that are taken"),
+    "client-id": ("", "NAME", "for whom they must be made"),
+    "username-claim": ("sub", "CLAIM", "default: sub"),
+    "username-prefix": ("", "TEXT", "default: the issuer's URL and '#', for another claim than email"),
+    "groups-claim": ("", "CLAIM", "default: no groups"),
+    "groups-prefix": ("", "TEXT", "default: none"),
+    "ca-file": ("", "FILE", "who signs the issuer's certificate; default: the system's authorities"),
+    "signing-algs": ("RS256", "NAME,…", "default: RS256"),
 }
 REQUEST_HEADERS = {
     "username-headers": "X-Remote-User",
@@ -80,10 +80,10 @@ def _add_store(group: _Group) -> None:
         "--store", choices=("sqlite", "memory"), help="which store (Kybern's own); default: sqlite with --data-dir"
     )
     group.add_argument("--etcd-servers", default="", metavar="URL,…", help="an etcd as the store")
-    group.add_argument("--etcd-prefix", default="/registry", metavar="PATH", help="default: /registry")
+    group.add_argument("--etcd-prefix", default="/registry", metavar="PATH", help="where in it; default: /registry")
     _file(group, "--etcd-cafile", "who signs etcd's certificates", "etcd_ca_file")
     _file(group, "--etcd-certfile", "shown to etcd, with its key", "etcd_cert_file")
-    _file(group, "--etcd-keyfile", None, "etcd_key_file")
+    _file(group, "--etcd-keyfile", "its key", "etcd_key_file")
     _duration(
         group, "--etcd-compaction-interval", "etcd_compaction_interval_seconds", 300.0, "5m0s",
         "how long etcd remembers what has changed; 0: somebody else makes it forget",
@@ -93,21 +93,25 @@ def _add_store(group: _Group) -> None:
 
 
 def _add_serving(group: _Group) -> None:
-    group.add_argument("--bind-address", default="0.0.0.0", metavar="IP", help="default: 0.0.0.0")
+    group.add_argument("--bind-address", default="0.0.0.0", metavar="IP", help="where to listen; default: 0.0.0.0")
     _number(group, "--secure-port", 6443, "PORT")
     group.add_argument("--advertise-address", default="", metavar="IP", help="the endpoint of the Service kubernetes")
     group.add_argument(
         "--cert-dir", type=Path, metavar="DIR", help="where missing keys are made; default: pki in --data-dir"
     )
-    _file(group, "--tls-cert-file", "default: made in --cert-dir")
-    _file(group, "--tls-private-key-file")
+    _file(group, "--tls-cert-file", "the server's certificate; default: made in --cert-dir")
+    _file(group, "--tls-private-key-file", "its key")
     group.add_argument(
         "--tls-min-version", choices=("VersionTLS12", "VersionTLS13"), default="VersionTLS12", metavar="VERSION",
         help="VersionTLS12 or VersionTLS13; default: VersionTLS12",
     )  # fmt: skip
-    _number(group, "--max-requests-inflight", 400)
-    _number(group, "--max-mutating-requests-inflight", 200)
-    _number(group, "--min-request-timeout", 1800, "SECONDS", dest="min_request_timeout_seconds")
+    _number(group, "--max-requests-inflight", 400, "N", "seats for requests that read; default: 400")
+    _number(group, "--max-mutating-requests-inflight", 200, "N", "seats added for those that write; default: 200")
+    _number(
+        group, "--min-request-timeout", 1800, "SECONDS",
+        "how long a watch lasts at least that names no time, at most twice as long; default: 1800",
+        "min_request_timeout_seconds",
+    )  # fmt: skip
     _duration(
         group, "--shutdown-delay-duration", "shutdown_delay_seconds", 0.0, "0s",
         "told to stop, serve on for so long while /readyz already fails",
@@ -131,12 +135,15 @@ def _add_authentication(group: _Group) -> None:
         "--anonymous-auth", type=boolean, default=True, metavar="BOOL", help="let in who shows nothing; default: true"
     )
     _file(group, "--authentication-config", "an AuthenticationConfiguration")
-    _file(group, "--authentication-token-webhook-config-file", "its kubeconfig")
+    _file(group, "--authentication-token-webhook-config-file", "kubeconfig of a webhook that knows tokens")
     group.add_argument("--authentication-token-webhook-version", default="v1beta1", metavar="VERSION")
     add_boolean(group, "--enable-bootstrap-token-auth", False, "tokens of Secrets in kube-system")
-    for name, default in OIDC.items():
-        group.add_argument(f"--oidc-{name}", default=default, metavar="TEXT", help="of an issuer of identity tokens")
-    group.add_argument("--oidc-required-claim", action="append", default=[], metavar="CLAIM=VALUE")
+    for name, (default, what, help) in OIDC.items():
+        group.add_argument(f"--oidc-{name}", default=default, metavar=what, help=help)
+    group.add_argument(
+        "--oidc-required-claim", action="append", default=[], metavar="CLAIM=VALUE",
+        help="what a token must say; may be repeated",
+    )  # fmt: skip
     _file(group, "--requestheader-client-ca-file", "who signs front proxies")
     _list(group, "--requestheader-allowed-names", help="default: all it signs")
     for name, default in REQUEST_HEADERS.items():
@@ -149,10 +156,15 @@ def _add_service_accounts(group: _Group) -> None:
         help=f"may be repeated: the first issues, all are taken; default: {ISSUER}",
     )  # fmt: skip
     group.add_argument("--service-account-jwks-uri", default="", metavar="URL", help="default: this server's own")
-    _file(group, "--service-account-signing-key-file")
+    _file(group, "--service-account-signing-key-file", "signs tokens that are asked for; default: made in --cert-dir")
     group.add_argument(
-        "--service-account-key-file", type=Path, action="append", default=[], metavar="FILE", help="may be repeated"
-    )
+        "--service-account-key-file",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="verifies tokens; may be repeated",
+    )  # fmt: skip
     _list(group, "--api-audiences", what="AUDIENCE,…", help="default: the issuer")
     _duration(
         group, "--service-account-max-token-expiration", "service_account_max_token_seconds", 365 * 24 * 3600,
@@ -163,13 +175,13 @@ def _add_service_accounts(group: _Group) -> None:
 def _add_authorization(group: _Group) -> None:
     _list(group, "--authorization-mode", "Node,RBAC", "MODE,…", "Node, RBAC, Webhook, AlwaysAllow; default: Node,RBAC")
     _file(group, "--authorization-config", "an AuthorizationConfiguration")
-    _file(group, "--authorization-webhook-config-file", "its kubeconfig")
+    _file(group, "--authorization-webhook-config-file", "kubeconfig of the webhook of mode Webhook")
     group.add_argument("--authorization-webhook-version", default="v1beta1", metavar="VERSION")
     for answer, default, shown in (("authorized", 300.0, "5m"), ("unauthorized", 30.0, "30s")):
         dest = f"authorization_webhook_cache_{answer}_ttl_seconds"
         _duration(group, f"--authorization-webhook-cache-{answer}-ttl", dest, default, shown)
     _list(group, "--enable-admission-plugins", help="besides those that run anyway")
-    _list(group, "--disable-admission-plugins")
+    _list(group, "--disable-admission-plugins", help="of those that run anyway")
     _file(group, "--admission-control-config-file", "what plugins are told")
     for node in ("not-ready", "unreachable"):
         dest = f"{node.replace('-', '_')}_toleration_seconds"
@@ -179,20 +191,23 @@ def _add_authorization(group: _Group) -> None:
 
 def _add_cluster(group: _Group) -> None:
     group.add_argument(
-        "--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="default: 10.96.0.0/16"
+        "--service-cluster-ip-range",
+        default="10.96.0.0/16",
+        metavar="CIDR",
+        help="addresses of Services; default: 10.96.0.0/16",
     )
     group.add_argument(
         "--service-node-port-range", type=ports, default=(30000, 32767), metavar="FROM-TO", help="default: 30000-32767"
     )
-    _duration(group, "--event-ttl", "event_ttl_seconds", 3600, "1h")
+    _duration(group, "--event-ttl", "event_ttl_seconds", 3600, "1h", "how long events are kept")
 
 
 def _add_neighbours(group: _Group) -> None:
-    _file(group, "--kubelet-client-certificate")
-    _file(group, "--kubelet-client-key")
-    _file(group, "--kubelet-certificate-authority")
+    _file(group, "--kubelet-client-certificate", "shown to kubelets")
+    _file(group, "--kubelet-client-key", "its key")
+    _file(group, "--kubelet-certificate-authority", "who signs kubelets' certificates")
     _file(group, "--proxy-client-cert-file", "shown to aggregated API servers")
-    _file(group, "--proxy-client-key-file")
+    _file(group, "--proxy-client-key-file", "its key")
 
 
 def _add_features(group: _Group) -> None:
