@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kybern.supervisor import cgroups, images
 from kybern.supervisor.layout import NodeLayout
-from kybern.supervisor.namespaces import create_mount, enter_mount, enter_network, run
+from kybern.supervisor.namespaces import create_mount, enter_mount, enter_network, run, take_hostname
 
 CNI_DIRECTORIES = (Path("/opt/cni/bin"), Path("/usr/lib/cni"), Path("/usr/libexec/cni"))
 CNI_PLUGINS = ("bridge", "host-local", "loopback")
@@ -144,6 +144,7 @@ def execute(node: NodeLayout) -> None:
     if node.index:
         enter_network(node.network_namespace)
         enter_mount(node.mount_namespace)
+        take_hostname(node.name)
     os.execvp("containerd", ["containerd", "-c", str(node.directory / "config.toml")])
 
 

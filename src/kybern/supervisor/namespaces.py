@@ -1,7 +1,9 @@
-"""Network and mount namespaces of the nodes: made once, kept alive by a bind mount, entered by a forked process."""
+"""Network and mount namespaces of the nodes: made once, kept alive by a bind mount, entered by a forked process; and
+the hostname of such a process."""
 
 import ctypes
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from kybern.base.errors import KybernError
 
 NETWORK_NAMESPACES = Path("/run/netns")
 CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 COMMAND_SECONDS = 20.0
@@ -50,6 +53,17 @@ def enter_mount(path: Path) -> None:
     """Move this process into a mount namespace that `create_mount` made; its directory becomes `/`."""
     enter(path, CLONE_NEWNS)
     os.chdir("/")
+
+
+def take_hostname(name: str) -> None:
+    """Give this process and what it starts a name of its own for the machine: Pods in a node's network show it.
+
+    Raises OSError.
+    """
+    if _libc.unshare(CLONE_NEWUTS):
+        code = ctypes.get_errno()
+        raise OSError(code, f"unshare the hostname: {os.strerror(code)}")
+    socket.sethostname(name)
 
 
 def create_network(name: str) -> None:
