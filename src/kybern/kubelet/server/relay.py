@@ -1,6 +1,7 @@
 """Joins a client to the streaming server of the container runtime, which speaks SPDY: only there input has an end."""
 
 import asyncio
+from collections.abc import Set
 
 import orjson
 
@@ -15,6 +16,7 @@ from kybern.kubelet.server.spdy_channels import SpdyChannels
 from kybern.kubelet.server.spdy_upgrade import spdy_connect
 from kybern.transport.websocket_client import UpgradeRefused
 
+_OUTWARD = frozenset((Channel.ERROR, Channel.STDOUT, Channel.STDERR))
 STATUS_BYTES = 64 << 10
 """What is taken of the runtime's last words."""
 
@@ -39,8 +41,9 @@ def relay_to(url: str, streams: Streams) -> Serve:
             await caller.finish(internal_error(str(error)))
             return
         try:
-            await runtime.open(wanted(streams))
-            status = await _relay(caller, runtime)
+            channels = wanted(streams)
+            await runtime.open(channels)
+            status = await _relay(caller, runtime, _OUTWARD.intersection(channels))
         except SpdyError as error:
             status = internal_error(str(error))
         finally:
@@ -51,19 +54,19 @@ def relay_to(url: str, streams: Streams) -> Serve:
     return serve
 
 
-async def _relay(caller: Caller, runtime: SpdyChannels) -> Status | None:
+async def _relay(caller: Caller, runtime: SpdyChannels, outward: Set[Channel]) -> Status | None:
     """How it ended; None: the client has left."""
-    inward = asyncio.create_task(_inward(caller, runtime))
-    outward = asyncio.create_task(_outward(runtime, caller))
+    told = asyncio.create_task(_inward(caller, runtime))
+    heard = asyncio.create_task(_outward(runtime, caller, outward))
     try:
-        await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
-        if not outward.done() and inward.result():
+        await asyncio.wait((told, heard), return_when=asyncio.FIRST_COMPLETED)
+        if not heard.done() and told.result():
             return None
-        return await outward
+        return await heard
     finally:
-        for task in (inward, outward):
+        for task in (told, heard):
             task.cancel()
-        await asyncio.gather(inward, outward, return_exceptions=True)
+        await asyncio.gather(told, heard, return_exceptions=True)
 
 
 async def _inward(caller: Caller, runtime: SpdyChannels) -> bool:
@@ -82,15 +85,18 @@ async def _inward(caller: Caller, runtime: SpdyChannels) -> bool:
     return True
 
 
-async def _outward(runtime: SpdyChannels, caller: Caller) -> Status:
-    """What the runtime says, to the client; how it ended. Raises SpdyError, ConnectionError."""
-    words = b""
-    while (said := await runtime.receive()) is not None:
-        if isinstance(said, Data):
-            if said.channel is Channel.ERROR:
-                words = (words + said.data)[:STATUS_BYTES]
-            else:
-                await caller.send(said.channel, said.data)
+async def _outward(runtime: SpdyChannels, caller: Caller, channels: Set[Channel]) -> Status:
+    """What the runtime says, to the client, until it has ended all these channels; how it ended. Raises SpdyError,
+    ConnectionError."""
+    words, going_on = b"", set(channels)
+    while going_on and (said := await runtime.receive()) is not None:
+        match said:
+            case Data(Channel.ERROR, data):
+                words = (words + data)[:STATUS_BYTES]
+            case Data(channel, data):
+                await caller.send(channel, data)
+            case Close(channel):
+                going_on.discard(channel)
     if not words:
         return SUCCESS
     try:
