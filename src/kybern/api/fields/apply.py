@@ -60,7 +60,7 @@ def apply(
     if not entries and (live.get("metadata") or {}).get("uid"):
         before = Writer(BEFORE_FIRST, writer.api_version, writer.time, writer.subresource)
         entries = created(version, live, before)
-    entries = settled(version, entries)
+    entries = settled(version, managers.unique(entries))
     check(version.atom, config)
     who = writer.identity(APPLY)
     last = next((each for each in entries if managers.identity(each) == who), None)

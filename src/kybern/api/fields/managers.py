@@ -98,6 +98,12 @@ def decoded(entries: Iterable[Entry] | None) -> list[Entry]:
     return ordered(list(by_identity.values()))
 
 
+def unique(entries: list[Entry]) -> list[Entry]:
+    """Of several entries with one identity, as writes of a Scale leave them, the last counts."""
+    by_identity = {identity(each): each for each in entries}
+    return entries if len(by_identity) == len(entries) else list(by_identity.values())
+
+
 def is_reset(entries: Any) -> bool:
     """Whether a client asks to forget all managers: an empty list, or one empty entry."""
     return entries is not None and (not entries or list(entries) == [{}])

@@ -27,7 +27,7 @@ def updated(version: Version, old: Object, new: Object, entries: list[Entry], wr
     """The entries after `old` became `new`; of an object that nobody is tracked for, none. Raises Unkeyed."""
     if not entries:
         return []
-    entries = settled(version, entries)
+    entries = settled(version, managers.unique(entries))
     changes = compared(version, old, new)
     kept, _ = released(version, old, new, changes, entries)
     own = _owned(changes)

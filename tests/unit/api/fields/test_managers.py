@@ -86,7 +86,21 @@ def test_owners_that_keep_the_replicas_stay_as_they_are() -> None:
         _entry("a", "Apply", apiVersion="apps/v1", fieldsV1={"f:spec": {"f:replicas": {}, "f:other": {}}}),
         _entry("u", apiVersion="apps/v1", fieldsV1=REPLICAS),
     ]
-    assert scale.to_parent(entries, scale.to_scale(entries), "apps/v1") == entries
+    applied = entries[:1]
+    assert scale.to_parent(applied, scale.to_scale(applied), "apps/v1") == applied
+    kept, alone = scale.to_parent(entries, scale.to_scale(entries), "apps/v1")
+    assert kept == entries[0]
+    assert alone == {key: value for key, value in entries[1].items() if key != "time"}
+
+
+def test_an_updater_of_the_replicas_gets_an_entry_for_them_at_each_write_of_the_scale() -> None:
+    entries = [_entry("u", apiVersion="apps/v1", fieldsV1={"f:spec": {"f:replicas": {}, "f:other": {}}})]
+    after = scale.to_parent(entries, scale.to_scale(entries), "apps/v1")
+    assert [(told(each["fieldsV1"]), "time" in each) for each in after] == [
+        ([".spec.replicas"], False),
+        ([".spec.other"], True),
+    ]
+    assert managers.unique(after) == after[1:], "The next write forgets the first of two."
 
 
 def test_the_last_applied_configuration_allows_what_has_not_changed() -> None:
