@@ -37,12 +37,15 @@ down:  ## stop it and leave nothing behind but its data
 # Forks a supervisor, which has no threads of its own: in a process of its own, without what other tests left there.
 FORKING := tests/unit/supervisor/test_processes.py
 
-check: $(VENV)/.dev  ## style, types, layers and the quick tests, in under a minute
+EFFORT ?= 0.3
+test: EFFORT = 1
+
+check: $(VENV)/.dev  ## style, types, layers and the quick tests, which search a share of their examples: in under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 --ignore $(FORKING) tests/unit
+	EFFORT=$(EFFORT) $(BIN)/pytest -q -n 2 --ignore $(FORKING) tests/unit
 	$(BIN)/pytest -q $(FORKING)
 
 test: $(if $(filter 0,$(shell id -u)),test-packages) check  ## everything that this machine can run

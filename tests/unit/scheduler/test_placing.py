@@ -12,6 +12,7 @@ from kybern.scheduler.reasons import Refusal
 from kybern.scheduler.selectors import Requirement
 from kybern.scheduler.shape import PodRequest
 from kybern.scheduler.sheet import INFEASIBLE, Sheet
+from tests.effort import examples
 from tests.unit.scheduler.world import node, request, required, table, term
 
 COLOURS, ZONES = ("red", "green"), ("1", "2", "3", None)
@@ -90,7 +91,7 @@ def reference(world: NodeTable, asking: PodRequest) -> set[str]:
     return result
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(worlds(), st.data())
 def test_columns_agree_with_the_reference(world: NodeTable, data: st.DataObject) -> None:
     placer = Placer(world)

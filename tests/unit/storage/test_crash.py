@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from kybern.storage.sqlite import SqliteBackend
+from tests.effort import examples
 
-ROUNDS = 8
+ROUNDS = examples(8)
 
 WRITER = """
 import asyncio, os, sqlite3, sys, time

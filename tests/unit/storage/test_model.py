@@ -12,6 +12,7 @@ from kybern.storage.backend import Backend, Compacted, Mismatch
 from kybern.storage.memory import MemoryBackend
 from kybern.storage.sqlite import SqliteBackend
 from kybern.storage.window import WindowLimits
+from tests.effort import examples
 
 from .conftest import HandClock, Tape
 
@@ -79,7 +80,7 @@ async def compare(steps: list[tuple[Any, ...]], folder: Path) -> None:
     await model.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_sqlite_does_what_memory_does(steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

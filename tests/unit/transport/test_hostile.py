@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kybern.transport import Limits
+from tests.effort import examples
 
 from .conftest import get, post, running
 
@@ -38,7 +39,7 @@ async def throw(attacks: list[list[bytes]]) -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(BYTES, min_size=20, max_size=40))
 def test_any_bytes(attacks: list[list[bytes]]) -> None:
     asyncio.run(throw(attacks))

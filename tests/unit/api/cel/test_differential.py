@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from kybern.api.cel import DYN, CompileError, Environment, EvaluationError, ProgramError, compile_expression
+from tests.effort import examples
 from tests.unit.api.cel.expressions import DATA, any_expression
 
 oracle = pytest.importorskip("cel_expr_python.cel")
@@ -27,7 +28,7 @@ def theirs(text: str) -> Any:
     return FAILED if result.type() == oracle.Type.ERROR else result.plain_value()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_expression())
 def test_sound_expressions(text: str) -> None:
     assert ours(text) == theirs(text)

@@ -27,6 +27,7 @@ from kybern.api.cel import (
 from kybern.api.cel.generator import Generator
 from kybern.api.cel.program import Program
 from kybern.api.cel.runtime import GLOBALS
+from tests.effort import examples
 from tests.unit.api.cel.expressions import DATA, HOSTILE, TEXTS, any_expression
 
 ENVIRONMENT = Environment({"x": DYN, "self": object_type("T", {"name": STRING, "count": INT})})
@@ -36,7 +37,7 @@ METHODS = {"get", "items", "append", "args", "held"}
 SECONDS = 5.0
 
 hostile = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 

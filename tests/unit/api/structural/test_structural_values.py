@@ -14,6 +14,7 @@ from kybern.api.structural.compiler import compile_schema
 from kybern.api.structural.correlation import Correlation
 from kybern.api.structural.embedded import validate as validate_embedded
 from kybern.api.structural.lists import validate_lists
+from tests.effort import examples
 
 
 def faults(value: Any, **schema: Any) -> list[str]:
@@ -247,7 +248,7 @@ def test_only_exact_floats_become_integers() -> None:
     assert form.whole_numbers(-1e19).__class__ is float
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(schemas(), JSON_VALUES)
 def test_the_compiled_functions_agree_with_the_exact_walks(inner: dict[str, Any], value: Any) -> None:
     schema = {"type": "object", "properties": {"spec": inner}}
