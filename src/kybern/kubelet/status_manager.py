@@ -1,10 +1,11 @@
 """Takes Pod statuses to the API server: only what changed, as often as it takes, and the last deletion of a Pod.
 
-The newest status of each Pod waits, older ones are dropped; an outage delays, it loses nothing. Without a client the
-statuses are only kept.
+The newest status of each Pod waits, older ones are dropped; an outage delays, it loses nothing. No Pod waits for
+another: a write that takes long or is refused is its own Pod's. Without a client the statuses are only kept.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +42,11 @@ class StatusManager:
         self._revisions: dict[str, int] = {}
         """Of our last write, by the same."""
         self._finished: dict[str, Pod] = {}
-        self._dirty: dict[str, None] = {}
+        self._dirty: dict[str, float] = {}
+        """When to write, by the loop's monotonic clock."""
+        self._pauses: dict[str, float] = {}
+        """The last pause after a failure."""
+        self._busy: set[str] = set()
         self._changed = asyncio.Event()
 
     def set(self, pod: Pod, status: PodStatus) -> None:
@@ -69,6 +74,7 @@ class StatusManager:
             self._written.pop(uid, None)
             self._revisions.pop(uid, None)
             self._dirty.pop(uid, None)
+            self._pauses.pop(uid, None)
             return
         self._finished[uid] = pod
         self._mark(uid)
@@ -87,45 +93,46 @@ class StatusManager:
         if uid in self._latest:
             self._mark(uid)
 
-    def _mark(self, uid: str) -> None:
-        self._dirty[uid] = None
+    def _mark(self, uid: str, pause: float = 0.0) -> None:
+        self._dirty[uid] = self._clock.monotonic() + pause
         self._changed.set()
 
     async def run(self) -> None:
         """Write until cancelled."""
         if self._client is None:
             return
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            batch = list(self._dirty)[:PARALLEL_WRITES]
-            if not batch:
-                continue
-            for uid in batch:
-                del self._dirty[uid]
-            results = await asyncio.gather(*(self._sync(self._client, uid) for uid in batch))
-            if self._dirty:
-                self._changed.set()
-            if all(results):
-                pause = FIRST_PAUSE_SECONDS
-            else:
-                await self._clock.sleep(pause)
-                pause = min(2 * pause, PAUSE_LIMIT_SECONDS)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._changed.clear()
+                now = self._clock.monotonic()
+                due = [uid for uid, at in self._dirty.items() if at <= now and uid not in self._busy]
+                for uid in due[: PARALLEL_WRITES - len(self._busy)]:
+                    del self._dirty[uid]
+                    self._busy.add(uid)
+                    tasks.create_task(self._sync(self._client, uid), name=f"status of {uid}")
+                later = [at - now for at in self._dirty.values() if at > now]
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(later, default=None)):
+                        await self._changed.wait()
 
-    async def _sync(self, client: Client, uid: str) -> bool:
+    async def _sync(self, client: Client, uid: str) -> None:
         try:
             await self._write(client, uid)
             await self._delete(client, uid)
+            self._pauses.pop(uid, None)
         except NotFound:
             self._drop(uid)
         except Conflict:
             self._drop(uid)  # Another Pod has the name by now; ours is gone.
         except KybernError as error:
             log.info("status of pod %s is not written yet: %s", uid, error)
-            self._mark(uid)
-            return False
-        return True
+            pause = min(2 * self._pauses.get(uid, FIRST_PAUSE_SECONDS / 2), PAUSE_LIMIT_SECONDS)
+            self._pauses[uid] = pause
+            if uid not in self._dirty:
+                self._mark(uid, pause)
+        finally:
+            self._busy.discard(uid)
+            self._changed.set()
 
     async def _write(self, client: Client, uid: str) -> None:
         found = self._latest.get(uid)
@@ -162,6 +169,7 @@ class StatusManager:
             self._latest.pop(uid, None)
             self._written.pop(uid, None)
             self._revisions.pop(uid, None)
+            self._pauses.pop(uid, None)
 
 
 def _revision(pod: Pod) -> int:

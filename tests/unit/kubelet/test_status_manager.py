@@ -151,3 +151,46 @@ async def test_an_event_that_comes_late_hides_nothing() -> None:
         {"phase": "Running", "reason": None},
         {"phase": "Running"},
     ]
+
+
+class Uneven(Server):
+    """Refuses one Pod's status, and answers another's only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = 0
+        self.gate = asyncio.Event()
+
+    async def request(self, method: str, path: str, *args: Any, **kwargs: Any) -> HttpAnswer:
+        if "/refused/" in path:
+            self.refused += 1
+            self.answered.set()
+            return HttpAnswer(422, {}, b'{"kind": "Status", "reason": "Invalid", "message": "no", "code": 422}')
+        if "/slow/" in path:
+            await self.gate.wait()
+        return await super().request(method, path, *args, **kwargs)
+
+
+def named(name: str) -> Pod:
+    found = pod()
+    found.metadata.name = found.metadata.uid = name
+    return found
+
+
+async def test_no_pod_waits_for_another() -> None:
+    server, names = Uneven(), [f"p{number}" for number in range(30)]
+    async with manager(server) as statuses:
+        for name in ("refused", "slow", *names):
+            statuses.set(named(name), PodStatus(phase="Pending"))
+        await server.wait(len(names))
+        refused = server.refused
+        for name in names:
+            statuses.set(named(name), PodStatus(phase="Running"))
+        await server.wait(2 * len(names))
+        assert all("/slow/" not in asked for asked, _ in server.asked)
+        server.gate.set()
+        await server.wait(2 * len(names) + 1)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while server.refused == refused:  # What was refused is tried again.
+                server.answered.clear()
+                await server.answered.wait()
