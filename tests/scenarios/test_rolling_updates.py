@@ -201,7 +201,7 @@ def test_ten_replicas_wait_for_room_and_three_are_left(cluster: Cluster, user: U
     rolled_out(user)
     user.kubectl("scale deployment web --replicas=10").prints("deployment.apps/web scaled")
     message = (
-        "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+        "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: "
         "1 No preemption victims found for incoming pod."
     )
 

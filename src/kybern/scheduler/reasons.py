@@ -21,6 +21,10 @@ NOTHING_HELD: Mapping[int, Sequence[PodRequest]] = {}
 NO_NODES = "no nodes available to schedule pods"
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
+NO_CLAIMS = "no new claims to deallocate"
+"""What upstream's DynamicResources, asked before preemption, says of every Pod without claims to devices."""
+NO_STATE = "not found"
+"""What it says instead where the Pod was refused before it was looked at: it has not seen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,13 @@ class Refusal:
 
     @property
     def message(self) -> str:
-        """`0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. preemption: …`."""
+        """`0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. no new claims …, preemption: …`."""
         if not self.total:
             return NO_NODES
-        text = (
-            available(self.total, self.counts)
-            if not self.whole
-            else f"0/{self.total} nodes are available: {self.whole}."
-        )
-        return f"{text} {self.preemption}" if self.preemption else text
+        if self.whole:
+            return f"0/{self.total} nodes are available: {self.whole}. {NO_STATE}"
+        text = available(self.total, self.counts)
+        return f"{text} {NO_CLAIMS}, {self.preemption}" if self.preemption else text
 
 
 def available(total: int, counts: dict[str, int]) -> str:

@@ -29,22 +29,23 @@ CASES: dict[str, tuple[list[Any], list[Any], Any, str]] = {
         [node("a", taints=[TAINT]), node("b", taints=[TAINT]), node("c")],
         [pod("x", {"cpu": "4"}, on="c")],
         request("p", {"cpu": "1"}),
-        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). preemption: 0/3 nodes are "
-        "available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.",
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). "
+        "no new claims to deallocate, preemption: 0/3 nodes are available: "
+        "1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.",
     ),
     "several shortages of one node": (
         [node("a")],
         [],
         request("p", {"cpu": "9", "memory": "90Gi"}),
-        "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. preemption: 0/1 nodes are available: "
-        "1 Preemption is not helpful for scheduling.",
+        "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. "
+        "no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
     ),
     "never preempts": (
         [node("a", cordoned=True)],
         [],
         request("p", preemptionPolicy="Never"),
         "0/1 nodes are available: 1 node(s) were unschedulable. "
-        "preemption: not eligible due to preemptionPolicy=Never.",
+        "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.",
     ),
     "pinned to one of two": (
         [node("a"), node("b")],
@@ -54,9 +55,9 @@ CASES: dict[str, tuple[list[Any], list[Any], Any, str]] = {
             {"cpu": "1"},
             affinity=node_required({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]}),
         ),
-        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: "
-        "0/2 nodes are available: 1 No preemption victims found for incoming pod, "
-        "1 Preemption is not helpful for scheduling.",
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) [NodeAffinity]. "
+        "no new claims to deallocate, preemption: 0/2 nodes are available: "
+        "1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.",
     ),
 }
 
@@ -64,3 +65,9 @@ CASES: dict[str, tuple[list[Any], list[Any], Any, str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_messages(name: str) -> None:
     check(*CASES[name])
+
+
+def test_a_pod_that_no_node_was_looked_at_for() -> None:
+    world = table([node("a")])
+    refusal = Refusal(1, {}, frozenset(("VolumeBinding",)), world.live, whole='persistentvolumeclaim "data" not found')
+    assert refusal.message == '0/1 nodes are available: persistentvolumeclaim "data" not found. not found'
