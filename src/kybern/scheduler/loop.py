@@ -22,7 +22,6 @@ from kybern.scheduler.writer import BindingFailed, Writer
 
 IDLE_SECONDS = 30.0
 """How long to sleep at most when nothing waits for a back-off."""
-EVENT_WRITERS = 4
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +54,7 @@ class Scheduler:
             group.create_task(self._factory.run())
             for informer in (self._nodes, self._namespaces, self._claims, self._volumes, self._classes, self._pods):
                 await informer.synced()
-            for _ in range(EVENT_WRITERS):
-                group.create_task(self._events.run())
+            group.create_task(self._events.run())
             for _ in range(self._config.parallel_bindings):
                 group.create_task(self._carry_out())
             group.create_task(self._decide())
@@ -69,10 +67,12 @@ class Scheduler:
                 verdict = self.state.decide(self._clock.monotonic())
                 if verdict is None:
                     break
+                self._events.calm.clear()
                 await self._work.put(verdict)
             else:
                 await asyncio.sleep(0)
                 continue
+            self._events.calm.set()
             await self._wait()
 
     async def _wait(self) -> None:
