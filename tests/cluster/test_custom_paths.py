@@ -55,3 +55,12 @@ async def test_a_refusal_names_the_kind_that_was_written() -> None:
         body = {"apiVersion": "example.com/v1", "kind": "Pear", "metadata": {"name": "a"}}
         refused = await api("POST", f"{GROUP}/namespaces/default/apples", body)
         assert refused.message.startswith('Pear.example.com "a" is invalid: kind: Invalid value: "Pear"')
+
+
+async def test_a_patch_of_a_collection_is_first_told_of_its_encoding() -> None:
+    async with api_server() as api:
+        await served(api, "apples", "Apple", "Namespaced")
+        apples = f"{GROUP}/namespaces/default/apples"
+        assert (await api("PATCH", apples, {})).status == 415
+        nameless = await api.patch(apples, {})
+        assert (nameless.status, nameless.message) == (400, "name must be provided")

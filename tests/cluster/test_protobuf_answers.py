@@ -203,3 +203,14 @@ async def test_what_has_no_protobuf() -> None:
         assert (await _ask(api, "GET", "/version", PROTOBUF))[0] == 406
         assert (await _ask(api, "GET", "/version", BOTH))[:2] == (200, "application/json")
         assert (await _ask(api, "GET", "/", PROTOBUF))[:2] == (200, "application/json")
+
+
+async def test_bodies_that_are_no_protobuf() -> None:
+    why = "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+    async with api_server() as api:
+        sent = {"content-type": PROTOBUF}
+        created = await api("POST", f"{CORE}/configmaps", b'{"kind":"ConfigMap"}', sent)
+        shown = f'the object provided is unrecognized (must be of type ConfigMap): {why} ({{"kind":"ConfigMap"}})'
+        assert (created.status, created.message) == (400, shown)
+        deleted = await api("DELETE", f"{CORE}/configmaps/a", b"{}", sent)
+        assert (deleted.status, deleted.message) == (400, why)

@@ -12,6 +12,7 @@ from kybern.api.protobuf.pieces import delimited, length
 from kybern.api.protobuf.wire import malformed
 from kybern.api.protobuf.writer import Write, writer
 from kybern.api.resource import Object
+from kybern.api.schema.syntax import summary
 from kybern.base.errors import BadRequest
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -27,10 +28,7 @@ def decode(body: bytes, api_version: str = "", kind: str = "") -> tuple[str, str
     `api_version` and `kind` hold where the envelope names none.
     """
     if not body.startswith(MAGIC):
-        raise BadRequest(
-            "the object provided is unrecognized (must be of type Unknown): provided data does not appear to be a"
-            f" protobuf message, expected prefix {list(MAGIC)}"
-        )
+        raise BadRequest(_foreign(body, kind))
     type_meta, raw = memoryview(b""), memoryview(b"")
     for number, value in _messages(memoryview(body)[len(MAGIC) :]):
         if number == 1:
@@ -41,6 +39,15 @@ def decode(body: bytes, api_version: str = "", kind: str = "") -> tuple[str, str
     api_version, kind = names.get(1) or api_version, names.get(2) or kind
     obj = message.read(raw, _definition(api_version, kind))
     return api_version, kind, {"kind": kind, "apiVersion": api_version, **obj}
+
+
+def _foreign(body: bytes, kind: str) -> str:
+    """Why a body is no message: of objects upstream shows the beginning, of options it does not."""
+    prefix = " ".join(map(str, MAGIC))
+    why = f"provided data does not appear to be a protobuf message, expected prefix [{prefix}]"
+    if not kind or kind.endswith("Options"):
+        return why
+    return f"the object provided is unrecognized (must be of type {kind}): {why} ({summary(body)})"
 
 
 def is_known(api_version: str, kind: str) -> bool:

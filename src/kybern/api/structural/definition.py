@@ -12,9 +12,9 @@ from kybern.api.structural import schema as read
 from kybern.api.structural.default_rules import validate_defaults
 from kybern.api.structural.field_path import BadPath, resolve
 from kybern.api.structural.formats import is_unrecognized
-from kybern.api.structural.internal_schema import internal_schema
+from kybern.api.structural.internal_schema import internal_schema, is_told
 from kybern.api.structural.properties import TYPES, Context, list_map_faults, non_atomic_set, validate_properties
-from kybern.api.structural.rules import is_convertible, validate_structural
+from kybern.api.structural.rules import is_convertible, validate_structural, why_inconvertible
 from kybern.api.structural.schema import Schema
 from kybern.api.validation.field import duplicate, forbidden, invalid, required, too_many
 
@@ -106,6 +106,9 @@ def validate_schema(
     )
     found = list(validate_properties(schema, path, context))
     errors += found
+    if strict.structural and not errors and (why := why_inconvertible(schema)):
+        yield invalid(path, "", why)
+        return
     yield from errors
     if ready and not found:
         yield from check_rules(schema, path, strict, version)
@@ -119,7 +122,7 @@ def _root(schema: Schema, path: str, *, has_status: bool) -> Iterator[FieldError
                 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
             )
             yield invalid(f"{path}.type", kind, detail)
-        elif any(value and key not in _ROOT_FIELDS for key, value in schema.items()):
+        elif any(key not in _ROOT_FIELDS and is_told(key, value) for key, value in schema.items()):
             detail = (
                 f"only [{' '.join(_ROOT_FIELDS.values())}] fields are allowed at the root of the schema if the status "
                 "subresource is enabled"

@@ -40,6 +40,11 @@ def internal_schema(schema: Schema) -> dict[str, Any]:
     return {_NAMES.get(key) or key[0].upper() + key[1:]: _value(key, schema.get(key)) for key in _ORDER}
 
 
+def is_told(key: str, value: Any) -> bool:
+    """Whether a field of a schema differs from Go's zero value: pointers, lists and maps do where they are there."""
+    return value is not None and (bool(value) or key not in _TEXTS | _FLAGS)
+
+
 def internal_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """One of `x-kubernetes-validations`."""
     return {

@@ -30,12 +30,23 @@ _UNDEFINED_BELOW = ("x-kubernetes-list-type", "x-kubernetes-map-type")
 
 def is_convertible(schema: Schema) -> bool:
     """Whether the schema has nothing that a structural one cannot say at all."""
-    return not any(
-        any(each.get(key) for key in _UNSUPPORTED)
-        or isinstance(each.get("items"), list)
-        or each.get("x-kubernetes-preserve-unknown-fields") is False
-        for each in read.walk(schema)
-    )
+    return not any(_unsayable(each) for each in read.walk(schema))
+
+
+def why_inconvertible(schema: Schema) -> str:
+    """The first thing in the schema that a structural one cannot say, in upstream's words; "" if there is none."""
+    return next(filter(None, map(_unsayable, read.walk(schema))), "")
+
+
+def _unsayable(schema: Schema) -> str:
+    for key in _UNSUPPORTED:
+        if schema.get(key):
+            return f"OpenAPIV3Schema '{'schema' if key == '$schema' else key}' is not supported"
+    if isinstance(schema.get("items"), list):
+        return "OpenAPIV3Schema 'items' must be a schema, but is an array"
+    if schema.get("x-kubernetes-preserve-unknown-fields") is False:
+        return "internal error: 'x-kubernetes-preserve-unknown-fields' must be true or undefined"
+    return ""
 
 
 def validate_structural(schema: Schema, path: str) -> list[FieldError]:

@@ -10,7 +10,7 @@ from kybern.apiserver.endpoints.create import create_object
 from kybern.apiserver.endpoints.delete import delete_collection, delete_object
 from kybern.apiserver.endpoints.get import get_object
 from kybern.apiserver.endpoints.list import list_objects
-from kybern.apiserver.endpoints.patch import patch_object
+from kybern.apiserver.endpoints.patch import patch_media, patch_object
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.update import update_object
 from kybern.apiserver.endpoints.watch import watch_objects
@@ -123,6 +123,8 @@ class Router:
         if info.verb not in verbs:
             raise status.unsupported_verb(resource, info.verb)
         if not info.name and info.verb in _OF_OBJECTS:
+            if info.verb == "patch":
+                patch_media(call, resource)  # Upstream's first look is at what the patch is.
             raise BadRequest("name must be provided")
         return VERBS[info.verb]
 

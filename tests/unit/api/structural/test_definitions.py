@@ -40,11 +40,20 @@ def below(*words: str) -> list[str]:
 
 
 TEXT = {"type": "string"}
+WITH_STATUS = {"subresources": {"status": {}}}
 CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({}, []),
     (
         {"spec_schema": {"description": "x"}},
         below(".type: Required value: must not be empty for specified object fields"),
+    ),
+    (
+        {"root": {"$schema": "http://json-schema.org/schema#"}},
+        [f"{SCHEMA}: Invalid value: \"\": OpenAPIV3Schema 'schema' is not supported"],
+    ),
+    (
+        {"root": {"$schema": "http://json-schema.org/schema#", "nullable": True}},
+        [f"{SCHEMA}.nullable: Forbidden: nullable cannot be true at the root"],
     ),
     (
         {"spec_schema": {"type": "array"}},
@@ -209,3 +218,17 @@ def test_what_is_not_supported_may_not_be_there_empty():
     assert faults(spec_schema=given) == below(
         ".additionalItems: Forbidden: additionalItems is not supported", ".$ref: Forbidden: $ref is not supported"
     )
+
+
+def test_what_the_root_may_say_beside_a_status_subresource():
+    def told(**root):
+        return [each for each in faults(root=root, version=WITH_STATUS) if "fields are allowed at the root" in each]
+
+    assert not told(title="", nullable=False, required=["spec"])
+    for fields in (
+        {"default": {}},
+        {"maxProperties": 0},
+        {"x-kubernetes-map-type": "atomic"},
+        {"title": "t", "not": {}},
+    ):
+        assert len(told(**fields)) == 1, fields
