@@ -165,30 +165,52 @@ def _pointer(operation: Object, member: str = "path") -> str:
     return path
 
 
+_MISSING = {"add": 'path: "{}"', "remove": 'path: "{}"'}
+"""How the library tells which path is missing, where not plainly."""
+
+
 def _find(document: _Document, path: str, name: str, write: bool) -> tuple[Any, str]:
     container, key = document.parent(path, write)
     if container is None:
-        raise PatchFailed(f"{name} operation does not apply: doc is missing path: {path}: missing value")
+        missing = _MISSING.get(name, "path: {}").format(path)
+        raise PatchFailed(f"{name} operation does not apply: doc is missing {missing}: missing value")
     return container, key
 
 
+def _failed(name: str, path: str, error: PatchFailed) -> PatchFailed:
+    return PatchFailed(f"error in {name} for path: '{path}': {error.detail}")
+
+
 def _add(document: _Document, operation: Object) -> None:
-    container, key = _find(document, _pointer(operation), "add", write=True)
-    _insert(container, key, operation.get("value"))
+    path = _pointer(operation)
+    container, key = _find(document, path, "add", write=True)
+    try:
+        _insert(container, key, operation.get("value"))
+    except PatchFailed as error:
+        raise _failed("add", path, error) from None
 
 
 def _remove(document: _Document, operation: Object) -> None:
-    container, key = _find(document, _pointer(operation), "remove", write=True)
-    _delete(container, key)
+    path = _pointer(operation)
+    container, key = _find(document, path, "remove", write=True)
+    try:
+        _delete(container, key)
+    except PatchFailed as error:
+        raise _failed("remove", path, error) from None
 
 
 def _replace(document: _Document, operation: Object) -> None:
     path = _pointer(operation)
     if path == "":
-        document.root = operation.get("value")
+        if not isinstance(operation.get("value"), dict | list):
+            raise PatchFailed("replace operation value must be object or array: %!w(<nil>)")
+        document.root = operation["value"]
         return
     container, key = _find(document, path, "replace", write=True)
-    _set(container, key, operation.get("value"))
+    try:
+        _set(container, key, operation.get("value"))
+    except PatchFailed as error:
+        raise _failed("remove", path, error) from None  # The library says so.
 
 
 def _move(document: _Document, operation: Object) -> None:

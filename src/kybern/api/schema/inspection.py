@@ -38,10 +38,13 @@ class _Findings:
         self.mismatch = self.mismatch or mismatch
 
 
-def inspect(name: str, obj: Any) -> tuple[dict[str, Any], list[str]]:
-    """The object without unknown fields and null elements, and the messages. Raises Mismatch."""
+def inspect(name: str, obj: Any, field: str = "") -> tuple[dict[str, Any], list[str]]:
+    """The object without unknown fields and null elements, and the messages. Raises Mismatch.
+
+    `field` tells where it stands in a document that is no object of the API.
+    """
     findings = _Findings()
-    clean: dict[str, Any] = _object(name, obj, Place("", "", ""), findings)
+    clean: dict[str, Any] = _object(name, obj, Place("", field, ""), findings)
     if findings.mismatch is not None:
         raise findings.mismatch
     return clean, findings.messages

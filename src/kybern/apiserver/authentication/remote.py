@@ -16,6 +16,9 @@ from urllib.request import Request, urlopen
 import orjson
 import yaml
 
+from kybern.api.resource import Object
+from kybern.api.schema.inspection import Mismatch, inspect
+
 TIMEOUT_SECONDS = 30.0
 BODY_LIMIT = 4 * 1024 * 1024
 
@@ -55,6 +58,19 @@ class Remote:
             raise RemoteError(f"{url}: status {error.code}") from error
         except (URLError, OSError, ValueError) as error:
             raise RemoteError(f"{url}: {error}") from error
+
+
+def review_status(answer: Any, definition: str) -> Object:
+    """The status of an answered review, of the definition's types: nobody is let in by `"false"`. Raises RemoteError."""
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if not isinstance(status, dict):
+        if answer is None or (isinstance(answer, dict) and status is None):
+            return {}
+        raise RemoteError("the answer is no review")
+    try:
+        return inspect(definition, status, "status")[0]
+    except Mismatch as mismatch:
+        raise RemoteError(str(mismatch)) from None
 
 
 def trusting(bundle: str = "") -> ssl.SSLContext:

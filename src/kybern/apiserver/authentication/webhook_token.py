@@ -6,13 +6,14 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#
 import logging
 from collections.abc import Sequence
 
-from kybern.apiserver.authentication.remote import Remote, RemoteError
+from kybern.apiserver.authentication.remote import Remote, RemoteError, review_status
 from kybern.apiserver.user import User, authenticated
 from kybern.base.errors import Unauthorized
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
+_STATUS = "io.k8s.api.authentication.v1.TokenReviewStatus"
 
 
 class WebhookTokens:
@@ -34,7 +35,7 @@ class WebhookTokens:
         }
         for attempt in range(ATTEMPTS):
             try:
-                state = ((await self._remote.post(review)) or {}).get("status") or {}
+                state = review_status(await self._remote.post(review), _STATUS)
                 break
             except RemoteError as error:
                 log.warning("webhook authenticator: %s", error)

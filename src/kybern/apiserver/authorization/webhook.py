@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kybern.api.cel import DYN, Environment, compile_expression
-from kybern.apiserver.authentication.remote import Remote, RemoteError
+from kybern.apiserver.authentication.remote import Remote, RemoteError, review_status
 from kybern.apiserver.authorization.configuration import ConfigurationError, Webhook
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import User
@@ -19,6 +19,7 @@ from kybern.base.errors import KybernError
 log = logging.getLogger(__name__)
 
 REMEMBERED_LIMIT = 8192
+_STATUS = "io.k8s.api.authorization.v1.SubjectAccessReviewStatus"
 
 Key = tuple[User, str, str, str, str, str, str, str]
 
@@ -68,11 +69,11 @@ class WebhookAuthorizer:
                     "spec": spec,
                     "status": {"allowed": False},
                 }
-                state = ((await self._remote.post(review)) or {}).get("status") or {}
+                state = review_status(await self._remote.post(review), _STATUS)
         except (RemoteError, KybernError, TimeoutError) as error:
             log.warning("webhook authorizer: %s", error)
             return Answer(denied=self._told.denies_on_failure, reason=str(error))
-        answer = Answer(bool(state.get("allowed")), bool(state.get("denied")), str(state.get("reason") or ""))
+        answer = Answer(state.get("allowed", False), state.get("denied", False), state.get("reason", ""))
         if len(self._known) >= REMEMBERED_LIMIT:
             self._known.clear()
         ttl = self._told.authorized_ttl if answer.allowed else self._told.unauthorized_ttl

@@ -9,7 +9,7 @@ from base64 import b64decode
 
 from kybern.api.resource import Object
 from kybern.apiserver.admission.lookup import Lookup
-from kybern.apiserver.webhooks.connection import Broken, Connection
+from kybern.apiserver.webhooks.connection import Broken, BrokenBody, Connection
 from kybern.apiserver.webhooks.target import Services, Target, Unresolved, target_of
 from kybern.base.clock import Clock
 
@@ -53,6 +53,8 @@ class WebhookClient:
                 code, answer = await self._exchange(target, config.get("caBundle") or "", query, body)
         except TimeoutError:
             raise CallFailed(f'Post "{target.url(query)}": context deadline exceeded') from None
+        except BrokenBody as error:
+            raise CallFailed(str(error)) from None
         except (Broken, Unresolved) as error:
             raise CallFailed(f'Post "{target.url(query)}": {error}') from None
         if code >= 300 or code < 200:

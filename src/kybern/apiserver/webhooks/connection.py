@@ -9,10 +9,17 @@ import httptools
 READ_BYTES = 64 << 10
 ANSWER_LIMIT = 16 << 20
 """Bytes of an answer; more is no webhook's."""
+HEAD_LIMIT = 10 << 20
+"""Bytes of an answer's head, as Go bounds it."""
+_READING = "unexpected error when reading response body. Please retry. Original error: "
 
 
 class Broken(Exception):
     """The exchange failed; the text is what Go's client would say."""
+
+
+class BrokenBody(Exception):
+    """The answer began and did not come whole; the text is client-go's."""
 
 
 class _Answer:
@@ -20,8 +27,18 @@ class _Answer:
 
     def __init__(self) -> None:
         self.body = bytearray()
+        self.begun = False
+        """Whether its head is whole."""
         self.complete = False
-        self.keep_alive = True
+        self.ends_with_connection = True
+        """Nothing in the head tells where the body ends."""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() in (b"content-length", b"transfer-encoding"):
+            self.ends_with_connection = False
+
+    def on_headers_complete(self) -> None:
+        self.begun = True
 
     def on_body(self, body: bytes) -> None:
         self.body += body
@@ -54,7 +71,7 @@ class Connection:
         return cls(reader, writer)
 
     async def post(self, target: str, host: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """(status, body). Raises Broken; then the connection is of no more use."""
+        """(status, body). Raises Broken, BrokenBody; then the connection is of no more use."""
         self.used = True
         answer = _Answer()
         parser = httptools.HttpResponseParser(answer)
@@ -63,14 +80,10 @@ class Connection:
         try:
             self._writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
             await self._writer.drain()
-            while not answer.complete:
-                data = await self._reader.read(READ_BYTES)
-                if not data:
-                    raise Broken("EOF")
-                parser.feed_data(data)
-                if len(answer.body) > ANSWER_LIMIT:
-                    raise Broken(f"the answer is longer than {ANSWER_LIMIT} bytes")
+            await self._read(parser, answer)
         except httptools.HttpParserError as error:
+            if answer.begun:
+                raise BrokenBody(_READING + _malformed(error)) from None
             raise Broken(f"net/http: HTTP/1.x transport connection broken: malformed HTTP response: {error}") from None
         except OSError as error:
             raise Broken(f"read: {error.strerror or error}") from None
@@ -78,12 +91,34 @@ class Connection:
             self.close()
         return parser.get_status_code(), bytes(answer.body)
 
+    async def _read(self, parser: httptools.HttpResponseParser, answer: _Answer) -> None:
+        """Until the answer is whole. Raises Broken, BrokenBody, HttpParserError."""
+        head = 0
+        while not answer.complete:
+            data = await self._reader.read(READ_BYTES)
+            if not data and answer.begun and answer.ends_with_connection:
+                self.close()
+                return
+            if not data:
+                raise BrokenBody(f"{_READING}unexpected EOF") if answer.begun else Broken("EOF")
+            parser.feed_data(data)
+            head += 0 if answer.begun else len(data)
+            if head > HEAD_LIMIT:
+                told = f"net/http: server response headers exceeded {HEAD_LIMIT} bytes; aborted"
+                raise Broken(f"net/http: HTTP/1.x transport connection broken: {told}")
+            if len(answer.body) > ANSWER_LIMIT:
+                raise BrokenBody(f"{_READING}the answer is longer than {ANSWER_LIMIT} bytes")
+
     @property
     def open_still(self) -> bool:
         return not self._writer.is_closing() and not self._reader.at_eof()
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _malformed(error: httptools.HttpParserError) -> str:
+    return "invalid byte in chunk length" if "chunk size" in str(error) else str(error)
 
 
 _SELF_SIGNED_OR_UNKNOWN = frozenset((2, 18, 19, 20, 21, 27))

@@ -33,10 +33,14 @@ GOOD = [
 BAD = [
     ([op("test", "/a", 2)], "testing value /a failed: test failed"),
     ([op("test", "/a", True)], "testing value /a failed: test failed"),
-    ([op("remove", "/z")], "Unable to remove nonexistent key: z: missing value"),
-    ([op("add", "/l/9", 1)], "Unable to access invalid index: 9: invalid index referenced"),
-    ([op("add", "/z/z/z", 1)], "add operation does not apply: doc is missing path: /z/z/z: missing value"),
-    ([op("replace", "/l/x", 1)], 'strconv.Atoi: parsing "x": invalid syntax'),
+    ([op("remove", "/z")], "error in remove for path: '/z': Unable to remove nonexistent key: z: missing value"),
+    (
+        [op("add", "/l/9", 1)],
+        "error in add for path: '/l/9': Unable to access invalid index: 9: invalid index referenced",
+    ),
+    ([op("add", "/z/z/z", 1)], 'add operation does not apply: doc is missing path: "/z/z/z": missing value'),
+    ([op("replace", "/l/x", 1)], "error in remove for path: '/l/x': strconv.Atoi: parsing \"x\": invalid syntax"),
+    ([op("replace", "", None)], "replace operation value must be object or array: %!w(<nil>)"),
     ([op("boil", "/a")], "Unexpected kind: boil"),
     ([{"op": "add", "value": 1}], "add operation failed to decode path: missing value"),
 ]

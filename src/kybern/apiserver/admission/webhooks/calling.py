@@ -5,14 +5,24 @@ from typing import Any
 
 from kybern.api.resource import Object, Resource
 from kybern.apiserver.admission.attributes import Attributes
+from kybern.apiserver.admission.webhooks.answer import Unreadable
 from kybern.apiserver.admission.webhooks.hooks import Hook
-from kybern.apiserver.admission.webhooks.review import Unacceptable, Verdict, question, verdict, version_of
+from kybern.apiserver.admission.webhooks.review import (
+    Unacceptable,
+    UnusablePatch,
+    Verdict,
+    question,
+    verdict,
+    version_of,
+)
 from kybern.apiserver.status import GivenStatus
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.base.errors import BadRequest, InternalError, StatusError
 from kybern.base.ids import Ids
 
 _SAFE = ("None", "NoneOnDryRun")
+LAST_CODE = 999
+"""HTTP has none above; upstream breaks the connection where a webhook wants one."""
 
 
 class NotCalled(Exception):
@@ -73,13 +83,12 @@ class Caller:
             raise NotCalled(f"failed to call webhook: {error}", error.status or 503) from None
         try:
             return verdict(answer, uid, version, mutating=mutating)
+        except Unreadable as error:
+            raise NotCalled(f"failed to call webhook: {error}") from None
+        except UnusablePatch as error:
+            raise NotCalled(str(error)) from None
         except Unacceptable as error:
-            said = str(error)
-            if said.startswith("couldn't get version/kind"):
-                raise NotCalled(f"failed to call webhook: {said}") from None
-            if said.startswith(("received undecodable", "unsupported patch")):
-                raise NotCalled(said) from None
-            raise NotCalled(f"received invalid webhook response: {said}") from None
+            raise NotCalled(f"received invalid webhook response: {error}") from None
 
 
 def failure(hook: Hook, error: NotCalled) -> StatusError:
@@ -95,7 +104,7 @@ def refusal(name: str, result: Object | None) -> GivenStatus:
     explained = said.get("message") or said.get("reason")
     said["message"] = f"{denied}: {explained}" if explained else f"{denied} without explanation"
     code = said.get("code")
-    said["code"] = code if isinstance(code, int) and code >= 400 else 400
+    said["code"] = code if isinstance(code, int) and 400 <= code <= LAST_CODE else 400
     if said.get("status") in (None, "", "Success"):
         said["status"] = "Failure"
     return GivenStatus(said)

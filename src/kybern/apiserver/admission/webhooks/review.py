@@ -3,26 +3,28 @@
 Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request
 """
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from kybern.api.patch.rfc6902 import mistyped
 from kybern.api.resource import Object, Resource
+from kybern.api.schema import syntax
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.request import admission_request
+from kybern.apiserver.admission.webhooks.answer import GROUP, KIND, VERSIONS, read
 
-GROUP = "admission.k8s.io"
-KIND = "AdmissionReview"
-VERSIONS = ("v1", "v1beta1")
 JSON_PATCH = "JSONPatch"
 
 
 class Unacceptable(Exception):
     """An answer that is none."""
+
+
+class UnusablePatch(Exception):
+    """The answer's patch is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +55,19 @@ def question(
 
 
 def verdict(body: bytes, uid: str, version: str, *, mutating: bool) -> Verdict:
-    """Raises Unacceptable."""
-    try:
-        review = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Unacceptable(f"couldn't get version/kind; json parse error: {error}") from None
-    response = review.get("response") if isinstance(review, dict) else None
-    if not isinstance(response, dict):
+    """Raises Unreadable, Unacceptable."""
+    review = read(body, version)
+    response = review.get("response")
+    if response is None:
         raise Unacceptable("webhook response was absent")
     if version == "v1":
         _check_identity(review, response, uid)
         _check_patch(response, mutating=mutating)
     return Verdict(
-        bool(response.get("allowed")),
+        response.get("allowed", False),
         response.get("status"),
-        [str(each) for each in response.get("warnings") or ()],
-        {str(key): str(value) for key, value in (response.get("auditAnnotations") or {}).items()},
+        [each or "" for each in response.get("warnings", ())],
+        {key: value or "" for key, value in response.get("auditAnnotations", {}).items()},
         _patch(response) if mutating else None,
     )
 
@@ -93,17 +92,21 @@ def _check_patch(response: Object, *, mutating: bool) -> None:
         raise Unacceptable("webhook returned response.patchType but not response.patch")
     elif kind == "":
         raise Unacceptable('webhook returned invalid response.patchType of ""')
-    elif kind not in (None, JSON_PATCH):
-        raise Unacceptable(f'unsupported patch type "{kind}"')
 
 
 def _patch(response: Object) -> list[Any] | None:
-    if not response.get("patch"):
+    """Raises UnusablePatch."""
+    written = response.get("patch")
+    if not written:
         return None
+    patch: Any = None
     try:
-        patch = orjson.loads(b64decode(response["patch"]))
-    except (Base64Error, ValueError, TypeError) as error:
-        raise Unacceptable(f"received undecodable patch in webhook response: {error}") from None
-    if not isinstance(patch, list):
-        raise Unacceptable("received undecodable patch in webhook response: not a list")
-    return patch
+        patch = orjson.loads(written)
+        fault = mistyped(patch, "jsonpatch.Patch", "jsonpatch.Operation")
+    except orjson.JSONDecodeError as error:
+        fault = syntax.fault(written) or str(error)
+    if fault:
+        raise UnusablePatch(f"received undecodable patch in webhook response: {fault}")
+    if (kind := response.get("patchType", JSON_PATCH)) != JSON_PATCH:
+        raise UnusablePatch(f'unsupported patch type "{kind}"')
+    return patch or []
