@@ -9,6 +9,7 @@ import orjson
 from kybern.base.errors import KybernError, NotFound
 from kybern.client.answers import error_of
 from kybern.client.client import Client
+from kybern.client.transport import HttpRequest
 from kybern.why import owners, pods
 from kybern.why.answer import NO_TRACE, Case, Json, Line
 
@@ -119,7 +120,7 @@ async def _related(client: Client, kind: str, subject: Json, namespace: str) -> 
 
 async def _json(client: Client, path: str, **query: str) -> Json:
     """The parsed answer. Raises the Status that the server answers with."""
-    answer = await client.transport.request("GET", path, query, b"", {"Accept": "application/json"})
+    answer = await client.transport.request(HttpRequest("GET", path, query))
     if answer.status >= 300:
         raise error_of(answer.status, answer.body)
     parsed: Json = orjson.loads(answer.body)

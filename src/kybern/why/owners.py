@@ -19,7 +19,7 @@ def explain_deployment(case: Case) -> list[Line]:
     elif ready >= wanted and updated >= wanted:
         return [fact(f"Deployment {name} is as it should be: {ready} of {wanted} Pods ready.", "status")]
     else:
-        text = f"Deployment {name} has {ready} of {wanted} Pods ready, {updated} of them with the newest template."
+        text = f"Deployment {name} has {ready} of {wanted} Pods ready; {updated} of {wanted} with the newest template."
         lines = [fact(text, "status")]
     for kind in ("ReplicaFailure", "Progressing"):
         condition = known.get(kind, {})
@@ -53,12 +53,12 @@ def explain_job(case: Case) -> list[Line]:
         reason = known["Failed"]
         lines = [fact(f"Job {name} has failed: {reason.get('message') or reason.get('reason')}", "condition Failed")]
     elif known.get("Complete", {}).get("status") == "True":
-        return [fact(f"Job {name} is complete: {status.get('succeeded', 0)} Pods succeeded.", "status")]
+        return [fact(f"Job {name} is complete: {_pods(status.get('succeeded', 0))} succeeded.", "status")]
     elif spec.get("suspend"):
         return [fact(f"Job {name} is suspended.", "spec"), advice("Set spec.suspend to false to start it.")]
     else:
         done, active, failed = (status.get(each, 0) for each in ("succeeded", "active", "failed"))
-        lines = [fact(f"Job {name}: {done} Pods succeeded, {active} active, {failed} failed.", "status")]
+        lines = [fact(f"Job {name}: {_pods(done)} succeeded, {active} active, {failed} failed.", "status")]
     return lines + _decided(case, "job-controller") + _unready_pods(case) + witnesses(case)
 
 
@@ -74,7 +74,8 @@ def explain_service(case: Case) -> list[Line]:
         if (endpoint.get("conditions") or {}).get("ready", True)
     ]
     if ready:
-        return [fact(f"Service {name} has {len(ready)} ready endpoints.", "EndpointSlices")]
+        count = f"{len(ready)} ready endpoint{'s' if len(ready) > 1 else ''}"
+        return [fact(f"Service {name} has {count}.", "EndpointSlices")]
     lines = [fact(f"Service {name} has no ready endpoint: connections to it are refused.", "EndpointSlices")]
     if not spec.get("selector"):
         lines.append(evidence("It has no selector, so no controller makes endpoints for it.", "spec"))
@@ -83,7 +84,9 @@ def explain_service(case: Case) -> list[Line]:
     if not case.related.get("Pod"):
         lines.append(evidence(f"No Pod has the labels {selector}.", "spec.selector"))
         return [*lines, advice("Compare the selector with the labels of the Pods' template.")]
-    lines.append(evidence(f"{len(case.related['Pod'])} Pods have the labels {selector}; none is ready.", "Pods"))
+    known = case.related["Pod"]
+    has = "has" if len(known) == 1 else "have"
+    lines.append(evidence(f"{_pods(len(known))} {has} the labels {selector}; none is ready.", "Pods"))
     return lines + _decided(case, "endpoint-slice-controller") + _unready_pods(case)
 
 
@@ -115,7 +118,15 @@ def explain_node(case: Case) -> list[Line]:
 
 def _decided(case: Case, component: str) -> list[Line]:
     decision = newest(case, component)
-    return [evidence(decision["message"], f"decision of {decision['component']}")] if decision else []
+    if decision is None:
+        return []
+    idle = decision["verdict"] == "Nothing"
+    text = "there is nothing for it to do until something changes" if idle else decision["message"]
+    return [evidence(text, f"decision of {decision['component']}")]
+
+
+def _pods(count: int) -> str:
+    return "1 Pod" if count == 1 else f"{count} Pods"
 
 
 def _unready_pods(case: Case) -> list[Line]:

@@ -23,6 +23,8 @@ EXIT_CODES = {
     139: "it crashed (SIGSEGV)",
     143: "it was asked to stop (SIGTERM)",
 }
+ASKED_TO_END = (0, 137, 143)
+"""What a program's end looks like that was asked for."""
 REMEDIES = (
     ("Insufficient", "Ask for less, free or add nodes, or give it a higher priority."),
     ("Too many pods", "The nodes hold as many Pods as they may: add nodes or raise maxPods."),
@@ -185,13 +187,21 @@ def _after(last: Json, container: str, case: Case) -> list[Line]:
         lines.append(evidence(last["message"].strip()[-300:], "its last words"))
     if last.get("reason") == "OOMKilled":
         lines.append(advice("Raise resources.limits.memory, or find what uses the memory."))
-    elif any(event.get("reason") == "Unhealthy" and "Liveness" in _text(event) for event in case.events):
+    elif _was_ended_by_its_probe(last, case):
         lines.append(advice("The liveness probe failed: is its timeout too short, or the program stuck?"))
     else:
         meta = case.subject["metadata"]
         where = f"-n {meta.get('namespace', 'default')} {meta.get('name', '')}"
         lines.append(advice(f"Read what it wrote: kubectl logs {where} -c {container} --previous"))
     return lines
+
+
+def _was_ended_by_its_probe(last: Json, case: Case) -> bool:
+    """A program that ended in an error by itself was not, even if its probe had failed meanwhile."""
+    if any(event.get("reason") == "Killing" and "failed liveness probe" in _text(event) for event in case.events):
+        return True
+    failed = any(event.get("reason") == "Unhealthy" and "Liveness" in _text(event) for event in case.events)
+    return failed and last.get("exitCode", 0) in ASKED_TO_END
 
 
 def _unready(name: str, case: Case) -> list[Line]:

@@ -34,6 +34,7 @@ REFUSED = decision(
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes …: full"}
 UNHEALTHY = {"type": "Warning", "reason": "Unhealthy", "message": "Readiness probe failed: 503"}
 LIVENESS = {"type": "Warning", "reason": "Unhealthy", "message": "Liveness probe failed: timeout"}
+KILLING = {"type": "Normal", "reason": "Killing", "message": "Container c failed liveness probe, will be restarted"}
 READY = [{"type": "Ready", "status": "True"}]
 
 
@@ -76,6 +77,14 @@ CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
         Case("Pod", pod(container({"running": {}}, {"exitCode": 143}, ready=True)), events=[LIVENESS]),
         ("asked to stop", "advice: The liveness probe failed"),
     ),
+    "liveness, of a program that then reports an error": (
+        Case("Pod", pod(container({"running": {}}, {"exitCode": 1}, ready=True)), events=[LIVENESS, KILLING]),
+        ("exit code 1", "advice: The liveness probe failed"),
+    ),
+    "crashing, which its probe has seen": (
+        Case("Pod", pod(container({"running": {}}, {"exitCode": 1}, ready=True)), events=[LIVENESS]),
+        ("exit code 1", "kubectl logs -n default web-0 -c c --previous"),
+    ),
     "not ready": (
         Case("Pod", pod(container({"running": {}}, ready=False)), events=[UNHEALTHY]),
         ("runs, but is not ready", "Readiness probe failed: 503"),
@@ -99,7 +108,7 @@ CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
             {"metadata": META, "spec": {"selector": {"app": "web"}}},
             related={"Pod": [pod(container({"running": {}}, ready=False))]},
         ),
-        ("1 Pods have the labels app=web; none is ready", "runs, but is not ready"),
+        ("1 Pod has the labels app=web; none is ready", "runs, but is not ready"),
     ),
     "service that is well": (
         Case(
@@ -107,7 +116,7 @@ CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
             {"metadata": META, "spec": {}},
             related={"EndpointSlice": [{"endpoints": [{"conditions": {"ready": True}}]}]},
         ),
-        ("1 ready endpoints",),
+        ("has 1 ready endpoint.",),
     ),
     "deployment": (
         Case(
@@ -116,6 +125,14 @@ CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
             related={"Pod": [pod(spec={"schedulingGates": [{"name": "g"}]})]},
         ),
         ("1 of 2 Pods ready", "scheduling gates"),
+    ),
+    "deployment that waits": (
+        Case(
+            "Deployment",
+            {"metadata": META, "spec": {"replicas": 3}, "status": {"readyReplicas": 3, "updatedReplicas": 1}},
+            [decision("deployment-controller", "Nothing", "the world is as it should be")],
+        ),
+        ("3 of 3 Pods ready; 1 of 3 with the newest template", "nothing for it to do until something changes"),
     ),
     "job": (
         Case(
