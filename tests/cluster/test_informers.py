@@ -8,7 +8,6 @@ end everyone has what the server has. KYBERN_INFORMER_WRITES tells how many writ
 import asyncio
 import os
 import random
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from kybern.client.client import Client
 from kybern.client.informer import Informer
 from kybern.client.inprocess import InProcessTransport
 from kybern.client.objects import revision_of
-from kybern.client.transport import HttpAnswer, HttpStream
+from kybern.client.transport import HttpAnswer, HttpRequest, HttpStream
 from kybern.storage.sqlite.backend import SqliteBackend
 from kybern.transport.exchange import Request
 from tests.cluster.api_server import ADMIN, Api, api_server
@@ -65,22 +64,18 @@ class Network:
     def happens(self, probability: float) -> bool:
         return not self.calm and self._chance.random() < probability
 
-    async def request(
-        self, method: str, path: str, query: Any = None, body: bytes = b"", headers: Any = None
-    ) -> HttpAnswer:
-        answer = await self._transport().request(method, path, query or {}, body, headers or {})
+    async def request(self, request: HttpRequest) -> HttpAnswer:
+        answer = await self._transport().request(request)
         if self.happens(0.1):
             raise Unreachable("the answer was lost")
-        self.lists += "continue" not in (query or {})
+        self.lists += "continue" not in request.query
         return answer
 
-    async def stream(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes = b"", headers: Any = None
-    ) -> HttpStream:
+    async def stream(self, request: HttpRequest) -> HttpStream:
         if self.happens(0.2):
             raise Unreachable("no connection")
-        stream = await self._transport().stream(method, path, query, body, headers or {})
-        return Line(self, stream, int(query["resourceVersion"]))
+        stream = await self._transport().stream(request)
+        return Line(self, stream, int(request.query["resourceVersion"]))
 
     async def close(self) -> None:
         pass

@@ -12,7 +12,7 @@ from kybern.api.types import ResourceName, decode, encode, resource_of
 from kybern.base.errors import Unreachable
 from kybern.client.answers import error_of, watch_error
 from kybern.client.objects import KubeObject, T
-from kybern.client.transport import NO_HEADERS, HttpStream, Transport, read_whole
+from kybern.client.transport import NOTHING, HttpRequest, HttpStream, Transport, read_whole
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -103,7 +103,7 @@ class Client:
             query.pop("resourceVersion", None)
             query.pop("resourceVersionMatch", None)
         path = path_of(resource or resource_of(kind), namespace)
-        headers = {"Accept": METADATA_LIST_ONLY} if resource else NO_HEADERS
+        headers = {"Accept": METADATA_LIST_ONLY} if resource else NOTHING
         raw = _decode_list(await self.call("GET", path, query, headers=headers))
         items = [decode(kind, bytes(item)) for item in raw.items or ()]
         return Listing(items, raw.metadata.resource_version, raw.metadata.continue_ or "")
@@ -192,8 +192,8 @@ class Client:
             timeoutSeconds=str(timeout_seconds) if timeout_seconds else "",
         )
         path = path_of(resource or resource_of(kind), namespace)
-        headers = {"Accept": METADATA_ONLY} if resource else NO_HEADERS
-        stream = await self.transport.stream("GET", path, query, headers=headers)
+        headers = {"Accept": METADATA_ONLY} if resource else NOTHING
+        stream = await self.transport.stream(HttpRequest("GET", path, query, headers=headers))
         try:
             if stream.status != 200:
                 raise error_of(stream.status, await read_whole(stream))
@@ -217,12 +217,12 @@ class Client:
         self,
         method: str,
         path: str,
-        query: Mapping[str, str] = NO_HEADERS,
+        query: Mapping[str, str] = NOTHING,
         body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
+        headers: Mapping[str, str] = NOTHING,
     ) -> bytes:
         """The body of the answer at any path, for resources known by name only. Raises as the other methods do."""
-        answer = await self.transport.request(method, path, query, body, headers)
+        answer = await self.transport.request(HttpRequest(method, path, query, body, headers))
         if answer.status >= 300:
             raise error_of(answer.status, answer.body)
         return answer.body

@@ -8,19 +8,12 @@ with answers of 2.3 kB on uvloop. A stream has a connection of its own.
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
 from kybern.base.errors import Unreachable
 from kybern.client.connection import Connection
 from kybern.client.credentials import Credentials
-from kybern.client.transport import (
-    NO_HEADERS,
-    NO_QUERY,
-    REQUEST_TIMEOUT_SECONDS,
-    HttpAnswer,
-    HttpStream,
-)
+from kybern.client.transport import REQUEST_TIMEOUT_SECONDS, HttpAnswer, HttpRequest, HttpStream
 
 CONNECTIONS_LIMIT = 32
 """Requests under way at once; more wait their turn. Streams do not count."""
@@ -58,40 +51,26 @@ class HttpTransport:
         self._streams: set[Connection] = set()
         self._slots = asyncio.Semaphore(connections_limit)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpAnswer:
+    async def request(self, request: HttpRequest) -> HttpAnswer:
         """See Transport.request."""
-        message = self._message(method, path, query, body, headers)
+        message = self._message(request)
         async with self._slots:
             try:
                 async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
                     return await self._exchange(message)
             except TimeoutError:
-                raise Unreachable(f"{method} {path}: no answer within {REQUEST_TIMEOUT_SECONDS:g} s") from None
+                raise Unreachable(f"{request}: no answer within {REQUEST_TIMEOUT_SECONDS:g} s") from None
 
-    async def stream(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpStream:
+    async def stream(self, request: HttpRequest) -> HttpStream:
         """See Transport.stream."""
         connection = await self._connect()
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-                stream = await connection.open_stream(self._message(method, path, query, body, headers))
+                stream = await connection.open_stream(self._message(request))
         except BaseException as error:
             connection.close()
             if isinstance(error, TimeoutError):
-                raise Unreachable(f"{method} {path}: no answer within {REQUEST_TIMEOUT_SECONDS:g} s") from None
+                raise Unreachable(f"{request}: no answer within {REQUEST_TIMEOUT_SECONDS:g} s") from None
             raise
         self._streams = {each for each in self._streams if each.usable}
         self._streams.add(connection)
@@ -142,9 +121,8 @@ class HttpTransport:
         _keep_alive(transport.get_extra_info("socket"))
         return connection
 
-    def _message(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes, headers: Mapping[str, str]
-    ) -> bytes:
+    def _message(self, request: HttpRequest) -> bytes:
+        method, path, query, body, headers = request
         target = self._prefix + quote(path, safe="/:@!$&'()*+,;=~")
         if query:
             target += "?" + urlencode(query)

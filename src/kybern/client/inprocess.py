@@ -11,13 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from kybern.base.errors import Unreachable
-from kybern.client.transport import (
-    NO_HEADERS,
-    NO_QUERY,
-    HttpAnswer,
-    HttpStream,
-    WholeStream,
-)
+from kybern.client.transport import NOTHING, HttpAnswer, HttpRequest, HttpStream, WholeStream
 
 
 class InProcessTransport:
@@ -32,10 +26,10 @@ class InProcessTransport:
         handler: Callable[[Any], Any],
         request_type: Callable[..., Any],
         *,
-        headers: Mapping[str, str] = NO_HEADERS,
+        headers: Mapping[str, str] = NOTHING,
         client_certificate: bytes | None = None,
         user_agent: str = "kybern",
-        context: Mapping[str, Any] = NO_HEADERS,
+        context: Mapping[str, Any] = NOTHING,
     ) -> None:
         self._handler = handler
         self._request_type = request_type
@@ -43,31 +37,17 @@ class InProcessTransport:
         self._client_certificate = client_certificate
         self._context = context
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpAnswer:
+    async def request(self, request: HttpRequest) -> HttpAnswer:
         """See Transport.request."""
-        answer = await self._ask(method, path, query, body, headers)
+        answer = await self._ask(request)
         if hasattr(answer, "pieces"):
             whole = b"".join([piece async for piece in answer.pieces])
             return HttpAnswer(answer.status, _lower(answer), whole)
         return HttpAnswer(answer.status, _lower(answer), _joined(answer.body))
 
-    async def stream(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpStream:
+    async def stream(self, request: HttpRequest) -> HttpStream:
         """See Transport.stream."""
-        answer = await self._ask(method, path, query, body, headers)
+        answer = await self._ask(request)
         if hasattr(answer, "pieces"):
             return _PiecesStream(answer.status, _lower(answer), answer.pieces)
         return WholeStream(answer.status, _lower(answer), _joined(answer.body))
@@ -75,22 +55,20 @@ class InProcessTransport:
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def _ask(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes, headers: Mapping[str, str]
-    ) -> Any:
-        sent = {name.lower(): value for name, value in {**self._headers, **headers}.items()}
-        if body:
+    async def _ask(self, asked: HttpRequest) -> Any:
+        sent = {name.lower(): value for name, value in {**self._headers, **asked.headers}.items()}
+        if asked.body:
             sent.setdefault("content-type", "application/json")
-            sent["content-length"] = str(len(body))
+            sent["content-length"] = str(len(asked.body))
         request = self._request_type(
-            method=method,
-            path=path,
-            query={name: [value] for name, value in query.items()},
+            method=asked.method,
+            path=asked.path,
+            query={name: [value] for name, value in asked.query.items()},
             headers=sent,
-            body=body,
+            body=asked.body,
             peer="127.0.0.1:0",
-            raw_path=quote(path),
-            raw_query=urlencode(query),
+            raw_path=quote(asked.path),
+            raw_query=urlencode(asked.query),
             client_certificate=self._client_certificate,
             context=dict(self._context),
         )

@@ -1,11 +1,10 @@
 """Asks again where asking again is safe: reads whose connection broke, and requests that the server put off."""
 
 import random
-from collections.abc import Mapping
 
 from kybern.base.clock import Clock
 from kybern.base.errors import Unreachable
-from kybern.client.transport import NO_HEADERS, NO_QUERY, HttpAnswer, HttpStream, Transport
+from kybern.client.transport import HttpAnswer, HttpRequest, HttpStream, Transport
 
 ATTEMPTS_LIMIT = 10
 """How often a request that is put off (429 or 5xx with Retry-After) is sent in all; client-go's number."""
@@ -27,22 +26,15 @@ class RetryingTransport:
         self._clock = clock
         self._random = source
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpAnswer:
+    async def request(self, request: HttpRequest) -> HttpAnswer:
         """See Transport.request."""
         broken = 0
         for attempt in range(1, ATTEMPTS_LIMIT + 1):
             try:
-                answer = await self.inner.request(method, path, query, body, headers)
+                answer = await self.inner.request(request)
             except Unreachable:
                 broken += 1
-                if method != "GET" or broken >= READ_ATTEMPTS_LIMIT:
+                if request.method != "GET" or broken >= READ_ATTEMPTS_LIMIT:
                     raise
                 await self._clock.sleep(FIRST_PAUSE_SECONDS * 2**broken * (0.5 + self._random.random()))
                 continue
@@ -52,16 +44,9 @@ class RetryingTransport:
             await self._clock.sleep(pause * (1 + 0.2 * self._random.random()))
         raise AssertionError("the last attempt returns or raises")
 
-    async def stream(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpStream:
+    async def stream(self, request: HttpRequest) -> HttpStream:
         """See Transport.stream; who watches has a back-off of its own."""
-        return await self.inner.stream(method, path, query, body, headers)
+        return await self.inner.stream(request)
 
     async def close(self) -> None:
         """See Transport.close."""

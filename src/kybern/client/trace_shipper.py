@@ -10,6 +10,7 @@ import msgspec
 from kybern.base.clock import Clock
 from kybern.base.errors import Unreachable
 from kybern.client.client import Client
+from kybern.client.transport import HttpRequest
 from kybern.trace import Decision, Ring, ring
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ async def ship_traces(client: Client, *, clock: Clock, source: Ring = ring) -> N
 
 async def _send(client: Client, batch: list[Decision]) -> bool:
     try:
-        answer = await client.transport.request("POST", DECISIONS_PATH, body=msgspec.json.encode({"items": batch}))
+        body = msgspec.json.encode({"items": batch})
+        answer = await client.transport.request(HttpRequest("POST", DECISIONS_PATH, body=body))
     except Unreachable as error:
         log.debug("decisions are lost: %s", error)
         return False

@@ -5,13 +5,25 @@ A transport knows nothing of Kubernetes but that an answer has a status, headers
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 REQUEST_TIMEOUT_SECONDS = 60.0
 """How long a request that is no stream may take, its answer included."""
 
-NO_HEADERS: Mapping[str, str] = {}
-NO_QUERY: Mapping[str, str] = {}
+NOTHING: Mapping[str, str] = {}
+
+
+class HttpRequest(NamedTuple):
+    """What is asked. What `headers` leaves out is the transport's: JSON, and who asks."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = NOTHING
+    body: bytes = b""
+    headers: Mapping[str, str] = NOTHING
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +54,11 @@ class HttpStream(Protocol):
 class Transport(Protocol):
     """How requests travel. Any number may be under way at once."""
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpAnswer:
+    async def request(self, request: HttpRequest) -> HttpAnswer:
         """Ask and read the whole answer, whatever its status. Raises Unreachable."""
         ...
 
-    async def stream(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpStream:
+    async def stream(self, request: HttpRequest) -> HttpStream:
         """Ask and return once the head of the answer is there; the caller closes the stream. Raises Unreachable."""
         ...
 

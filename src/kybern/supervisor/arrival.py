@@ -10,6 +10,7 @@ from kybern.base.clock import parse_time
 from kybern.base.errors import KybernError
 from kybern.client.client import Client
 from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig
+from kybern.client.transport import HttpRequest
 from kybern.supervisor import containerd
 from kybern.supervisor.addons import addons
 from kybern.supervisor.cluster import Options
@@ -96,7 +97,7 @@ class Arrival:
             except KubeconfigError:
                 return None
             try:
-                answer = await client.transport.request("GET", "/readyz")
+                answer = await client.transport.request(HttpRequest("GET", "/readyz"))
             except KybernError:
                 await client.close()
                 return None

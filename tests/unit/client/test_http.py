@@ -13,6 +13,7 @@ from kybern.client.answers import error_of
 from kybern.client.credentials import Credentials
 from kybern.client.http import HttpTransport
 from kybern.client.retry import RetryingTransport
+from kybern.client.transport import HttpRequest
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -53,7 +54,7 @@ async def test_a_request_and_its_answer() -> None:
 
     async with server(script) as transport:
         for _ in range(3):
-            answer = await transport.request("POST", "/api/v1/x y", {"a": "b c"}, b"abc")
+            answer = await transport.request(HttpRequest("POST", "/api/v1/x y", {"a": "b c"}, b"abc"))
             assert (answer.status, answer.body) == (200, b"ok")
     lines = heads[0].split("\r\n")
     assert lines[0] == "POST /base/api/v1/x%20y?a=b+c HTTP/1.1"
@@ -74,10 +75,10 @@ async def test_connections_are_kept_and_limited() -> None:
             writer.write(OK)
 
     async with server(script) as transport:
-        await asyncio.gather(*(transport.request("GET", "/") for _ in range(100)))
+        await asyncio.gather(*(transport.request(HttpRequest("GET", "/")) for _ in range(100)))
         assert connections <= 32
         before = connections
-        await transport.request("GET", "/")
+        await transport.request(HttpRequest("GET", "/"))
         assert connections == before
 
 
@@ -92,9 +93,9 @@ async def test_a_read_is_sent_again_and_a_write_is_not() -> None:
 
     async with server(script) as transport:
         patient = RetryingTransport(transport, SystemClock(), random.Random(1))
-        assert (await patient.request("GET", "/")).body == b"ok"
+        assert (await patient.request(HttpRequest("GET", "/"))).body == b"ok"
         with pytest.raises(Unreachable):
-            await patient.request("POST", "/", body=b"{}")
+            await patient.request(HttpRequest("POST", "/", body=b"{}"))
     assert requests == ["GET", "GET", "POST"]
 
 
@@ -109,7 +110,7 @@ async def test_a_request_that_is_put_off_is_sent_again() -> None:
 
     async with server(script) as transport:
         patient = RetryingTransport(transport, SystemClock(), random.Random(1))
-        assert (await patient.request("POST", "/", body=b"{}")).status == 200
+        assert (await patient.request(HttpRequest("POST", "/", body=b"{}"))).status == 200
 
 
 async def test_a_stream_comes_piece_by_piece_and_says_when_it_broke() -> None:
@@ -123,7 +124,7 @@ async def test_a_stream_comes_piece_by_piece_and_says_when_it_broke() -> None:
         await writer.drain()
 
     async with server(script) as transport:
-        stream = await transport.stream("GET", "/")
+        stream = await transport.stream(HttpRequest("GET", "/"))
         assert await stream.read() == b"one\n"
         goes_on.set()
         assert await stream.read() == b"two\n"
@@ -135,7 +136,7 @@ async def test_a_stream_comes_piece_by_piece_and_says_when_it_broke() -> None:
 async def test_nobody_listens() -> None:
     transport = HttpTransport("http://127.0.0.1:1", Credentials(), user_agent="test")
     with pytest.raises(Unreachable):
-        await transport.request("GET", "/")
+        await transport.request(HttpRequest("GET", "/"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from kybern.api.types.core_v1 import Pod, PodStatus
 from kybern.base.clock import SystemClock
 from kybern.base.errors import Unreachable
 from kybern.client.client import Client
-from kybern.client.transport import NO_HEADERS, NO_QUERY, HttpAnswer, HttpStream
+from kybern.client.transport import HttpAnswer, HttpRequest, HttpStream
 from kybern.kubelet.status_manager import StatusManager
 
 from .worlds import pod
@@ -28,21 +28,14 @@ class Server:
         self.asked: list[tuple[str, Any]] = []
         self.answered = asyncio.Event()
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] = NO_QUERY,
-        body: bytes = b"",
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> HttpAnswer:
+    async def request(self, request: HttpRequest) -> HttpAnswer:
         self.answered.set()
         if self.away:
             raise Unreachable("away")
-        self.asked.append((f"{method} {path}", orjson.loads(body)))
+        self.asked.append((str(request), orjson.loads(request.body)))
         return HttpAnswer(200, {}, b"{}")
 
-    async def stream(self, *args: Any, **kwargs: Any) -> HttpStream:
+    async def stream(self, request: HttpRequest) -> HttpStream:
         raise AssertionError("no watch is asked for")
 
     async def close(self) -> None:
@@ -119,8 +112,8 @@ class Remembering(Server):
         super().__init__()
         self.status: dict[str, Any] = {}
 
-    async def request(self, method: str, path: str, *args: Any, **kwargs: Any) -> HttpAnswer:
-        await super().request(method, path, *args, **kwargs)
+    async def request(self, request: HttpRequest) -> HttpAnswer:
+        await super().request(request)
         self.status |= self.asked[-1][1]["status"]
         return HttpAnswer(200, {}, orjson.dumps(self.version(len(self.asked), self.status)))
 
@@ -161,14 +154,14 @@ class Uneven(Server):
         self.refused = 0
         self.gate = asyncio.Event()
 
-    async def request(self, method: str, path: str, *args: Any, **kwargs: Any) -> HttpAnswer:
-        if "/refused/" in path:
+    async def request(self, request: HttpRequest) -> HttpAnswer:
+        if "/refused/" in request.path:
             self.refused += 1
             self.answered.set()
             return HttpAnswer(422, {}, b'{"kind": "Status", "reason": "Invalid", "message": "no", "code": 422}')
-        if "/slow/" in path:
+        if "/slow/" in request.path:
             await self.gate.wait()
-        return await super().request(method, path, *args, **kwargs)
+        return await super().request(request)
 
 
 def named(name: str) -> Pod:
