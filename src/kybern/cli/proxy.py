@@ -13,6 +13,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--cluster-cidr", default="10.244.0.0/16", metavar="RANGE", help="of all Pods; default: %(default)s"
     )
     parser.add_argument("--no-host-ports", action="store_true", help="leave Pods' host ports to someone else")
+    parser.add_argument(
+        "--healthz-bind-address", default="0.0.0.0:10256", metavar="ADDRESS", help="of /healthz; default: %(default)s"
+    )
+    parser.add_argument(
+        "--metrics-bind-address",
+        default="127.0.0.1:10249",
+        metavar="ADDRESS",
+        help="of /proxyMode; default: %(default)s",
+    )
     parser.add_argument("--cleanup", action="store_true", help="remove the Service table from the kernel and exit")
 
 
@@ -30,7 +39,13 @@ def execute(args: argparse.Namespace) -> int:
     from kybern.proxy.run import ProxyConfig, run
 
     name = args.hostname_override or socket.gethostname().lower()
-    config = ProxyConfig(name, args.cluster_cidr, host_ports=not args.no_host_ports)
+    config = ProxyConfig(
+        name,
+        args.cluster_cidr,
+        host_ports=not args.no_host_ports,
+        health_address=args.healthz_bind_address,
+        status_address=args.metrics_bind_address,
+    )
     client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-proxy")
     uvloop.run(run(config, client))
     return 0

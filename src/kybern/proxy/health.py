@@ -5,8 +5,9 @@ import json
 import logging
 from dataclasses import dataclass
 
+from kybern.proxy.http import answer, listen
+
 log = logging.getLogger(__name__)
-REQUEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class HealthTarget:
     name: str
     local_endpoints: int
 
-    def answer(self) -> bytes:
+    def respond(self) -> bytes:
         """The whole HTTP answer: 200 with endpoints, 503 without, as kube-proxy words it."""
         body = json.dumps(
             {
@@ -26,13 +27,8 @@ class HealthTarget:
                 "serviceProxyHealthy": True,
             }
         ).encode()
-        status = "200 OK" if self.local_endpoints else "503 Service Unavailable"
-        head = (
-            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n"
-            f"X-Load-Balancing-Endpoint-Weight: {self.local_endpoints}\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        return head.encode() + body
+        weight = str(self.local_endpoints)
+        return answer(200 if self.local_endpoints else 503, body, X_Load_Balancing_Endpoint_Weight=weight)
 
 
 class HealthServers:
@@ -48,9 +44,7 @@ class HealthServers:
             self._targets[port] = target
             if port not in self._servers:
                 try:
-                    self._servers[port] = await asyncio.start_server(
-                        lambda reader, writer: self._serve(port, reader, writer), "0.0.0.0", port
-                    )
+                    self._servers[port] = await listen("0.0.0.0", port, lambda _: self._respond(port))
                 except OSError as error:
                     log.warning("%s: health check port %d: %s", service, port, error)
             return
@@ -65,15 +59,6 @@ class HealthServers:
             server.close()
         self._servers.clear()
 
-    async def _serve(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                await reader.readuntil(b"\r\n\r\n")
-            target = self._targets.get(port)
-            if target is not None:
-                writer.write(target.answer())
-                await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # A client that left or spoke no HTTP gets no answer.
-        finally:
-            writer.close()
+    def _respond(self, port: int) -> bytes:
+        target = self._targets.get(port)
+        return target.respond() if target is not None else b""

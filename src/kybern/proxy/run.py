@@ -25,6 +25,7 @@ from kybern.proxy.health import HealthServers, HealthTarget
 from kybern.proxy.ledger import Change, Ledger
 from kybern.proxy.limits import set_limits
 from kybern.proxy.nft import Nft, NftError, ServiceTable
+from kybern.proxy.node_health import NodeHealth, serve_health
 
 log = logging.getLogger(__name__)
 COMPONENT = "kube-proxy"
@@ -46,6 +47,9 @@ class ProxyConfig:
     """The range of all Pods; traffic to Services from elsewhere is masqueraded."""
     host_ports: bool = True
     """Whether to serve the host ports of this node's Pods (needs the right to list Pods)."""
+    health_address: str = "0.0.0.0:10256"
+    """Where load balancers ask for the node; "" for nowhere."""
+    status_address: str = "127.0.0.1:10249"
 
 
 async def run(config: ProxyConfig, client: Client, pods_client: Client | None = None) -> None:
@@ -59,6 +63,7 @@ async def run(config: ProxyConfig, client: Client, pods_client: Client | None = 
     async with asyncio.TaskGroup() as group:
         for factory in factories:
             group.create_task(factory.run())
+        group.create_task(serve_health(proxy.health, config.health_address, config.status_address))
         await proxy.run()
 
 
@@ -75,6 +80,7 @@ class Proxy:
         self._dirty_pods: set[Key] = set()
         self._wake = asyncio.Event()
         self._health = HealthServers()
+        self.health = NodeHealth(clock)
         self._here = Here(config.node_name)
         self._written = False
 
@@ -144,6 +150,8 @@ class Proxy:
             self._table.apply(change)
         # Only now may a number be given anew: until here the kernel may still have used it.
         self._ledger.release(released)
+        if not self._wake.is_set():
+            self.health.updated()
         if serving:
             await self._clean_flows(serving)
         if change:
@@ -213,6 +221,7 @@ class Proxy:
 
     def _node_changed(self, _event: EventType, new: Node | None, _old: Node | None) -> None:
         """Topology hints follow the node's zone: everything is decided anew when it changes."""
+        self.health.node = new
         zone = new.metadata.labels.get(ZONE_LABEL, "") if new is not None else ""
         if zone != self._here.zone:
             self._here = Here(self._here.name, zone)
@@ -221,10 +230,12 @@ class Proxy:
 
     def _touch(self, key: Key) -> None:
         self._dirty.add(key)
+        self.health.queued()
         self._wake.set()
 
     def _touch_pod(self, key: Key) -> None:
         self._dirty_pods.add(key)
+        self.health.queued()
         self._wake.set()
 
     def _slice_changed(self, _event: EventType, new: EndpointSlice | None, old: EndpointSlice | None) -> None:
