@@ -58,6 +58,31 @@ def test_an_api_server_that_dies_at_once(user: User) -> None:
     same(state(user), before)
 
 
+MANIFESTS = """
+{apiVersion: v1, kind: ConfigMap, metadata: {name: first}}
+---
+{apiVersion: v1, kind: Nonsense, metadata: {name: second}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: third, labels: {"a b": c}}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: fourth}}
+"""
+
+
+def test_manifests_that_are_refused(user: User) -> None:
+    path = user.file("some.yaml", MANIFESTS)
+    done = user.types(f"kybern up -f {path}").done
+    assert done.code == 1, str(done)
+    for expected in (
+        "+ configmap/first created",
+        '✗ Nonsense second: no matches for kind "Nonsense" in version "v1"',
+        '✗ ConfigMap third: ConfigMap "third" is invalid: metadata.labels: Invalid value: "a b": ',
+        "+ configmap/fourth created",
+        "The cluster runs in the background.",
+    ):
+        assert expected in done.out, str(done)
+
+
 BROKEN_PROGRAMS = {
     "containerd that leaves": (
         "containerd",

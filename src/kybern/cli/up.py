@@ -138,7 +138,7 @@ def _bring_up(
         status = asyncio.run(_arrive(arrival, manifests, "in the foreground" if foreground else "in the background"))
     except (NotThere, KybernError) as error:
         progress.failed(str(error))
-        if supervisor is not None and supervisor.alive:
+        if isinstance(error, NotThere) and supervisor is not None and supervisor.alive:
             progress.say("  It is tried again and again; kybern down ends that, kybern status tells what runs.")
         status = 1
     except KeyboardInterrupt:

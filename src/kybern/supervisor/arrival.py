@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kybern.base.clock import parse_time
-from kybern.base.errors import KybernError
+from kybern.base.errors import KybernError, StatusError
 from kybern.client.client import Client
 from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig
 from kybern.client.transport import HttpRequest
@@ -171,11 +171,18 @@ class Arrival:
         self.progress.done("controllers and scheduler")
 
     async def objects(self, client: Client, manifests: Sequence[Manifest]) -> bool:
-        """Apply manifests and wait until their objects have converged; whether all have."""
+        """Apply manifests and wait until their objects have converged; whether all have.
+
+        One that the server refuses is told, and keeps no other from being applied.
+        """
         applier = Applier(client)
         applied = []
         for manifest in manifests:
-            each = await self._apply(applier, manifest)
+            try:
+                each = await self._apply(applier, manifest)
+            except StatusError as error:
+                self.progress.failed(f"{manifest['kind']} {manifest['metadata'].get('name', '')}: {error}")
+                continue
             self.progress.say(f"  + {each.resource} {each.verb}")
             applied.append(each)
         waiting = {each.resource: each for each in applied}
@@ -195,7 +202,7 @@ class Arrival:
                 await asyncio.sleep(OBJECT_POLL_SECONDS)
         for each in waiting.values():
             self.progress.failed(f"{(await look(client, each))[1]}: kybern why {each.resource} tells why")
-        return not waiting
+        return not waiting and len(applied) == len(manifests)
 
     async def _apply(self, applier: Applier, manifest: Manifest) -> Applied:
         """Apply one; in a young cluster its namespace's service account may need a moment to be there."""
