@@ -27,6 +27,7 @@ _STATUS_ENDPOINTS: Mapping[str, Fields] = {
             "flowschemas.flowcontrol.apiserver.k8s.io",
             "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
             "resourceclaims.resource.k8s.io",
+            "servicecidrs.networking.k8s.io",
             "validatingadmissionpolicies.admissionregistration.k8s.io",
             "volumeattachments.storage.k8s.io",
         ),

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kybern.api.groups.behaviour import Behaviour, keep_metadata, spec_changed
+from kybern.api.groups.behaviour import Behaviour, keep, spec_changed
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column, condition
-from kybern.api.resource import Column, Object
+from kybern.api.resource import Change, Column, Object
 from kybern.api.validation.flow_control import validate_conditions, validate_flow_schema, validate_priority_level
 from kybern.api.validation.mandatory_flow import validate_fixed
 
@@ -54,12 +54,19 @@ def level_cells(obj: Object, now: float) -> Sequence[Any]:
     )
 
 
+def _keep_all_metadata(new: Object, old: Object, change: Change) -> None:
+    """But for who owns what: even another uid is passed over."""
+    given = new["metadata"]
+    new["metadata"] = dict(old["metadata"])
+    keep("managedFields", new["metadata"], given)
+
+
 BEHAVIOUR = {
     "FlowSchema": Behaviour(
         columns=SCHEMA_COLUMNS,
         cells=schema_cells,
         generation=spec_changed,
-        prepare_status=keep_metadata,
+        prepare_status=_keep_all_metadata,
         validate=lambda obj: [*validate_flow_schema(obj), *validate_fixed(obj)],
         validate_status=lambda new, old: list(validate_conditions(new, old)),
     ),
@@ -67,7 +74,7 @@ BEHAVIOUR = {
         columns=LEVEL_COLUMNS,
         cells=level_cells,
         generation=spec_changed,
-        prepare_status=keep_metadata,
+        prepare_status=_keep_all_metadata,
         validate=lambda obj: [*validate_priority_level(obj), *validate_fixed(obj)],
         validate_status=lambda new, old: list(validate_conditions(new, old)),
     ),

@@ -1,8 +1,7 @@
 """Strategically merged and applied objects in the types that they go into: why they do not fit, in upstream's words.
 
 Upstream puts such an object into its Go type by reflection, not through JSON, and names Go's kinds in what it says.
-Source: k8s.io/apimachinery runtime/converter.go. Types that decode themselves (times, quantities, ports) are not told of
-here: they go through JSON there too.
+Source: k8s.io/apimachinery runtime/converter.go. Quantities are not told of here: their own words are the same there.
 """
 
 from collections.abc import Iterator
@@ -10,8 +9,10 @@ from typing import Any
 
 from kybern.api.resource import Object
 from kybern.api.schema import faults, structure, values
+from kybern.api.schema.inspection import go_value
 
 _KINDS = {"s": "string", "b": "bool", "i": "int32", "l": "int64", "d": "float64"}
+_DECODE_THEMSELVES = "tux"
 _NUMBERS = ("int32", "int64", "float64")
 
 
@@ -50,6 +51,8 @@ def _value(kind: structure.Type, value: Any, named: str) -> Iterator[str]:
 
 def _scalar(letter: str, value: Any, named: str) -> Iterator[str]:
     given, wanted = _kind(value), _KINDS.get(letter, "")
+    if letter in _DECODE_THEMSELVES:
+        yield from _decoded(letter, value)
     if letter == "B":
         yield from _bytes(value)
     if not wanted or given == wanted or (given == "int64" and wanted in _NUMBERS):
@@ -58,6 +61,19 @@ def _scalar(letter: str, value: Any, named: str) -> Iterator[str]:
         return
     converts = (given == "int64" and wanted == "string") or (given == "float64" and wanted in _NUMBERS)
     yield f"cannot convert {given} to {named or wanted}" if converts else f"unrecognized type: {wanted}"
+
+
+def _decoded(letter: str, value: Any) -> Iterator[str]:
+    """Times and ports go through JSON, each alone."""
+    try:
+        values.CONVERTERS[letter](value)
+    except values.Unfit:
+        if letter != "x" and isinstance(value, str):
+            yield faults.time(value, micro=letter == "u")
+        else:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            told = f"number {value}" if number and letter == "x" else go_value(value)
+            yield f"json: cannot unmarshal {told} into Go value of type {'int32' if letter == 'x' else 'string'}"
 
 
 def _bytes(value: Any) -> Iterator[str]:

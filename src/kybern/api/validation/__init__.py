@@ -53,8 +53,9 @@ def _validate_common(resource: Resource, new: Object, old: Object, subresource: 
     changes = list(validate_metadata_update(new["metadata"], old["metadata"]))
     if resource.group_resource in (_OWN_METADATA_OF_STATUS if subresource else _OWN_METADATA):
         return [*errors, *changes]
-    # Upstream's registry and each kind check the change: clients see such a cause twice.
-    errors += [*changes, *changes, *_finalizers(resource, new)]
+    # Upstream's registry and most kinds check the change: clients see such a cause twice.
+    twice = resource.group not in _CHECKED_BY_REGISTRY and resource.group_resource not in _CHECKED_BY_REGISTRY
+    errors += [*changes, *(changes if twice else ()), *_finalizers(resource, new)]
     if resource.group_resource in (_WHOLE_METADATA_OF_STATUS if subresource else _WHOLE_METADATA):
         errors += [*validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name)]
         errors += _finalizers(resource, new)
@@ -84,6 +85,18 @@ _WHOLE_METADATA_OF_STATUS = frozenset(("certificatesigningrequests.certificates.
 _OWN_METADATA = frozenset(("events", "events.events.k8s.io", "poddisruptionbudgets.policy"))
 """Here the kind's own rules ask of metadata what its version does; core/v1 asks no more than what all share."""
 _OWN_METADATA_OF_STATUS = frozenset(("cronjobs.batch", "poddisruptionbudgets.policy"))
+_CHECKED_BY_REGISTRY = frozenset(
+    (
+        "admissionregistration.k8s.io",
+        "csinodes.storage.k8s.io",
+        "endpointslices.discovery.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "limitranges",
+        "persistentvolumes",
+        "volumeattachments.storage.k8s.io",
+    )
+)
+"""Groups and kinds whose own rules look at no change of the metadata."""
 _COMMON_ONLY = frozenset(
     (
         "admissionregistration.k8s.io",

@@ -1,7 +1,7 @@
 """Job and CronJob. Source: pkg/apis/batch/validation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kybern.api import cron
 from kybern.api.resource import FieldError, Object
@@ -39,13 +39,15 @@ _COUNTS = [
     "ttlSecondsAfterFinished",
     "backoffLimitPerIndex",
 ]
+_PREFIX = "batch.kubernetes.io/"
 _MISMATCH = "`selector` does not match template `labels`"
 _zone_part = re.compile(r"[A-Za-z.\-_0-9+]{1,14}").fullmatch
 
 
-def validate_job(obj: Object) -> Iterator[FieldError]:
+def validate_job(obj: Object, old: Object | None = None) -> Iterator[FieldError]:
+    """`old`: the Job that an update changes, which may be from before labels had prefixes."""
     spec = obj.get("spec") or {}
-    yield from _generated_selector(obj, spec)
+    yield from _generated_selector(obj, spec, ("", _PREFIX) if old is None or _has_prefixed(old) else ("",))
     yield from validate_whole_job_spec(spec)
     completions = spec.get("completions") or 0
     if spec.get("completionMode") == "Indexed" and completions > 0:
@@ -55,7 +57,12 @@ def validate_job(obj: Object) -> Iterator[FieldError]:
             yield invalid("metadata.name", obj["metadata"].get("name") or "", detail)
 
 
-def _generated_selector(obj: Object, spec: Object) -> Iterator[FieldError]:
+def _has_prefixed(job: Object) -> bool:
+    labels = (((job.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("labels") or {}
+    return all(f"{_PREFIX}{name}" in labels for name in ("controller-uid", "job-name"))
+
+
+def _generated_selector(obj: Object, spec: Object, prefixes: Sequence[str]) -> Iterator[FieldError]:
     """The selector and labels that the server makes out of the Job's uid and name."""
     selector = spec.get("selector")
     if spec.get("manualSelector") or selector is None:
@@ -64,10 +71,7 @@ def _generated_selector(obj: Object, spec: Object) -> Iterator[FieldError]:
     if not uid:
         yield required("metadata.uid")
     expected = {
-        "controller-uid": uid,
-        "job-name": name,
-        "batch.kubernetes.io/controller-uid": uid,
-        "batch.kubernetes.io/job-name": name,
+        f"{prefix}{key}": value for prefix in prefixes for key, value in (("controller-uid", uid), ("job-name", name))
     }
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     for key, value in expected.items():

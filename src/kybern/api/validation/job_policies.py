@@ -65,7 +65,7 @@ def internal_success_policy(policy: Object | None) -> Object | None:
         {"SucceededIndexes": rule.get("succeededIndexes"), "SucceededCount": rule.get("succeededCount")}
         for rule in policy.get("rules") or ()
     ]
-    return {"Rules": rules}
+    return {"Rules": rules or policy.get("rules")}
 
 
 def validate_pod_failure_policy(spec: Object, path: str) -> Iterator[FieldError]:

@@ -13,7 +13,7 @@ from kybern.api.validation.job_policies import internal_failure_policy, internal
 def validate_job_update(new: Object, old: Object) -> Iterator[FieldError]:
     """Upstream checks the spec twice: clients see such a cause twice."""
     after, before = new.get("spec") or {}, old.get("spec") or {}
-    yield from validate_job(new)
+    yield from validate_job(new, old)
     yield from validate_whole_job_spec(after)
     yield from _completions_update(after, before)
     yield from immutable("spec.selector", after.get("selector"), before.get("selector"))

@@ -33,7 +33,9 @@ def validate_replication_controller(obj: Object) -> Iterator[FieldError]:
         return
     labels = (template.get("metadata") or {}).get("labels")
     if selector and not labels_from_map(selector).matches(labels or {}):
-        yield invalid("spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`")
+        yield invalid(
+            "spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`"
+        )
     yield from validate_template(template, "spec.template")
     yield from _always_restarting(template, "spec.template.spec", "ReplicationController")
 
@@ -93,7 +95,9 @@ def _matching(spec: Object, template: Object) -> Iterator[FieldError]:
         return
     labels = (template.get("metadata") or {}).get("labels")
     if not selector.everything and not selector.matches(labels or {}):
-        yield invalid("spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`")
+        yield invalid(
+            "spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`"
+        )
 
 
 def _selector_parses(spec: Object, detail: str = "invalid label selector") -> Iterator[FieldError]:
@@ -229,7 +233,9 @@ def _daemon_selector(spec: Object, template: Object) -> Iterator[FieldError]:
     except SelectorError:
         found = None
     if found is not None and not found.matches(labels or {}):
-        yield invalid("spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`")
+        yield invalid(
+            "spec.template.metadata.labels", sorted_map(labels), "`selector` does not match template `labels`"
+        )
     if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield invalid("spec.selector", selector, f"{_EMPTY_SELECTOR}daemonset")
 

@@ -21,6 +21,8 @@ from kybern.base.clock import format_time, parse_time
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 _ORPHANS_BY_DEFAULT = frozenset(("replicationcontrollers", "jobs.batch"))
 """Kept so for old clients; kubectl always says what it wants."""
+_WITHOUT_DEPENDENTS = frozenset(("events", "events.events.k8s.io"))
+"""The garbage collector looks at none of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ def _set_finalizers(served: Served, metadata: Object, options: DeleteOptions) ->
 
 def _propagation(served: Served, present: list[str], policy: str) -> tuple[bool, bool]:
     """(dependents are orphaned, dependents go first)."""
+    if served.resource.group_resource in _WITHOUT_DEPENDENTS:
+        return False, False
     if policy:
         return policy == "Orphan", policy == "Foreground"
     if ORPHAN in present:

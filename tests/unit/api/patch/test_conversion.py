@@ -53,3 +53,29 @@ def test_numbers_lose_their_top_bits(definition, obj, expected):
         assert narrowed(definition, obj) is obj
     else:
         assert narrowed(definition, obj) == expected
+
+
+EVENT, POLICY = "io.k8s.api.core.v1.Event", "io.k8s.api.networking.v1.NetworkPolicy"
+DECODE_THEMSELVES = [
+    (EVENT, {"related": {"kind": 1}, "eventTime": {}}, "json: cannot unmarshal object into Go value of type string"),
+    (EVENT, {"eventTime": "2027-01-02T03:04:05.000006Z", "firstTimestamp": "2027-01-02T03:04:05Z"}, ""),
+    (
+        POLICY,
+        {"spec": {"egress": [{"ports": [{"port": [1]}]}]}},
+        "json: cannot unmarshal array into Go value of type int32",
+    ),
+    (
+        POLICY,
+        {"spec": {"egress": [{"ports": [{"port": 2**40}]}]}},
+        f"json: cannot unmarshal number {2**40} into Go value of type int32",
+    ),
+]
+
+
+@pytest.mark.parametrize(("definition", "obj", "expected"), DECODE_THEMSELVES)
+def test_types_that_decode_themselves(definition, obj, expected):
+    assert fault(definition, obj) == expected
+
+
+def test_times_are_told_of_in_the_order_of_the_type():
+    assert fault(EVENT, {"related": {"kind": 1}, "eventTime": "late"}).startswith('parsing time "late" as ')

@@ -36,6 +36,17 @@ def affinity(value):
 
 
 REFUSED = [
+    (new("LimitRange", {}), of("metadata", uid="v"), [f'metadata.uid: Invalid value: "v": {IMMUTABLE}']),
+    (new("PersistentVolumeClaim", {**CLAIM, "dataSource": {"kind": "PersistentVolumeClaim", "name": "n"}}),
+     of("spec", dataSource={}, dataSourceRef=None),
+     [f"spec.{key}{fault}" for key in ("dataSource", "dataSourceRef") for fault in (
+         ".name: Required value", ".kind: Required value",
+         ": Invalid value: \"\": must be 'PersistentVolumeClaim' when referencing the default apiGroup")]
+     + ["spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName "
+        'for bound claims\n@@ -14,13 +14,13 @@\n  "VolumeMode": "Filesystem",\n  "DataSource": {\n   "APIGroup": null,\n'
+        '-  "Kind": "PersistentVolumeClaim",\n-  "Name": "n"\n+  "Kind": "",\n+  "Name": ""\n  },\n  "DataSourceRef": {\n'
+        '   "APIGroup": null,\n-  "Kind": "PersistentVolumeClaim",\n-  "Name": "n",\n+  "Kind": "",\n+  "Name": "",\n'
+        '   "Namespace": null\n  },\n  "VolumeAttributesClassName": null\n']),
     (new("Node", {"podCIDRs": ["10.4.0.0/24"]}), of("spec", podCIDRs=["x"], taints=[{"key": "k"}]),
      ["metadata.taints[0].effect: Required value",
       'spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',

@@ -25,15 +25,18 @@ COLUMNS = (
 _SNAPSHOT_KINDS = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 
 
-def normalize(spec: Object) -> None:
-    """dataSource and dataSourceRef mirror each other within the namespace; other kinds are dropped from dataSource."""
+def normalize(spec: Object, old: Object) -> None:
+    """dataSource and dataSourceRef mirror each other within the namespace.
+
+    Who knows only dataSource has never had any but claims and snapshots there: others are dropped.
+    """
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-    if source and not _plain(source):
-        del spec["dataSource"]
-        source = None
-    if source and not reference:
-        spec["dataSourceRef"] = dict(source)
-    elif reference and not source and not reference.get("namespace") and _plain(reference):
+    if source is not None and reference is None:
+        if not _plain(source) and old.get("dataSource") is None and old.get("dataSourceRef") is None:
+            del spec["dataSource"]
+        else:
+            spec["dataSourceRef"] = dict(source)
+    elif reference is not None and source is None and not reference.get("namespace"):
         spec["dataSource"] = {key: value for key, value in reference.items() if key != "namespace"}
 
 
@@ -51,14 +54,13 @@ def prepare_create(obj: Object, change: Change) -> None:
     obj["status"] = {"phase": "Pending"}
     spec = obj.setdefault("spec", {})
     _drop_disabled(spec, {})
-    normalize(spec)
+    normalize(spec, {})
 
 
 def prepare_update(new: Object, old: Object, change: Change) -> None:
-    _drop_disabled(new.setdefault("spec", {}), old.get("spec") or {})
-    if (old.get("spec") or {}).get("dataSourceRef") is None and (old.get("spec") or {}).get("dataSource") is not None:
-        return
-    normalize(new.setdefault("spec", {}))
+    spec, known = new.setdefault("spec", {}), old.get("spec") or {}
+    _drop_disabled(spec, known)
+    normalize(spec, known)
 
 
 def cells(obj: Object, now: float) -> Sequence[Any]:

@@ -266,20 +266,4 @@ def _internal(affinity: Object | None) -> Object | None:
     needed = affinity.get("required")
     if needed is None:
         return {"Required": None}
-    terms = [
-        {
-            "MatchExpressions": _internal_requirements(term.get("matchExpressions")),
-            "MatchFields": _internal_requirements(term.get("matchFields")),
-        }
-        for term in needed.get("nodeSelectorTerms") or ()
-    ]
-    return {"Required": {"NodeSelectorTerms": terms}}
-
-
-def _internal_requirements(requirements: Sequence[Object] | None) -> list[Object] | None:
-    if requirements is None:
-        return None
-    return [
-        {"Key": one.get("key") or "", "Operator": one.get("operator") or "", "Values": one.get("values")}
-        for one in requirements
-    ]
+    return {"Required": internal_form("io.k8s.api.core.v1.NodeSelector", needed)}
