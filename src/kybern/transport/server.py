@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from kybern.base.clock import Clock, SystemClock
@@ -11,6 +11,7 @@ from kybern.transport.exchange import Handler
 from kybern.transport.limits import Limits
 from kybern.transport.pace import Pace
 from kybern.transport.response import Heads, Refuse, plain_refusal
+from kybern.transport.secure import Seal, Secure
 from kybern.transport.tls import Tls
 
 BACKLOG: Final = 1024
@@ -62,18 +63,10 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.pace = Pace(self.loop, self.limits.begun_answers)
         tls = self._tls
+        accept = self._accept if tls is None else self._secured(tls)
         try:
             for host, port in addresses:
-                listener = await self.loop.create_server(
-                    lambda: Connection(self),
-                    host,
-                    port,
-                    backlog=BACKLOG,
-                    ssl=tls.context if tls is not None else None,
-                    ssl_handshake_timeout=self.limits.handshake_seconds if tls is not None else None,
-                    ssl_shutdown_timeout=self.limits.linger_seconds if tls is not None else None,
-                )
-                self._listeners.append(listener)
+                self._listeners.append(await self.loop.create_server(accept, host, port, backlog=BACKLOG))
         except BaseException:
             self._stop_listening()
             raise
@@ -111,6 +104,18 @@ class Server:
 
     def certificate(self, transport: asyncio.BaseTransport) -> bytes | None:
         return None if self._tls is None else self._tls.client_certificate(transport)
+
+    def _accept(self) -> Connection:
+        return Connection(self)
+
+    def _secured(self, tls: Tls) -> Callable[[], Secure]:
+        """What accepts over TLS."""
+        limits = self.limits
+        seal = Seal(
+            tls.context, self.loop,
+            handshake_seconds=limits.handshake_seconds, linger_seconds=limits.linger_seconds,
+        )  # fmt: skip
+        return lambda: Secure(seal, Connection(self))
 
     def _stop_listening(self) -> None:
         for listener in self._listeners:

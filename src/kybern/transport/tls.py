@@ -131,7 +131,7 @@ def _make_context(files: TlsFiles) -> ssl.SSLContext:
     context.minimum_version = VERSIONS[files.min_version]
     context.set_alpn_protocols(["http/1.1"])
     # A resumed session knows the client's certificate but not its intermediates; and clients keep connections open.
-    context.options |= ssl.OP_NO_TICKET
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
     context.load_cert_chain(files.certificate, files.key)
     return context
