@@ -87,6 +87,22 @@ async def test_says_that_there_are_no_metrics() -> None:
         )
 
 
+async def test_two_of_the_same_pods_do_nothing() -> None:
+    async with plane(CONTROLLERS) as world:
+        await world.client.create(deployment(2))
+        await world.client.create(autoscaler())
+        other = autoscaler()
+        other.metadata.name = "other"
+        await told(world, ("FailedGetResourceMetric", f"failed to get cpu utilization: {MISSING}"))
+        await world.client.create(other)
+        text = "pods by selector app=web are controlled by multiple HPAs: [default/h default/other]"
+        await told(world, ("AmbiguousSelector", text), ("FailedComputeMetricsReplicas", text))
+        found = (await world.client.get(HorizontalPodAutoscaler, "other", "default")).status
+        assert [(each.reason, each.message) for each in found.conditions if each.type == "ScalingActive"] == [
+            ("AmbiguousSelector", text)
+        ]
+
+
 async def test_says_that_the_target_is_missing() -> None:
     async with plane(CONTROLLERS) as world:
         await world.client.create(autoscaler("nothing"))

@@ -1,5 +1,6 @@
 """PersistentVolumes and their claims on a real API server."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from kybern.api.types import convert
 from kybern.api.types.core_v1 import Event, PersistentVolume, PersistentVolumeClaim, Pod
 from kybern.api.types.storage_v1 import StorageClass
+from kybern.base.errors import KybernError
 
 from .machine import Plane, plane
 
@@ -217,3 +219,28 @@ async def test_an_ephemeral_volume_gets_a_claim_of_its_pods() -> None:
         found = await world.client.get(PersistentVolumeClaim, "p-scratch", "default")
         owner = found.metadata.owner_references[0]
         assert (owner.kind, owner.name, found.metadata.labels) == ("Pod", "p", {"of": "pod"})
+
+
+async def test_an_ephemeral_volume_leaves_a_claim_of_others_alone() -> None:
+    async with plane(CONTROLLERS) as world:
+        foreign = claim()
+        foreign.metadata.name = "p-scratch"
+        await world.client.create(foreign)
+        template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+        volumes = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}]
+        spec = {"containers": [{"name": "c", "image": "app"}], "volumes": volumes}
+        pod = convert({"metadata": {"name": "p", "namespace": "default"}, "spec": spec}, Pod)
+
+        async def told() -> bool:
+            if not await world.count(Pod):
+                with suppress(KybernError):  # The namespace's ServiceAccount is not made yet.
+                    await world.client.create(pod)
+            text = (
+                "ephemeral volume scratch: PVC default/p-scratch was not created for pod default/p (pod is not owner)"
+            )
+            events = (await world.client.list(Event, "default")).items
+            return ("FailedBinding", text, "ephemeral_volume") in {
+                (each.reason, each.message, each.source.component) for each in events
+            }
+
+        await world.until(told)

@@ -40,17 +40,22 @@ Reconcile = Callable[[Cluster, Key], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """One loop. `name` is the component in events, traces and logs: `replicaset-controller`."""
+    """One loop. `name` is the component in events, traces and logs: `replicaset-controller`.
+
+    `reporter`: the component in events, where upstream's controller tells another than its name.
+    """
 
     name: str
     watches: Watches
     reconcile: Reconcile
     workers: int = WORKERS
+    reporter: str = ""
 
 
 def controller_of_module(module: ModuleType) -> Controller:
-    """The loop that a module defines by NAME, WATCHES and reconcile."""
-    return Controller(module.NAME, module.WATCHES, module.reconcile, getattr(module, "WORKERS", WORKERS))
+    """The loop that a module defines by NAME, WATCHES and reconcile, and where it differs WORKERS and REPORTER."""
+    workers, reporter = getattr(module, "WORKERS", WORKERS), getattr(module, "REPORTER", "")
+    return Controller(module.NAME, module.WATCHES, module.reconcile, workers, reporter)
 
 
 async def run_controllers(
@@ -88,7 +93,7 @@ class Loop:
         self._clock = clock
         self.queue: WorkQueue[Key] = WorkQueue(clock)
         informers: dict[type[Any], Informer[Any]] = {kind: factory.informer(kind) for kind in controller.watches.kinds}
-        events = EventRecorder(client, controller.name, host, clock=clock)
+        events = EventRecorder(client, controller.reporter or controller.name, host, clock=clock)
         self._world = World(controller.name, client, informers, events, clock, ids)
         self._index()
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from msgspec.structs import replace
 
 from kybern.api import quantity
-from kybern.api.selectors import SelectorError, parse_labels
+from kybern.api.selectors import LabelSelector, SelectorError, parse_labels
 from kybern.api.types import ResourceName
 from kybern.api.types.autoscaling_v2 import (
     HorizontalPodAutoscaler,
@@ -28,6 +28,7 @@ from kybern.client.watches import watch
 from kybern.controllers.autoscaler_limits import History, bound
 from kybern.controllers.autoscaler_measure import Measured, Unmeasured, measure
 from kybern.controllers.autoscaler_replicas import Tolerances
+from kybern.controllers.autoscaler_selectors import Selectors
 from kybern.controllers.scale_targets import resource_of_kind
 from kybern.trace import Verdict
 
@@ -97,12 +98,14 @@ class Autoscalers:
     """The loop, and what it remembers of each autoscaler."""
 
     histories: dict[Key, History] = field(default_factory=dict)
+    selectors: Selectors = field(default_factory=Selectors)
 
     async def reconcile(self, cluster: Cluster, key: Key) -> Outcome:
         """Measure, decide, scale, report; again in 15 s."""
         autoscaler = cluster.get(HorizontalPodAutoscaler, key)
         if autoscaler is None:
             self.histories.pop(key, None)
+            self.selectors.known.pop(key, None)
             return Done()
         live = await cluster.client.get(HorizontalPodAutoscaler, key.name, key.namespace)
         status = live.status
@@ -142,7 +145,8 @@ class Autoscalers:
             wanted, why = minimum, "Current number of replicas below Spec.MinReplicas"
             at.metrics = []
         else:
-            wanted, why = await self._wanted(cluster, at, scale, history, minimum)
+            pods = self._pods(cluster, key, at, scale)
+            wanted, why = await _wanted(cluster, at, scale, history, minimum, pods)
         at.desired = wanted
         if wanted != current:
             await _rescale(cluster, at, resource, scale, wanted, why)
@@ -150,15 +154,29 @@ class Autoscalers:
         else:
             at.plan.decide(Verdict.NOTHING, "Converged", f"{current} replicas are what the metrics ask for")
 
-    async def _wanted(
-        self, cluster: Cluster, at: Round, scale: dict[str, Any], history: History, minimum: int
-    ) -> tuple[int, str]:
-        """(replicas, why) by the metrics and within the bounds."""
-        proposed, name = await _proposed(cluster, at, scale)
-        bounded = bound(at.autoscaler, history, at.current, proposed, minimum, at.now)
-        at.set("AbleToScale", True, *bounded.able)
-        at.set("ScalingLimited", bounded.limited, *bounded.limit)
-        return bounded.replicas, f"{name} above target" if proposed > at.current else "All metrics below target"
+    def _pods(self, cluster: Cluster, key: Key, at: Round, scale: dict[str, Any]) -> list[Pod]:
+        """The Pods of the target, which no other autoscaler may have."""
+        text = (scale.get("status") or {}).get("selector") or ""
+        selector = _selector(at, text)
+        self.selectors.known[key] = selector
+        found = [pod for pod in cluster.list(Pod, key.namespace) if selector.matches(pod.metadata.labels)]
+        selecting = self.selectors.selecting(key.namespace, found)
+        if len(selecting) > 1:
+            shown = " ".join(map(str, selecting))
+            message = f"pods by selector {text} are controlled by multiple HPAs: [{shown}]"
+            _uncountable(at, "AmbiguousSelector", message, message)
+        return found
+
+
+async def _wanted(
+    cluster: Cluster, at: Round, scale: dict[str, Any], history: History, minimum: int, pods: Sequence[Pod]
+) -> tuple[int, str]:
+    """(replicas, why) by the metrics and within the bounds."""
+    proposed, name = await _proposed(cluster, at, scale, pods)
+    bounded = bound(at.autoscaler, history, at.current, proposed, minimum, at.now)
+    at.set("AbleToScale", True, *bounded.able)
+    at.set("ScalingLimited", bounded.limited, *bounded.limit)
+    return bounded.replicas, f"{name} above target" if proposed > at.current else "All metrics below target"
 
 
 async def _target(cluster: Cluster, at: Round) -> tuple[ResourceName, dict[str, Any]]:
@@ -181,10 +199,9 @@ async def _target(cluster: Cluster, at: Round) -> tuple[ResourceName, dict[str, 
     return resource, scale
 
 
-async def _proposed(cluster: Cluster, at: Round, scale: dict[str, Any]) -> tuple[int, str]:
+async def _proposed(cluster: Cluster, at: Round, scale: dict[str, Any], pods: Sequence[Pod]) -> tuple[int, str]:
     """The highest number that a metric asks for, and the metric's name."""
     selector = (scale.get("status") or {}).get("selector") or ""
-    pods = _pods(cluster, at, selector)
     replicas = (at.current, int((scale.get("status") or {}).get("replicas") or 0))
     best: Measured | None = None
     failures: list[Unmeasured] = []
@@ -217,23 +234,25 @@ async def _proposed(cluster: Cluster, at: Round, scale: dict[str, Any]) -> tuple
     return best.replicas, best.name
 
 
-def _pods(cluster: Cluster, at: Round, selector: str) -> list[Pod]:
-    """The Pods of the target."""
-    if not selector:
-        at.plan.event("Warning", "SelectorRequired", "selector is required")
-        text = "the HPA target's scale is missing a selector"
-        at.set("ScalingActive", False, "InvalidSelector", text)
-        at.plan.event("Warning", "FailedComputeMetricsReplicas", "selector is required")
-        raise _Stop
+def _selector(at: Round, text: str) -> LabelSelector:
+    """Of the target's Pods."""
+    if not text:
+        shown = "the HPA target's scale is missing a selector"
+        _uncountable(at, "InvalidSelector", shown, "selector is required", event="SelectorRequired")
     try:
-        parsed = parse_labels(selector)
+        return parse_labels(text)
     except SelectorError as error:
-        text = f"couldn't convert selector into a corresponding internal selector object: {error}"
-        at.plan.event("Warning", "InvalidSelector", text)
-        at.set("ScalingActive", False, "InvalidSelector", text)
-        raise _Stop from error
-    found = cluster.list(Pod, at.autoscaler.metadata.namespace)
-    return [pod for pod in found if parsed.matches(pod.metadata.labels)]
+        shown = f"couldn't convert selector into a corresponding internal selector object: {error}"
+        return _uncountable(at, "InvalidSelector", shown, shown)
+
+
+def _uncountable(at: Round, reason: str, text: str, told: str, *, event: str = "") -> NoReturn:
+    """The target's Pods cannot be told from others: no metric says anything."""
+    at.plan.event("Warning", event or reason, told)
+    at.set("ScalingActive", False, reason, text)
+    at.plan.event("Warning", "FailedComputeMetricsReplicas", told)
+    at.metrics = []
+    raise _Stop
 
 
 async def _rescale(

@@ -139,7 +139,8 @@ async def _pods(at: Target, spec: MetricSpec) -> Measured:
 async def _object(at: Target, spec: MetricSpec) -> Measured:
     assert spec.object is not None
     source, metric, about = spec.object, spec.object.metric, spec.object.described_object
-    outer, reason = "failed to get object metric value", "FailedGetObjectMetric"
+    step = f": failed to get {metric.name} object metric" if source.target.average_value else ""
+    outer, reason = f"failed to get object metric value{step}", "FailedGetObjectMetric"
     try:
         usage = await metrics.of_object(at.client, metric.name, at.namespace, about, metric.selector)
         proposal, value = _against(at, source.target, usage, "object")
@@ -155,7 +156,9 @@ async def _object(at: Target, spec: MetricSpec) -> Measured:
 async def _external(at: Target, spec: MetricSpec) -> Measured:
     assert spec.external is not None
     metric = spec.external.metric
-    outer, reason = f"failed to get {metric.name} external metric value", "FailedGetExternalMetric"
+    each = bool(spec.external.target.average_value)
+    step = f"failed to get {metric.name} external metric" if each else f"failed to get external metric {metric.name}"
+    outer, reason = f"failed to get {metric.name} external metric value: {step}", "FailedGetExternalMetric"
     try:
         usage = sum(await metrics.of_external(at.client, metric.name, at.namespace, metric.selector))
         proposal, value = _against(at, spec.external.target, usage, "external")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kybern.api.types.apps_v1 import Deployment, ReplicaSet, StatefulSet
 from kybern.api.types.core_v1 import Pod, ReplicationController
-from kybern.api.types.meta_v1 import Condition
+from kybern.api.types.meta_v1 import Condition, LabelSelector
 from kybern.api.types.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from kybern.base.clock import format_time, parse_time
 from kybern.base.errors import Conflict, KybernError
@@ -25,6 +25,7 @@ from kybern.controllers.pods import is_ready, is_terminating
 from kybern.trace import Verdict
 
 NAME = "disruption-controller"
+REPORTER = "controllermanager"
 DELETION_TIMEOUT_SECONDS = 120.0
 """After which a Pod that was to be evicted, and is still there, counts again (upstream's DeletionTimeout)."""
 ALLOWED = "DisruptionAllowed"
@@ -94,7 +95,7 @@ def decide(budget: PodDisruptionBudget, pods: Sequence[Pod], expected: Expected,
     if not pods:
         plan.event("Normal", "NoPods", "No matching pods found")
     if expected.unmanaged:
-        plan.event("Warning", "UnmanagedPods", _unmanaged(budget))
+        plan.event("Warning", "UnmanagedPods", unmanaged(budget))
     spec, count = budget.spec, expected.count
     if spec.max_unavailable is not None:
         desired = max(count - scaled_value(spec.max_unavailable, count, up=True), 0)
@@ -159,14 +160,24 @@ def _with(
     return [*(each for each in budget.status.conditions if each.type != ALLOWED), new]
 
 
-def _unmanaged(budget: PodDisruptionBudget) -> str:
+def unmanaged(budget: PodDisruptionBudget) -> str:
+    """What is told where a Pod has no controller with a scale."""
     selector = budget.spec.selector
-    labels = " ".join(f"{key}:{value}" for key, value in sorted(selector.match_labels.items())) if selector else ""
-    shown = (
-        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}"
-    )
     return (
-        f"Pods selected by this PodDisruptionBudget (selector: {shown}) were found to be unmanaged. As a result, the "
+        f"Pods selected by this PodDisruptionBudget (selector: {_shown(selector)}) were found to be unmanaged. As a result, the "
         "status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for "
         'these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
     )
+
+
+def _shown(selector: LabelSelector | None) -> str:
+    """As Go prints one."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.match_labels.items()))
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{each.key},Operator:{each.operator},Values:[{' '.join(each.values)}],}},"
+        for each in selector.match_expressions
+    )
+    requirements = f"[]LabelSelectorRequirement{{{expressions}}}"
+    return f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:{requirements},}}"

@@ -194,7 +194,7 @@ def endpoint(service: Service, pod: Pod, node: Node | None, family: str) -> Endp
         node_name=pod.spec.node_name,
         zone=zone,
         hostname=hostname(pod, service),
-        hints=_hints(service, zone, pod.spec.node_name),
+        hints=_hints(service, zone, pod.spec.node_name) if ready else None,
     )
 
 

@@ -10,6 +10,7 @@ from kybern.client.watches import watch
 from kybern.trace import Verdict
 
 NAME = "ephemeral-volume-controller"
+REPORTER = "ephemeral_volume"
 WATCHES = watch(Pod).owns(PersistentVolumeClaim)
 
 
@@ -37,6 +38,7 @@ def decide(pod: Pod, claims: dict[str, PersistentVolumeClaim]) -> Plan:
         if owner is None or owner.uid != pod.metadata.uid:
             namespace = pod.metadata.namespace
             why = f"PVC {namespace}/{name} was not created for pod {namespace}/{pod.metadata.name} (pod is not owner)"
+            plan.event("Warning", "FailedBinding", f"ephemeral volume {volume.name}: {why}")
             plan.decide(Verdict.REFUSED, "ForeignClaim", why)
     return plan
 

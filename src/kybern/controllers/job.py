@@ -19,7 +19,7 @@ from kybern.controllers.job_indexes import render
 from kybern.controllers.job_pods import FINALIZER, has_finalizer, restarts
 from kybern.controllers.job_policies import met_success_rule
 from kybern.controllers.job_steering import end, steer, without_finalizer
-from kybern.controllers.job_tally import Tally, count_the_rest, tally
+from kybern.controllers.job_tally import Tally, count_delayed, count_the_rest, tally
 from kybern.trace import Verdict
 
 NAME = "job-controller"
@@ -115,6 +115,8 @@ def decide(job: Job, pods: Sequence[Pod], now: float, backoff: Backoff | None = 
         if verdict := verdict_of(status):
             if verdict.type == "FailureTarget":
                 count_the_rest(pods, counts)
+            else:
+                count_delayed(counts)
             if steering:
                 _finish(plan, job, status, counts, pods, verdict, now)
         else:

@@ -115,6 +115,16 @@ def count_the_rest(pods: Sequence[Pod], result: Tally) -> None:
     result.delayed = {}
 
 
+def count_delayed(result: Tally) -> None:
+    """The Job has succeeded: no index is tried again, so what waited for a replacement counts as failed now."""
+    for pod in result.delayed.values():
+        if pod.metadata.uid in result.ignored:
+            result.releasable.append(pod)
+        elif result.has_room:
+            result.uncounted.failed.append(pod.metadata.uid)
+    result.delayed = {}
+
+
 def _sort(job: Job, pod: Pod, result: Tally, known: set[str], stored_indexes: set[int]) -> None:
     """Put one Pod where it belongs."""
     if is_active(pod):

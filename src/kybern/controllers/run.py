@@ -39,6 +39,8 @@ from kybern.controllers import (
     pod_gc,
     replicaset,
     replication_controller,
+    resource_claim_release,
+    resource_claims,
     resource_quota,
     root_ca,
     service_account,
@@ -144,6 +146,10 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
         terminated_limit=config.terminated_pod_gc_threshold
     ),
     "replicaset-controller": lambda config: controller_of_module(replicaset),
+    resource_claims.NAME: lambda config: (
+        controller_of_module(resource_claims),
+        controller_of_module(resource_claim_release),
+    ),
     resource_quota.NAME: lambda config: controller_of_module(resource_quota),
     "replicationcontroller-controller": lambda config: controller_of_module(replication_controller),
     "root-ca-certificate-publisher-controller": lambda config: root_ca.controller(

@@ -221,6 +221,11 @@ def test_hints_follow_the_traffic_distribution(preference: str) -> None:
     assert (len(hints.for_zones), len(hints.for_nodes)) == HINTS[preference] if hints else HINTS[preference] == (0, 0)
 
 
+def test_only_what_is_ready_has_hints() -> None:
+    (only,) = World().settled(service(traffic_distribution="PreferClose"), [pod(0, ready=False), pod(1)])
+    assert {each.conditions.ready: each.hints is not None for each in only.endpoints} == {False: False, True: True}
+
+
 REASONS = {"NoPodSelected": [], "NoEndpointReady": [pod(0, ready=False)], "Endpoints": [pod(0)]}
 
 

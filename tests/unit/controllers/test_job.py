@@ -217,6 +217,18 @@ def test_success_policy_ends_the_rest() -> None:
     assert not any(pod.status.phase == "Running" for pod in world.pods.values())
 
 
+def test_an_index_that_would_be_tried_again_counts_when_the_job_succeeds() -> None:
+    world = World(
+        lambda pod, number: int(index_of(pod) == 1),
+        completions=3,
+        parallelism=3,
+        completion_mode="Indexed",
+        backoff_limit_per_index=2,
+        success_policy=SuccessPolicy(rules=[SuccessPolicyRule(succeeded_indexes="2")]),
+    )
+    check(world, ("Complete", "SuccessPolicy"), (2, 1))
+
+
 def test_deadline() -> None:
     world = World(lambda pod, number: 0, completions=100, active_deadline_seconds=5)
     world.play()
