@@ -179,6 +179,8 @@ def test_everything_killed_at_once_with_the_supervisor(own_cluster: Cluster, ope
     before = containers(operator)
     with writing(operator) as acknowledged:
         operator.types("kill -9 " + " ".join(map(str, processes(operator).values()))).succeeds()
+        told = operator.types("kybern status").done
+        assert (told.code, told.out) == (3, f"the cluster of {DATA} was killed, all of it; kybern up brings it back\n")
         operator.types("kybern up").succeeds()
         converges(own_cluster, operator)
     assert containers(operator) == before

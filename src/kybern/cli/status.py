@@ -34,7 +34,10 @@ def execute(args: argparse.Namespace) -> int:
         record = None
     if record is None or not any(found.alive for found in record.processes.values()):
         where = f"of {args.data_dir} runs" if args.data_dir else "runs on this machine"
-        print("{}" if args.output == "json" else f"no cluster {where}; kybern up starts one")
+        words = f"no cluster {where}; kybern up starts one"
+        if record is not None and record.is_bereft:
+            words = f"the cluster of {record.data_directory} was killed, all of it; kybern up brings it back"
+        print("{}" if args.output == "json" else words)
         return 3
     kubeconfig = record.data_directory / "pki" / "admin.kubeconfig"
     if kubeconfig.parent.exists() and not os.access(kubeconfig, os.R_OK) and lacks_root("status"):

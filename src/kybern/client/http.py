@@ -6,6 +6,7 @@ with answers of 2.3 kB on uvloop. A stream has a connection of its own.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from urllib.parse import quote, urlencode, urlsplit
@@ -117,7 +118,7 @@ class HttpTransport:
                     server_hostname=self._server_name if self._tls else None,
                 )
         except UNREACHABLE_ERRORS as error:
-            raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
+            raise Unreachable(f"{self.url}: {_words(error)}") from error
         _keep_alive(transport.get_extra_info("socket"))
         return connection
 
@@ -140,6 +141,17 @@ class HttpTransport:
         head = "".join(lines)
         assert head.count("\n") == head.count("\r\n"), "a header value holds a line break"
         return head.encode() + body
+
+
+def _words(error: OSError) -> str:
+    """Why there is no connection, as a person says it: asyncio's own texts hold numbers and addresses."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, TimeoutError) and not error.errno:
+        return f"no connection within {CONNECT_TIMEOUT_SECONDS:g} s"
+    if error.errno and not isinstance(error, ssl.SSLError | socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _keep_alive(connected: socket.socket) -> None:

@@ -133,12 +133,6 @@ async def test_a_stream_comes_piece_by_piece_and_says_when_it_broke() -> None:
         stream.close()
 
 
-async def test_nobody_listens() -> None:
-    transport = HttpTransport("http://127.0.0.1:1", Credentials(), user_agent="test")
-    with pytest.raises(Unreachable):
-        await transport.request(HttpRequest("GET", "/"))
-
-
 @pytest.mark.parametrize(
     ("status", "body", "expected", "message"),
     [
@@ -155,3 +149,18 @@ def test_errors(status: int, body: bytes, expected: type[Exception], message: st
     error = error_of(status, body)
     assert type(error) is expected
     assert error.message == message
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://127.0.0.1:1", "https://127.0.0.1:1: Connection refused"),
+        ("https://nowhere.invalid", "https://nowhere.invalid: "),
+    ],
+)
+async def test_who_cannot_be_reached_is_told_in_words(url: str, words: str) -> None:
+    transport = HttpTransport(url, Credentials(token="secret"), user_agent="test/1")
+    with pytest.raises(Unreachable) as told:
+        await transport.request(HttpRequest("GET", "/"))
+    assert str(told.value).startswith(words)
+    assert "Errno" not in str(told.value)
