@@ -157,10 +157,14 @@ def validate_label_selector(selector: Object | None, path: str) -> Iterator[Fiel
         return
     yield from validate_labels(selector.get("matchLabels"), f"{path}.matchLabels")
     for index, requirement in enumerate(selector.get("matchExpressions") or ()):
-        yield from _requirement(requirement, f"{path}.matchExpressions[{index}]")
+        at = f"{path}.matchExpressions[{index}]"
+        yield from validate_requirement(requirement, at, "not a valid selector operator")
 
 
-def _requirement(requirement: Object, path: str) -> Iterator[FieldError]:
+def validate_requirement(
+    requirement: Object, path: str, bad_operator: str, *, comparing: bool = False, check_values: bool = True
+) -> Iterator[FieldError]:
+    """A key, an operator and values. `comparing`: Gt and Lt are operators too; `bad_operator`: what is said of others."""
     values: Sequence[str] = requirement.get("values") or ()
     match requirement.get("operator"):
         case "In" | "NotIn":
@@ -169,12 +173,16 @@ def _requirement(requirement: Object, path: str) -> Iterator[FieldError]:
         case "Exists" | "DoesNotExist":
             if values:
                 yield forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+        case "Gt" | "Lt" if comparing:
+            if len(values) != 1:
+                yield required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
         case operator:
-            yield invalid(f"{path}.operator", operator or "", "not a valid selector operator")
+            yield invalid(f"{path}.operator", operator or "", bad_operator)
     key = requirement.get("key") or ""
     yield from each_invalid(f"{path}.key", key, names.qualified_name(key))
-    for index, value in enumerate(values):
-        yield from each_invalid(f"{path}.values[{index}]", value, names.label_value(value))
+    if check_values:
+        for index, value in enumerate(values):
+            yield from each_invalid(f"{path}.values[{index}]", value, names.label_value(value))
 
 
 def go_strings(values: Iterable[Any]) -> str:

@@ -6,7 +6,7 @@ from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
 from kybern.api.validation.core.node import validate_taint_effect
 from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, required
-from kybern.api.validation.metadata import validate_label_selector
+from kybern.api.validation.metadata import validate_label_selector, validate_requirement
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -57,24 +57,7 @@ def _node_term(term: Object, path: str, *, check_values: bool) -> Iterator[Field
 
 
 def _node_requirement(requirement: Object, path: str, *, check_values: bool) -> Iterator[FieldError]:
-    values: Sequence[str] = requirement.get("values") or ()
-    match requirement.get("operator"):
-        case "In" | "NotIn":
-            if not values:
-                yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
-        case "Exists" | "DoesNotExist":
-            if values:
-                yield forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
-        case "Gt" | "Lt":
-            if len(values) != 1:
-                yield required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
-        case operator:
-            yield invalid(f"{path}.operator", operator or "", _BAD_OPERATOR)
-    key = requirement.get("key") or ""
-    yield from each_invalid(f"{path}.key", key, names.qualified_name(key))
-    if check_values:
-        for index, value in enumerate(values):
-            yield from each_invalid(f"{path}.values[{index}]", value, names.label_value(value))
+    return validate_requirement(requirement, path, _BAD_OPERATOR, comparing=True, check_values=check_values)
 
 
 def _node_field(requirement: Object, path: str) -> Iterator[FieldError]:
