@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 RECORD_BYTES: Final = 16 << 10
-"""What a record holds at most (RFC 8446, 5.1), and so what OpenSSL reads and writes at once."""
+"""What a record holds at most (RFC 8446, 5.1), and so what OpenSSL reads at once."""
 
 PLAIN_REQUESTS: Final = frozenset((b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"))
 """How requests begin that came without TLS."""
@@ -120,9 +120,7 @@ class Secure(asyncio.Protocol, asyncio.Transport):
         if self._state == _OPEN and data:
             try:
                 written = self._core.write(data)
-                while written < len(data):
-                    data = memoryview(data)[written:]
-                    written = self._core.write(data)
+                assert written == len(data), "a buffer takes everything"
             except ssl.SSLError:
                 self._fail()
             self._send(self._produced())
