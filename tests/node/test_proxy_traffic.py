@@ -210,6 +210,14 @@ def test_local_external_policy_takes_local_endpoints_and_drops_without(proxy: Pr
         within(OUTSIDER, connect)
 
 
+def test_other_nodes_pods_come_from_elsewhere(proxy: Proxy) -> None:
+    proxy.table.own_pods = f"{PODS[P1]}/32"
+    proxy.table.replace({})
+    proxy.set({P1: HERE, P2: "elsewhere"}, type="NodePort", ports=NODE_PORT, externalTrafficPolicy="Local")
+    assert answers(P1, NODE_ADDRESS, 30080) == {P1, P2}
+    assert answers(P3, NODE_ADDRESS, 30080) == {P1}
+
+
 def test_a_node_port_without_endpoints_is_refused(proxy: Proxy) -> None:
     proxy.set({}, type="NodePort", ports=NODE_PORT)
     for client in (P1, NODE, OUTSIDER):

@@ -2,7 +2,7 @@
 
 The rules are kube-proxy's (https://kubernetes.io/docs/reference/networking/virtual-ips/): ready endpoints, or else
 those that still serve while they terminate; traffic policies `Local` see the node's own endpoints only; `Local` of
-external traffic binds what comes from outside the cluster, and everyone inside is sent to any endpoint. A Service
+external traffic binds what comes from elsewhere, while the node and its own Pods are sent to any endpoint. A Service
 without endpoints refuses; a `Local` one whose endpoints are all elsewhere drops.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from kybern.api.types.core_v1 import Pod, Service, ServicePort
 from kybern.api.types.discovery_v1 import EndpointSlice
-from kybern.proxy.endpoints import Address, Choice, Here, choose, is_ipv4, is_others, ready
+from kybern.proxy.endpoints import Address, Choice, Here, choose, count_ready, is_ipv4, is_others
 
 Element = tuple[str, str]
 """A map or set of the table, and a key in it."""
@@ -64,8 +64,7 @@ def decide_service(
         _PortPlan(plan, service, port, choose(slices, port, here), identify).decide()
     if service.spec.external_traffic_policy == "Local" and service.spec.type == "LoadBalancer":
         plan.health_port = service.spec.health_check_node_port or 0
-    usable = ready(endpoint for slice_ in slices for endpoint in slice_.endpoints)
-    plan.local_endpoints = len({endpoint.addresses[0] for endpoint in usable if endpoint.node_name == here.name})
+    plan.local_endpoints = count_ready(slices, here)
     return plan
 
 

@@ -71,13 +71,19 @@ def _backends(found: Mapping[Address, Endpoint], here: Here) -> list[Backend]:
     return [Backend(address, port, found[address, port].node_name == here.name) for address, port in sorted(found)]
 
 
-def ready(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-    return [e for _, e in _ready_items({(str(number), 0): e for number, e in enumerate(endpoints) if e.addresses})]
+def count_ready(slices: Iterable[EndpointSlice], here: Here) -> int:
+    """How many endpoints of this node are ready: load balancers send nothing to those that terminate."""
+    of_node = (e for slice_ in slices for e in slice_.endpoints if e.addresses and e.node_name == here.name)
+    return len({e.addresses[0] for e in of_node if _is_ready(e)})
+
+
+def _is_ready(endpoint: Endpoint) -> bool:
+    return endpoint.conditions is None or endpoint.conditions.ready is not False
 
 
 def _ready_items(found: Mapping[Address, Endpoint]) -> list[tuple[Address, Endpoint]]:
     """The ready ones; when there are none, those that serve while they terminate (KEP-1669)."""
-    ready = [(at, e) for at, e in found.items() if e.conditions is None or e.conditions.ready is not False]
+    ready = [(at, e) for at, e in found.items() if _is_ready(e)]
     if ready:
         return ready
     return [

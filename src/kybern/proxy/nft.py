@@ -62,6 +62,8 @@ class ServiceTable:
     def __init__(self, nft: Nft, pod_network: str) -> None:
         self._nft = nft
         self._pod_network = pod_network
+        self.own_pods = ""
+        """The range of this node's Pods, from the next `replace` on."""
         self._chains: set[str] = set()
         self._size = FIRST_SIZE
 
@@ -71,10 +73,13 @@ class ServiceTable:
         while not named - _affinity_chains(named) <= size_chains(self._size):
             self._size *= 2
         chains = size_chains(self._size) | named
-        lines = [f"add table ip {TABLE}", f"delete table ip {TABLE}", base_table(self._pod_network, routes_loopback())]
+        lines = [f"add table ip {TABLE}", f"delete table ip {TABLE}", self._base()]
         lines += [line for chain in sorted(chains) for line in verdict_chain(chain)]
         self._nft.run("\n".join(lines + _additions(elements)) + "\n")
         self._chains = chains
+
+    def _base(self) -> str:
+        return base_table(self._pod_network, routes_loopback(), self.own_pods)
 
     def fits(self, change: Change) -> bool:
         """Whether `apply` can carry a change out; if not, a group has outgrown the chains, and `replace` makes more."""

@@ -20,7 +20,7 @@ from kybern.client.informer import EventType, Informer
 from kybern.client.objects import Key
 from kybern.proxy.conntrack import clean_flows, stale
 from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, ServicePlan, Serving, decide_host_ports, decide_service
-from kybern.proxy.endpoints import Here
+from kybern.proxy.endpoints import Here, is_ipv4
 from kybern.proxy.health import HealthServers, HealthTarget
 from kybern.proxy.ledger import Change, Ledger
 from kybern.proxy.limits import set_limits
@@ -220,10 +220,12 @@ class Proxy:
             )
 
     def _node_changed(self, _event: EventType, new: Node | None, _old: Node | None) -> None:
-        """Topology hints follow the node's zone: everything is decided anew when it changes."""
+        """Hints follow the node's zone, policies the range of its Pods: everything is written anew when they change."""
         self.health.node = new
         zone = new.metadata.labels.get(ZONE_LABEL, "") if new is not None else ""
-        if zone != self._here.zone:
+        own_pods = new.spec.pod_cidr if new is not None and is_ipv4(new.spec.pod_cidr.partition("/")[0]) else ""
+        if zone != self._here.zone or own_pods != self._table.own_pods:
+            self._table.own_pods = own_pods
             self._here = Here(self._here.name, zone)
             self._written = False
             self._wake.set()

@@ -24,13 +24,15 @@ AFFINITY_LIMIT = 65536
 """Clients remembered; the kernel refuses to remember more, which costs those their affinity."""
 
 
-def base_table(pod_network: str, routes_loopback: bool = False) -> str:
+def base_table(pod_network: str, routes_loopback: bool = False, own_pods: str = "") -> str:
     """The empty table. `pod_network` is the range of all Pods: others' traffic to a Service address is masqueraded.
 
     `routes_loopback`: whether the kernel lets a packet from 127.0.0.1 leave, so that node ports can be served there.
+    `own_pods`: the range of this node's Pods, which reach all endpoints under any policy; "": all Pods do.
     """
     address_key = "ipv4_addr . inet_proto . inet_service"
     outside = f"ip saddr != {pod_network} fib saddr type != local"
+    elsewhere = f"ip saddr != {own_pods or pod_network} fib saddr type != local"
     mark_masquerade = f"ct mark set ct mark or 0x{MASQUERADE:x}"
     loopback = "jump loopback_ports;" if routes_loopback else ""
     return f"""table ip {TABLE} {{
@@ -62,13 +64,13 @@ def base_table(pod_network: str, routes_loopback: bool = False) -> str:
   }}
   chain external {{
     {outside} {SERVICE_KEY} @guarded {SERVICE_KEY} . ip saddr != @allowed drop
-    {outside} meta mark set {SERVICE_KEY} map @external_local goto balance
+    {elsewhere} meta mark set {SERVICE_KEY} map @external_local goto balance
     {mark_masquerade}
     meta mark set {SERVICE_KEY} map @external_groups
     goto balance
   }}
   chain nodeport {{
-    {outside} meta mark set {PORT_KEY} map @nodeport_local goto balance
+    {elsewhere} meta mark set {PORT_KEY} map @nodeport_local goto balance
     {mark_masquerade}
     meta mark set {PORT_KEY} map @nodeport_groups
     goto balance

@@ -143,6 +143,12 @@ def test_endpoints_that_are_not_ours(label: str) -> None:
     assert backends(plan([endpoint(A1)], slice_labels={label: ""}), C) == []
 
 
+def test_load_balancers_are_told_of_ready_endpoints_of_this_node() -> None:
+    found = [endpoint(A1, ready=True), endpoint(A2), endpoint(B1, "n2"), terminating("10.244.0.3")]
+    assert planned(found).local_endpoints == 2
+    assert planned([terminating(A1)]).local_endpoints == 0
+
+
 def test_who_may_answer_open_datagram_flows() -> None:
     """Every endpoint that serves, here or elsewhere, whatever the policies say of new flows."""
     spec = {"type": "NodePort", "externalIPs": ["192.0.2.7"], "externalTrafficPolicy": "Local"}
