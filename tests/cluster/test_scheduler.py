@@ -115,6 +115,7 @@ async def test_says_why_a_pod_has_no_node_and_binds_it_once_there_is_room() -> N
         )
         (condition,) = (await world.client.get(Pod, "large", "default")).status.conditions
         assert (condition.status, condition.reason, condition.message) == ("False", "Unschedulable", event.note)
+        assert condition.observed_generation == 1
         await add_node(world.client, "b")
         assert (await bound(world, "large")).spec.node_name == "b"
 

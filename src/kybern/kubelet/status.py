@@ -56,15 +56,14 @@ def make_status(
     needed, _ = sandbox_needed(pod, observed)
     resets = restart_all_cause(pod, observed) is not None
     conditions = make_conditions(pod, statuses, phase, ready_to_start=not needed, resets=resets)
+    own = [replace(each, observed_generation=pod.metadata.generation) for each in verdict.conditions] if verdict else []
     ips = list(host_ips) if pod.spec.host_network else list(observed.ips)
     ips = ips or [ip.ip for ip in pod.status.pod_ips]
     return PodStatus(
         phase=phase,
         reason=verdict.reason if verdict else pod.status.reason,
         message=verdict.message if verdict else pod.status.message,
-        conditions=merge_conditions(
-            pod.status.conditions, [*conditions, *(verdict.conditions if verdict else ()), *resizing], now
-        ),
+        conditions=merge_conditions(pod.status.conditions, [*conditions, *own, *resizing], now),
         init_container_statuses=init,
         container_statuses=regular,
         ephemeral_container_statuses=ephemeral,

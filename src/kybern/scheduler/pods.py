@@ -169,6 +169,7 @@ class PodDecoder:
             tuple(gate.name for gate in spec.scheduling_gates),
             pod.status.nominated_node_name,
             spec.preemption_policy != "Never",
+            meta.generation or 0,
         )
 
     def identity(self, pod: Pod) -> Identity:

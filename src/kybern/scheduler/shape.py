@@ -131,7 +131,7 @@ _all_of_shape = attrgetter(*(each.name for each in fields(Shape)))
 
 @dataclass(slots=True, eq=False)
 class PodRequest:
-    """One Pod as the scheduler sees it. Nothing but the revision and, of a placed one, the identity changes."""
+    """One Pod as the scheduler sees it. Nothing but revision and generation and, of a placed one, the identity changes."""
 
     namespace: str
     name: str
@@ -152,6 +152,8 @@ class PodRequest:
     gates: tuple[str, ...] = ()
     nominated: str = ""
     may_preempt: bool = True
+    generation: int = 0
+    """Of the same version as the revision; written into conditions."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -96,7 +96,7 @@ class SchedulerState:
         known = self.table.pods.get(key)
         if known and known[1] == self.table.rows.get(pod.spec.node_name, -1) and self._is_still(known[0], pod, old):
             request, identity = known[0], self._decoder.identity(pod)
-            request.revision = pod.metadata.resource_version
+            request.revision, request.generation = pod.metadata.resource_version, pod.metadata.generation or 0
             if request.identity is not identity:
                 self.table.relabel(request, known[1], identity)
             elif not assumed:

@@ -89,7 +89,7 @@ class Writer:
         """Write the condition and the nomination, then evict the victims."""
         request, plan = postponement.request, postponement.plan
         self._events.event(request, "Warning", "FailedScheduling", "Scheduling", postponement.message)
-        status: dict[str, Any] = {"conditions": [self._condition("Unschedulable", postponement.message)]}
+        status: dict[str, Any] = {"conditions": [self._condition(request, "Unschedulable", postponement.message)]}
         if plan.node:
             status["nominatedNodeName"] = plan.node
         elif request.nominated:
@@ -100,9 +100,9 @@ class Writer:
     async def gated(self, request: PodRequest) -> None:
         """Say that a Pod waits for its scheduling gates."""
         message = "Scheduling is blocked due to non-empty scheduling gates"
-        await self._patch_status(request, {"conditions": [self._condition("SchedulingGated", message)]})
+        await self._patch_status(request, {"conditions": [self._condition(request, "SchedulingGated", message)]})
 
-    def _condition(self, reason: str, message: str) -> dict[str, str]:
+    def _condition(self, request: PodRequest, reason: str, message: str) -> dict[str, Any]:
         now = format_time(self._clock.now())
         return {
             "type": "PodScheduled",
@@ -110,6 +110,7 @@ class Writer:
             "reason": reason,
             "message": message,
             "lastTransitionTime": now,
+            "observedGeneration": request.generation,
         }
 
     async def _patch_status(self, request: PodRequest, status: dict[str, Any]) -> None:
@@ -131,6 +132,7 @@ class Writer:
             "reason": "PreemptionByScheduler",
             "message": message,
             "lastTransitionTime": format_time(self._clock.now()),
+            "observedGeneration": victim.generation,
         }
         if victim.identity.terminating:
             return

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kybern.api.types import to_dict
-from kybern.api.types.core_v1 import Pod, PodStatus
+from kybern.api.types.core_v1 import Pod, PodCondition, PodStatus
 from kybern.kubelet.container_status import Waiting, _terminated
 from kybern.kubelet.observed import PodRuntime
 from kybern.kubelet.runtime.views import ContainerState
@@ -209,6 +209,14 @@ def test_a_verdict_is_stronger() -> None:
     verdict = Verdict("Failed", "DeadlineExceeded", "too long")
     status = report(pod(), world(runs("c")), verdict=verdict)
     assert (status["phase"], status["reason"], status["message"]) == ("Failed", "DeadlineExceeded", "too long")
+
+
+def test_the_conditions_of_a_verdict_are_each_pods_own() -> None:
+    shared = PodCondition(type="DisruptionTarget", status="True", reason="TerminationByKubelet")
+    found = report(pod(), world(runs("c")), verdict=Verdict("Failed", "Preempting", "for another", (shared,)))
+    told = next(each for each in found["conditions"] if each["type"] == "DisruptionTarget")
+    assert (told["observedGeneration"], told["lastTransitionTime"]) == (1, "1970-01-01T00:16:40Z")
+    assert (shared.observed_generation, shared.last_transition_time) == (None, "")
 
 
 def test_only_what_changed_is_patched() -> None:
