@@ -41,3 +41,23 @@ async def test_messages_show_what_was_sent() -> None:
         assert patched.message == refused.message
         none = await api("PUT", f"{QUOTAS}/q", {**quota, "spec": {"hard": {"pods": "1"}}})
         assert none.message.endswith("spec.scopes: Invalid value: null: field is immutable")
+
+
+async def test_endpoints_topology_counts_as_a_change_though_it_is_dropped() -> None:
+    async with api_server() as api:
+        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        endpoint = {"addresses": ["10.3.2.1"], "deprecatedTopology": {"region": "r"}}
+        written = {"metadata": {"name": "e"}, "addressType": "IPv4", "endpoints": [endpoint]}
+        made = await api.create(slices, written)
+        assert "deprecatedTopology" not in made["endpoints"][0]
+        again = await api("PUT", f"{slices}/e", written)
+        assert again.body["metadata"]["generation"] == 2
+        assert "deprecatedTopology" not in again.body["endpoints"][0]
+
+
+async def test_an_empty_policy_of_families_is_none_of_them() -> None:
+    async with api_server() as api:
+        spec = {"ports": [{"port": 8080}], "ipFamilyPolicy": ""}
+        refused = await api("POST", "/api/v1/namespaces/default/services", {"metadata": {"name": "s"}, "spec": spec})
+        assert refused.status == 422
+        assert 'spec.ipFamilyPolicy: Unsupported value: ""' in refused.message

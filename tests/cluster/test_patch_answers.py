@@ -115,3 +115,19 @@ async def test_an_ended_pod_was_changed_once_more() -> None:
         await api.create(f"{CORE}/pods", pod("p"))
         gone = await api("DELETE", f"{CORE}/pods/p", None, gracePeriodSeconds="0")
         assert gone.body["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize("kind", [MERGE, STRATEGIC])
+async def test_of_several_faults_of_a_patch_the_first_one_is_told(kind: str) -> None:
+    async with api_server() as api:
+        await api.create(MAPS, config_map("c"))
+        answer = await api.patch(f"{MAPS}/c", {"data": {"z": {}, "a": []}, "binaryData": {"b": 7}}, kind)
+        assert answer.status == 422
+        told = {
+            MERGE: "json: cannot unmarshal number into Go struct field ConfigMap.binaryData of type []uint8",
+            STRATEGIC: "unrecognized type: string",
+        }
+        assert answer.message.endswith(told[kind])
+        unknown = {"zeal": 1, "metadata": {"air": 2}}
+        strict = await api.patch(f"{MAPS}/c", unknown, kind, fieldValidation="Strict")
+        assert strict.message.endswith('strict decoding error: unknown field "metadata.air", unknown field "zeal"')

@@ -61,7 +61,7 @@ def body_object(call: Call, served: Served, codec: Codec | None = None, resource
 def tell_empties(call: Call, attributes: Attributes) -> None:
     """Where the body may hold empty lists or maps, let the write look at it once more."""
     body = call.request.body
-    attributes.sent_lists = b"[]" in body
+    attributes.sent_lists = b"[]" in body or b"resourceFieldRef" in body
     if attributes.sent_lists or b"{}" in body:
         attributes.sent = lambda: _given(body_media(call.request), body)
 

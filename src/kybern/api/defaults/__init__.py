@@ -40,7 +40,6 @@ def keeps_empty(name: str) -> Collection[str]:
 
 _KEEP_EMPTY = {
     "io.k8s.api.autoscaling.v2.HPAScalingRules": ("policies",),
-    "io.k8s.api.core.v1.NodeStatus": ("allocatable",),
 }
 
 

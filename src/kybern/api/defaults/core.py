@@ -117,8 +117,6 @@ def node_spec(obj: Object) -> None:
 def node_status(obj: Object) -> None:
     if "capacity" in obj and "allocatable" not in obj:
         obj["allocatable"] = dict(obj["capacity"])
-    elif not obj.get("allocatable", True):
-        del obj["allocatable"]
 
 
 def service_port(obj: Object) -> None:

@@ -43,6 +43,8 @@ class Behaviour:
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     generation: Callable[[Object, Object], bool] | None = None
     """(new, old) -> the desired state changed; None: the kind has no generation."""
+    counts_all_sent: bool = False
+    """Whether a change counts that `prepare_update` takes back."""
     counts_empties: bool = False
     """Whether an empty list or map is another desired state than none, which stored objects have."""
     first_generation: int = 1
@@ -190,16 +192,17 @@ def _prepare_update(b: Behaviour, has_status: bool) -> PrepareUpdate:
     def prepare_update(new: Object, old: Object, change: Change) -> None:
         if has_status:
             keep("status", new, old)
+        changed = b.counts_all_sent and b.generation is not None and b.generation(new, old)
         if b.prepare_update is not None:
             b.prepare_update(new, old, change)
-        _set_generation(b, new, old, change)
+        _set_generation(b, new, old, changed or (b.counts_empties and change.has_empties()))
 
     return prepare_update
 
 
-def _set_generation(b: Behaviour, new: Object, old: Object, change: Change) -> None:
+def _set_generation(b: Behaviour, new: Object, old: Object, changed: bool) -> None:
     keep("generation", new["metadata"], old["metadata"])
-    if b.generation is not None and (b.generation(new, old) or (b.counts_empties and change.has_empties())):
+    if b.generation is not None and (changed or b.generation(new, old)):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 

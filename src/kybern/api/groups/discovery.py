@@ -80,6 +80,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         generation=_generation,
+        counts_all_sent=True,
         prepare_create=prepare_create,
         prepare_update=prepare_update,
         warnings=lambda new, old: list(warn_of_endpoint_slice(new, old)),

@@ -16,7 +16,8 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
     """`obj`, of the definition, with the empty lists and maps of `sent` where it has nothing; else `obj` itself.
 
     Lists are gone through in step while they are equally long. `encoded`: only what Go's encoding shows, the fields
-    without `omitempty`. `but`: fields of the object itself that are left as they are.
+    without `omitempty`, and without the quantities that were not sent: Go tells them from the zero that is stored.
+    `but`: fields of the object itself that are left as they are.
     """
     if not isinstance(sent, dict) or name in _WITHOUT:
         return obj
@@ -24,6 +25,9 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
     for wire, field in structure.fields(name).items():
         given = sent.get(wire)
         if given is None or wire in but:
+            if encoded and field["t"] == "q" and field.get("m") == "!" and wire in obj:
+                whole = dict(obj) if whole is obj else whole
+                del whole[wire]
             continue
         kind, mine = field["t"], obj.get(wire)
         if isinstance(kind, str):

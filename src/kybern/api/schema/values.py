@@ -63,7 +63,9 @@ def anything(value: Any) -> Any:
 
 
 def base64(value: Any) -> str:
-    """Base64 as Go writes it; line ends are dropped. Raises Unfit."""
+    """Base64 as Go writes it; line ends are dropped. A list of bytes is taken as well. Raises Unfit."""
+    if value.__class__ is list and all(each.__class__ is int and 0 <= each < 256 for each in value):
+        return b64encode(bytes(value)).decode()
     if value.__class__ is not str:
         raise Unfit
     try:

@@ -73,7 +73,7 @@ _WHOLE_METADATA = frozenset(
         "node.k8s.io": ("runtimeclasses",),
         "rbac.authorization.k8s.io": ("roles", "clusterroles", "rolebindings", "clusterrolebindings"),
         "resource.k8s.io": ("deviceclasses", "resourceclaims", "resourceclaimtemplates"),
-        "storage.k8s.io": ("csistoragecapacities", "storageclasses", "volumeattributesclasses"),
+        "storage.k8s.io": ("csinodes", "csistoragecapacities", "storageclasses", "volumeattributesclasses"),
     }.items()
     for plural in plurals
 ) | {

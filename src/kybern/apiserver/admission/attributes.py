@@ -72,7 +72,7 @@ class Attributes:
     sent: Callable[[], Any] | None = None
     """Makes what the client sent (of a patch: what it made of the object) where that may hold empty lists or maps."""
     sent_lists: bool = False
-    """Whether there may be lists among these."""
+    """Whether there may be lists among these, or quantities that were left out: who owns fields depends on them."""
     reinvocation: Reinvocation | None = None
     """Made by the first plugin that calls others."""
 

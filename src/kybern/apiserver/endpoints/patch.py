@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from kybern.api.openapi.schemas import definition_name
 from kybern.api.patch import conversion, reading
 from kybern.api.patch.reading import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Patch
@@ -94,14 +96,18 @@ def in_form(call: Call, codec: Codec, patch: Patch, changed: Any, old: Object) -
     try:
         obj, messages = codec.complete(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
     except BadRequest as error:
-        fault = error.fault if isinstance(error, CannotHandle) else error.message
+        fault = _fault(error)
         if patch.definition:
             reason = conversion.fault(patch.definition, changed)
             narrowed = changed if reason else conversion.narrowed(patch.definition, changed)
             if narrowed is not changed:
                 return in_form(call, codec, patch, narrowed, old)
             fault = reason or fault
+        else:
+            fault = _first_fault(codec, changed) or fault
         raise _refusal(_shown(shown, changed), fault) from None
+    if len(messages) > 1:
+        messages = sorted(messages) if patch.definition else codec.convert(_in_order(changed), "Warn")[1]
     findings = [*patch.findings, *messages]
     if findings and validation == "Strict":
         raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
@@ -109,6 +115,27 @@ def in_form(call: Call, codec: Codec, patch: Patch, changed: Any, old: Object) -
     if codec.keeps_empty_lists and (changed.get("metadata") or {}).get(FIELD) == []:
         obj["metadata"][FIELD] = []
     return obj
+
+
+def _fault(error: BadRequest) -> str:
+    return error.fault if isinstance(error, CannotHandle) else error.message
+
+
+def _first_fault(codec: Codec, changed: Object) -> str:
+    """The fault that comes first in the document, as it would be written; "" where it cannot be."""
+    try:
+        codec.convert(_in_order(changed), "Ignore")
+    except BadRequest as error:
+        return _fault(error)
+    except (TypeError, RecursionError):
+        return ""
+    return ""
+
+
+def _in_order(changed: Object) -> Object:
+    """As JSON that a patch went through has its members: by name. Raises TypeError for what is too deep."""
+    ordered: Object = orjson.loads(orjson.dumps(changed, option=orjson.OPT_SORT_KEYS))
+    return ordered
 
 
 def _check_custom_kind(codec: Codec, changed: Object, old: Object) -> None:

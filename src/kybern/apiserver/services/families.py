@@ -21,7 +21,8 @@ def set_families(new: Object, old: Object | None = None) -> None:
     spec, before = new["spec"], (old or {}).get("spec") or {}
     if spec.get("type") == "ExternalName" or (old is not None and _prefers_both_still(spec, before)):
         return
-    spec["ipFamilyPolicy"] = policy = spec.get("ipFamilyPolicy") or _policy(spec, before)
+    policy = spec.get("ipFamilyPolicy")
+    spec["ipFamilyPolicy"] = policy = _policy(spec, before) if policy is None else policy
     _refuse(new, list(validate_cluster_ips(spec)))
     _refuse(new, [*_changes(spec, before, policy), *_too_many(spec, policy), *_inferred(spec)])
     if _headless(spec) and not spec.get("selector"):
