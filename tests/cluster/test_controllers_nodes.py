@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 from kybern.api.types.apps_v1 import ControllerRevision, DaemonSet, DaemonSetSpec
 from kybern.api.types.coordination_v1 import Lease, LeaseSpec
@@ -75,7 +76,8 @@ async def beating(client: Client, name: str):  # type: ignore[no-untyped-def]
 
 
 async def test_a_silent_node_is_unknown_and_loses_its_pods() -> None:
-    async with plane(node_monitor_grace_period_seconds=2.0) as world, beating(world.client, "alive"):
+    ranges: dict[str, Any] = {"allocate_node_cidrs": True, "cluster_cidr": "10.244.0.0/16"}
+    async with plane(node_monitor_grace_period_seconds=2.0, **ranges) as world, beating(world.client, "alive"):
         client = world.client
         for name in ("alive", "silent"):
             await ready_node(client, name)
@@ -110,7 +112,7 @@ async def test_a_silent_node_is_unknown_and_loses_its_pods() -> None:
             events = [*(await client.list(Event, "default")).items]
             found = {(each.involved_object.kind, each.reason, each.message) for each in events}
             return {
-                ("Node", "RegisteredNode", "Registered Node silent in Controller"),
+                ("Node", "RegisteredNode", "Node silent event: Registered Node silent in Controller"),
                 ("Node", "NodeNotReady", "Node silent status is now: NodeNotReady"),
                 ("Pod", "TaintManagerEviction", "Marking for deletion Pod default/silent"),
             } <= found

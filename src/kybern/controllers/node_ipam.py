@@ -67,12 +67,13 @@ class NodeIpam:
             return Done()
         for patch in plan.patches:
             self.given[key.name] = tuple(patch.patch["spec"]["podCIDRs"])
-        self.after.update({range_: part + 1 for range_, part in parts.items()})
         try:
-            return await cluster.apply(plan)
+            outcome = await cluster.apply(plan)
         except BaseException:
             self.given.pop(key.name, None)
             raise
+        self.after.update({range_: part + 1 for range_, part in parts.items()})
+        return outcome
 
     def _forget(self, nodes: Mapping[str, Node]) -> None:
         for name in [*self.given]:

@@ -107,7 +107,7 @@ class NodeLifecycle:
         known = self.health.get(key.name)
         if node is None:
             if self.health.pop(key.name, None) is not None and known is not None:
-                message = f"Removing Node {key.name} from Controller"
+                message = f"Node {key.name} event: Removing Node {key.name} from Controller"
                 cluster.events.event(_reference(key.name, known.uid), "Normal", "RemovingNode", message)
             return Done()
         health = observe(known, node, cluster.get(Lease, Key(LEASES, key.name)), now)
@@ -118,7 +118,7 @@ class NodeLifecycle:
         wait = max(0.0, self.next_eviction.get(zone, 0.0) - now)
         plan = decide(node, health, pods, now, self.config, ill=ill, wait=wait)
         if known is None or known.uid != health.uid:
-            message = f"Registered Node {key.name} in Controller"
+            message = f"Node {key.name} event: Registered Node {key.name} in Controller"
             plan.events.append(Notice(_reference(key.name, health.uid), "Normal", "RegisteredNode", message))
         if adds_eviction(plan, node):
             self.next_eviction[zone] = now + 1 / ill.rate if ill.rate else now

@@ -36,6 +36,7 @@ from kybern.controllers import (
     namespace,
     node_ipam,
     node_lifecycle,
+    node_ttl,
     pod_gc,
     replicaset,
     replication_controller,
@@ -133,6 +134,7 @@ CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] 
     "namespace-controller": lambda config: controller_of_module(namespace),
     "node-ipam-controller": _node_ipam,
     "node-lifecycle-controller": _node_lifecycle,
+    node_ttl.NAME: lambda config: node_ttl.controller(),
     "persistentvolume-binder-controller": lambda config: (
         controller_of_module(volume_binder),
         controller_of_module(volume_release),

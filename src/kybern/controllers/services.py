@@ -110,6 +110,14 @@ def is_published(pod: Pod, service: Service) -> bool:
     return bool(service.spec.publish_not_ready_addresses) or is_ready(pod)
 
 
+def _told_before(pod: Pod, readiness_changed: str) -> bool:
+    """Whether a Pod on its way out changed its readiness before it was asked to go: that is no news any more."""
+    deadline = pod.metadata.deletion_timestamp
+    if not deadline or not readiness_changed:
+        return False
+    return parse_time(readiness_changed) < parse_time(deadline) - (pod.metadata.deletion_grace_period_seconds or 0)
+
+
 def trigger_time(changed: Iterable[Pod], service: Service, *, first: bool) -> str:
     """When the first of what changed came to be: of a Pod its last change of readiness, of a Service without endpoints
     yet (`first`) its creation. "" where nothing tells. Programs measure the latency of programming with it (KEP-752).
@@ -117,6 +125,6 @@ def trigger_time(changed: Iterable[Pod], service: Service, *, first: bool) -> st
     times = [service.metadata.creation_timestamp] if first else []
     for pod in changed:
         ready = condition(pod, "Ready")
-        if ready is not None:
+        if ready is not None and not _told_before(pod, ready.last_transition_time):
             times.append(ready.last_transition_time)
     return min(filter(None, times), key=parse_time, default="")

@@ -23,6 +23,7 @@ from kybern.api.types.discovery_v1 import EndpointSlice
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.client.plan import Plan
 from kybern.controllers import endpointslice
+from kybern.controllers.services import trigger_time
 from kybern.controllers.slices import SLICE_LIMIT
 
 CREATED = "2026-01-01T00:00:00Z"
@@ -224,6 +225,21 @@ def test_hints_follow_the_traffic_distribution(preference: str) -> None:
 def test_only_what_is_ready_has_hints() -> None:
     (only,) = World().settled(service(traffic_distribution="PreferClose"), [pod(0, ready=False), pod(1)])
     assert {each.conditions.ready: each.hints is not None for each in only.endpoints} == {False: False, True: True}
+
+
+ASKED = "2026-01-01T00:05:00Z"
+"""When a Pod with 30 s of grace was asked to go."""
+DEADLINE = "2026-01-01T00:05:30Z"
+
+
+@pytest.mark.parametrize(
+    ("readiness", "told"), [(READY_AT, ""), (ASKED, ASKED), ("2026-01-01T00:05:20Z", "2026-01-01T00:05:20Z")]
+)
+def test_a_pod_on_its_way_out_tells_of_its_readiness_only_what_is_new(readiness: str, told: str) -> None:
+    leaving = pod(0)
+    leaving.metadata.deletion_timestamp, leaving.metadata.deletion_grace_period_seconds = DEADLINE, 30
+    leaving.status.conditions[0].last_transition_time = readiness
+    assert trigger_time([leaving], service(), first=False) == told
 
 
 REASONS = {"NoPodSelected": [], "NoEndpointReady": [pod(0, ready=False)], "Endpoints": [pod(0)]}
