@@ -40,4 +40,4 @@ class Aggregator:
         """Raises ServiceUnavailable."""
         request = call.request
         target = request.raw_path + (f"?{request.raw_query}" if request.raw_query else "")
-        return await pass_on(call, self._reach.place(remote), target, identity_headers(call.user))
+        return await pass_on(call, self._reach.place(remote), target, identity_headers(call.user), redirects=False)

@@ -16,6 +16,10 @@ CONNECT_SECONDS = 10.0
 HEAD_SECONDS = 60.0
 """How long the other side may take to begin its answer."""
 READ_BYTES = 64 << 10
+WHOLE_LIMIT = 32 << 20
+"""Bytes of an answer that is kept whole: a hostile server would send for ever."""
+HEAD_LIMIT = 10 << 20
+"""Bytes of an answer's head, as Go bounds it."""
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -68,7 +72,26 @@ class BackendAnswer:
             self.reader.close()
 
     async def whole(self) -> bytes:
-        return b"".join([piece async for piece in self.pieces()])
+        """The body at once. Raises Unreachable when it breaks off, or is longer than WHOLE_LIMIT."""
+        try:
+            body = await self.beginning(WHOLE_LIMIT + 1)
+        except OSError as error:
+            raise Unreachable(str(error)) from None
+        if len(body) > WHOLE_LIMIT:
+            raise Unreachable(f"the answer is longer than {WHOLE_LIMIT} bytes")
+        return body
+
+    async def beginning(self, limit: int) -> bytes:
+        """No more than so many bytes of the body; the rest is not read. Raises ConnectionResetError."""
+        body = bytearray()
+        try:
+            async for piece in self.reader.body():
+                body += piece
+                if len(body) >= limit:
+                    break
+        finally:
+            self.reader.close()
+        return bytes(body[:limit])
 
 
 @dataclass(slots=True)
@@ -96,8 +119,10 @@ class _Head:
 class _Reader:
     """Parses what comes."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, has_body: bool = True) -> None:
+        """`has_body`: not so of answers to HEAD, whatever their heads say."""
         self.reader = reader
+        self.has_body = has_body
         self.writer = writer
         self.head = _Head()
         self.parser = httptools.HttpResponseParser(self.head)
@@ -105,8 +130,12 @@ class _Reader:
 
     async def read_head(self) -> bool:
         """Whether the connection has switched protocols. Raises ConnectionError, HttpParserError."""
+        size = 0
         while not self.head.complete:
+            if size > HEAD_LIMIT:
+                raise ConnectionResetError(f"net/http: server response headers exceeded {HEAD_LIMIT} bytes; aborted")
             data = await self.reader.read(READ_BYTES)
+            size += len(data)
             if not data:
                 raise ConnectionResetError("the connection was closed before an answer came")
             try:
@@ -117,16 +146,26 @@ class _Reader:
         return False
 
     async def body(self) -> AsyncIterator[bytes]:
-        while True:
+        """Raises ConnectionResetError when it ends before its end, so that nobody takes a part for the whole."""
+        while self.has_body:
             pieces, self.head.pieces = self.head.pieces, []
             for piece in pieces:
                 yield piece
             if self.head.ended:
                 return
             data = await self.reader.read(READ_BYTES)
+            if not data and self._tells_its_end:
+                raise ConnectionResetError("the answer broke off")
             if not data:
                 return
-            self.parser.feed_data(data)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError as error:
+                raise ConnectionResetError(str(error)) from None
+
+    @property
+    def _tells_its_end(self) -> bool:
+        return any(name.lower() in ("content-length", "transfer-encoding") for name, _ in self.head.headers)
 
     def close(self) -> None:
         self.writer.close()
@@ -147,7 +186,7 @@ async def ask(place: Place, method: str, target: str, headers: Fields, body: byt
     except OSError as error:
         # asyncio words the error itself; the number has upstream's words.
         raise Unreachable(f"dial tcp {place.netloc}: connect: {os.strerror(error.errno or EIO).lower()}") from None
-    parsing = _Reader(reader, writer)
+    parsing = _Reader(reader, writer, has_body=method != "HEAD")
     try:
         writer.write(_request(place, method, target, headers, body))
         async with asyncio.timeout(HEAD_SECONDS):

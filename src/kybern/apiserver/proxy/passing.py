@@ -13,11 +13,12 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.proxy.backend import HOP_BY_HOP, BackendAnswer, Place, ask, splice
 from kybern.apiserver.status import Unclassified, status_of
 from kybern.base.errors import BadRequest, InternalError, NotFound, ServiceUnavailable, StatusError, Unreachable
-from kybern.transport.exchange import Answer, Connection, Stream, Upgrade
+from kybern.transport.exchange import Answer, Connection, Response, Stream, Upgrade
 from kybern.transport.websocket import WebSocket, accept
 
 V5 = "v5.channel.k8s.io"
 _ERROR_CHANNEL = b"\x03"
+_TEXT = "text/plain; charset=utf-8"
 _WORDS_BYTES = 2048
 """What is told of the words of a refusal."""
 
@@ -40,15 +41,31 @@ def passed_headers(call: Call) -> dict[str, str]:
     return headers
 
 
-async def pass_on(call: Call, place: Place, target: str, more: Sequence[tuple[str, str]] = ()) -> Answer:
-    """The answer goes back as it is. `more`: further headers. Raises ServiceUnavailable."""
+async def pass_on(
+    call: Call, place: Place, target: str, more: Sequence[tuple[str, str]] = (), *, redirects: bool = True
+) -> Answer:
+    """The answer goes back as it is. `more`: further headers; `redirects`: may the other side send the client elsewhere.
+
+    Raises ServiceUnavailable.
+    """
     request = call.request
     headers = [*passed_headers(call).items(), *forwarded(call).items(), *more]
     try:
         answer = await ask(place, request.method, target, headers, request.body)
     except Unreachable as error:
         raise ServiceUnavailable(f"error trying to reach service: {error}") from None
-    return _switched(answer) if answer.upgraded else _as_it_is(answer)
+    wanted, told = request.headers.get("upgrade", ""), answer.header("upgrade")
+    if answer.upgraded and wanted.lower() != told.lower():
+        answer.reader.close()
+        return Response(
+            503, f'backend tried to switch protocol "{told}" when "{wanted}" was requested\n'.encode(), _TEXT
+        )
+    if answer.upgraded:
+        return _switched(answer)
+    if not redirects and 300 <= answer.status < 400 and answer.header("location"):
+        answer.reader.close()
+        return Response(502, b"the backend attempted to redirect this request, which is not permitted", _TEXT)
+    return _as_it_is(answer)
 
 
 async def fetch(call: Call, place: Place, target: str) -> Stream:
@@ -58,7 +75,7 @@ async def fetch(call: Call, place: Place, target: str) -> Stream:
     except Unreachable as error:
         raise Unclassified(f'Get "https://{place.netloc}{target}": {error}') from None
     if answer.status >= 400:
-        raise _refused(call, answer.status, (await answer.whole())[:_WORDS_BYTES].decode(errors="replace"))
+        raise _refused(call, answer.status, (await answer.beginning(_WORDS_BYTES)).decode(errors="replace"))
     return _as_it_is(answer)
 
 
@@ -78,7 +95,7 @@ async def pass_upgrade(call: Call, place: Place, target: str) -> Answer:
     if answer.upgraded:
         return _switched(answer)
     if V5 in protocols:
-        words = (await answer.whole()).decode(errors="replace").strip()
+        words = (await answer.beginning(_WORDS_BYTES)).decode(errors="replace").strip()
         return _told(call, f"unable to upgrade connection: {words}")
     return _as_it_is(answer)
 
