@@ -6,8 +6,8 @@ from kybern.api.cel.errors import Issues, Source
 from kybern.api.cel.generator import Generator
 from kybern.api.cel.nodes import Node
 from kybern.api.cel.parser import parse
-from kybern.api.cel.program import Code
 from kybern.api.cel.scope import Scope
+from kybern.api.cel.source import Code
 
 
 def compile_text(text: str, scope: Scope) -> tuple[Node, Code]:

@@ -29,7 +29,7 @@ from kybern.api.cel.nodes import (
 from kybern.api.cel.paths import attribute_base, is_attribute, variables_of
 from kybern.api.cel.runtime import GLOBALS
 from kybern.api.cel.scope import Scope, property_of
-from kybern.api.cel.source import Captured, Operand, Writer
+from kybern.api.cel.source import Captured, Code, Operand, Writer
 from kybern.api.cel.typed import adapt
 from kybern.api.cel.types import CelType, is_optional
 from kybern.api.cel.values import Optional
@@ -50,7 +50,7 @@ class Generator:
         self.names: dict[str, Operand] = {}
         self.nesting = 0
 
-    def program(self, root: Node) -> tuple[str, dict[str, Any]]:
+    def program(self, root: Node) -> Code:
         """The source, which defines `run(B, L, S)`, and the globals it needs.
 
         B holds the variables, L is the limit; it returns value and cost, and leaves the cost in S[0] if it fails.

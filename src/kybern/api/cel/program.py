@@ -21,11 +21,9 @@ from kybern.api.cel.nodes import Node
 from kybern.api.cel.paths import variables_of
 from kybern.api.cel.recursion import deep
 from kybern.api.cel.scope import Scope
+from kybern.api.cel.source import Code
 from kybern.api.cel.syntax import MAX_DEPTH
 from kybern.api.cel.types import CelType
-
-Code = tuple[str, dict[str, Any]]
-"""Generated source, and the names that it needs."""
 
 
 class Environment:

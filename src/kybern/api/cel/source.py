@@ -16,6 +16,10 @@ MAX_INLINE = 200
 """Characters of a string literal that is written into the source; longer ones become constants."""
 
 
+Code = tuple[str, dict[str, Any]]
+"""Generated source, and the names that it needs."""
+
+
 class Operand(NamedTuple):
     """A value in generated code. `code` is a name or a literal.
 

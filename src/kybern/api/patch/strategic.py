@@ -3,12 +3,13 @@
 Source: sig-api-machinery's strategic-merge-patch.md; apimachinery util/strategicpatch, util/mergepatch.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 
 from kybern.api.patch.rfc6902 import PatchFailed
+from kybern.api.patch.structure import Field, field
 from kybern.api.resource import Object
 from kybern.base.errors import BadRequest, Unclassified
 
@@ -18,37 +19,17 @@ _DELETE_PRIMITIVES = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
 
 
-class Field(NamedTuple):
-    """What the structure says of one field: its type's name ("" for none), how it is patched."""
-
-    type: str = ""
-    strategies: Sequence[str] = ()
-    merge_key: str = ""
-
-    @property
-    def merges(self) -> bool:
-        return "merge" in self.strategies
-
-    @property
-    def replaces(self) -> bool:
-        return "replace" in self.strategies
-
-
 Lookup = Callable[[str, str], Field]
 """(name of a type, name of a field) -> its Field; Field() where the structure has none."""
 
 
-def strategic_merge(obj: Object, patch: Any, type_name: str, lookup: Lookup | None = None) -> Object:
+def strategic_merge(obj: Object, patch: Any, type_name: str, lookup: Lookup = field) -> Object:
     """The patched object; `type_name` as the definitions call it (`io.k8s.api.core.v1.Pod`).
 
     Raises BadRequest, PatchFailed (422), Unclassified for what upstream answers with 500.
     """
     if not isinstance(patch, dict):
         raise BadRequest("invalid JSON document")
-    if lookup is None:
-        from kybern.api.patch.structure import field
-
-        lookup = field
     return _Merge(lookup).mapping(obj, patch, type_name)
 
 

@@ -1,10 +1,26 @@
 """What strategic merge asks of the built-in kinds' structure: per field its type, patch strategy and merge key."""
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from kybern.api.patch.strategic import Field
 from kybern.api.schema.structure import definitions
+
+
+class Field(NamedTuple):
+    """What the structure says of one field: its type's name ("" for none), how it is patched."""
+
+    type: str = ""
+    strategies: Sequence[str] = ()
+    merge_key: str = ""
+
+    @property
+    def merges(self) -> bool:
+        return "merge" in self.strategies
+
+    @property
+    def replaces(self) -> bool:
+        return "replace" in self.strategies
 
 
 @cache

@@ -9,8 +9,7 @@ from kybern.api.validation import names
 from kybern.api.validation.core.affinity import validate_node_selector
 from kybern.api.validation.core.paths import no_backsteps
 from kybern.api.validation.core.persistent_sources import persistent_checks
-from kybern.api.validation.core.volume_sources import Check, needs, validate_csi_driver_name
-from kybern.api.validation.core.volumes import validate_host_path
+from kybern.api.validation.core.volume_sources import Check, needs, validate_csi_driver_name, validate_host_path
 from kybern.api.validation.field import (
     IMMUTABLE,
     each_invalid,

@@ -5,10 +5,21 @@ from collections.abc import Callable, Iterator, Mapping
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
+from kybern.api.validation.core.paths import no_backsteps
 from kybern.api.validation.field import each_invalid, invalid, not_supported, required, too_long
 
 Check = Callable[[Object, str], Iterator[FieldError]]
 
+_HOST_PATH_TYPES = (
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+)
 _IQN = re.compile(r"iqn\.\d{4}-\d{2}\.([a-z0-9-.]+)(:[^,;*&$|\s]+)$").match
 _EUI = re.compile(r"eui.[0-9a-fA-F]{16}$").match
 _NAA = re.compile(r"naa.[0-9a-fA-F]{32}$").match
@@ -181,3 +192,12 @@ LEGACY: Mapping[str, Check] = {
     "storageos": _storage_os,
     "scaleIO": needs("gateway", "system", "volumeName"),
 }
+
+
+def validate_host_path(source: Object, path: str) -> Iterator[FieldError]:
+    if not source.get("path"):
+        yield required(f"{path}.path")
+        return
+    yield from no_backsteps(source["path"], f"{path}.path")
+    if source.get("type") is not None and source["type"] not in _HOST_PATH_TYPES:
+        yield not_supported(f"{path}.type", source["type"], _HOST_PATH_TYPES)

@@ -5,29 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from kybern.api import quantity
 from kybern.api.resource import FieldError, Object
 from kybern.api.validation import names
-from kybern.api.validation.core.paths import descending, no_backsteps
+from kybern.api.validation.core.paths import descending
+from kybern.api.validation.core.persistent_volume_claim import validate_claim_template
 from kybern.api.validation.core.projected import (
-    MODE_MESSAGE,
     validate_downward_file,
     validate_key_to_path,
     validate_mode,
     validate_projected,
 )
-from kybern.api.validation.core.volume_sources import LEGACY, Check, validate_csi_driver_name
+from kybern.api.validation.core.volume_sources import LEGACY, Check, validate_csi_driver_name, validate_host_path
 from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, required
 
-__all__ = ["HOST_PATH_TYPES", "MODE_MESSAGE", "validate_host_path", "validate_volumes"]
-
-HOST_PATH_TYPES = (
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-)
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
@@ -85,15 +73,6 @@ def _empty_dir(source: Object, path: str) -> Iterator[FieldError]:
         yield forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
 
 
-def validate_host_path(source: Object, path: str) -> Iterator[FieldError]:
-    if not source.get("path"):
-        yield required(f"{path}.path")
-        return
-    yield from no_backsteps(source["path"], f"{path}.path")
-    if source.get("type") is not None and source["type"] not in HOST_PATH_TYPES:
-        yield not_supported(f"{path}.type", source["type"], HOST_PATH_TYPES)
-
-
 def _git_repo(source: Object, path: str) -> Iterator[FieldError]:
     if not source.get("repository"):
         yield required(f"{path}.repository")
@@ -142,8 +121,6 @@ def _ephemeral(source: Object, name: str, pod_name: str, path: str) -> Iterator[
     if template is None:
         yield required(f"{path}.ephemeral.volumeClaimTemplate")
     else:
-        from kybern.api.validation.core.persistent_volume_claim import validate_claim_template
-
         yield from validate_claim_template(template, f"{path}.ephemeral.volumeClaimTemplate")
     if pod_name and name:
         claim = f"{pod_name}-{name}"
