@@ -15,6 +15,7 @@ from kybern.supervisor import containerd
 from kybern.supervisor.addons import addons
 from kybern.supervisor.cluster import Options
 from kybern.supervisor.convergence import look
+from kybern.supervisor.former_nodes import forget_node, former_nodes
 from kybern.supervisor.identity import SUPERVISOR, read_record
 from kybern.supervisor.layout import API_PORT
 from kybern.supervisor.logs import Logs
@@ -58,6 +59,7 @@ class Arrival:
         if not self.options.cri_socket:
             await self._containerd()
         await self._nodes(client)
+        await self._former_nodes(client)
         await self._controllers(client)
         return client
 
@@ -157,6 +159,12 @@ class Arrival:
             name = node.program
             await self._until(f"node {node.name}", ready, name, f"containerd-{name}", f"images-{name}")
             self.progress.done(f"node {node.name} is Ready ({node.address}, Pods in {node.pod_network})")
+
+    async def _former_nodes(self, client: Client) -> None:
+        layout = self.options.layout
+        for name in former_nodes(layout):
+            if await forget_node(client, layout, name):
+                self.progress.done(f"node {name} was one of an earlier start; its Pods will run elsewhere")
 
     async def _controllers(self, client: Client) -> None:
         """Without its service account the namespace `default` takes no Pod; the controllers make it first of all."""

@@ -18,6 +18,7 @@ from kybern.supervisor import kubeconfig
 from kybern.supervisor.cgroups import hierarchies, hybrid_mounts, is_unified
 from kybern.supervisor.containerd import Surroundings, configuration
 from kybern.supervisor.convergence import progress
+from kybern.supervisor.former_nodes import former_nodes
 from kybern.supervisor.images import PAUSE_IMAGE, write_pause_archive
 from kybern.supervisor.layout import plan_layout
 from kybern.supervisor.manifests import LAST_APPLIED, BadManifest, annotated, parse, read, three_way_patch
@@ -65,6 +66,14 @@ def test_containerd_follows_the_machine() -> None:
         f'sandbox_image = "{PAUSE_IMAGE}"',
     ):
         assert line in text
+
+
+def test_nodes_of_an_earlier_start_are_known_by_their_identities(tmp_path: Path) -> None:
+    (tmp_path / "pki").mkdir()
+    for name in ("kubelet-box", "kubelet-kybern-1", "kubelet-kybern-9", "apiserver-kubelet-client", "admin"):
+        (tmp_path / "pki" / f"{name}.crt").touch()
+    assert former_nodes(plan_layout(tmp_path, 3)) == ["box", "kybern-9"]
+    assert former_nodes(plan_layout(tmp_path, 1, "box")) == ["kybern-1", "kybern-9"]
 
 
 @pytest.mark.parametrize(
