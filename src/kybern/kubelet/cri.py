@@ -13,6 +13,7 @@ import grpc.aio
 from google.protobuf.json_format import ParseDict
 
 from kybern.base.errors import KybernError
+from kybern.kubelet.counters import RUNTIME_OPERATIONS, RUNTIME_OPERATIONS_ERRORS, Counters, operation_of
 from kybern.kubelet.runtime.event_messages import EVENTS, EVENTS_SERVICE, EXIT_TOPICS, container_of_event
 from kybern.kubelet.runtime.messages import MESSAGES, PACKAGE
 from kybern.kubelet.runtime.views import (
@@ -54,7 +55,8 @@ class RuntimeFailed(KybernError):
 class Runtime:
     """A connection to one runtime. `socket` is the path of its Unix socket."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket: str, counters: Counters | None = None) -> None:
+        self._counters = counters if counters is not None else Counters()
         options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=options)
         self._features: RuntimeFeatures | None = None
@@ -238,7 +240,9 @@ class Runtime:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=MESSAGES[f"{method}Response"].FromString,
         )
+        self._counters.add(RUNTIME_OPERATIONS, operation_of(method))
         try:
             return await call(ParseDict(dict(request), MESSAGES[f"{method}Request"]()), timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
+            self._counters.add(RUNTIME_OPERATIONS_ERRORS, operation_of(method))
             raise RuntimeFailed(method, error.code().name, error.details() or "") from error

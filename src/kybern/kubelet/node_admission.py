@@ -10,7 +10,7 @@ from kybern.kubelet.labels import is_static
 from kybern.kubelet.node_affinity import is_required_node
 from kybern.kubelet.node_resources import shortfalls
 from kybern.kubelet.pod_spec import is_critical
-from kybern.kubelet.preemption import choose_victims
+from kybern.kubelet.preemption import Room, choose_victims
 from kybern.kubelet.qos import BEST_EFFORT, qos_class
 
 SAFE_SYSCTLS = frozenset(
@@ -73,12 +73,12 @@ def decide_admission(pod: Pod, others: list[Pod], node: Node | None) -> Refusal 
     return None
 
 
-def decide_room(pod: Pod, others: list[Pod], node: Node | None) -> list[Pod]:
+def decide_room(pod: Pod, others: list[Pod], node: Node | None) -> Room:
     """Which others have to end so that there is room for a critical Pod. Raises NoRoom."""
     if node is None or not is_critical(pod):
-        return []
+        return Room()
     short = shortfalls(pod, others, node)
-    return choose_victims(pod, others, short) if short else []
+    return Room(choose_victims(pod, others, short), short[0].name) if short else Room()
 
 
 def _pressure(pod: Pod, node: Node) -> Refusal | None:

@@ -7,6 +7,7 @@ from kybern.api.types.core_v1 import Pod
 from kybern.kubelet.allocation import Allocation, resize_message
 from kybern.kubelet.backoff import Backoff
 from kybern.kubelet.container_status import Waiting
+from kybern.kubelet.counters import METRIC_KINDS, STARTED_CONTAINERS, STARTED_CONTAINERS_ERRORS
 from kybern.kubelet.decide import Actions, StartContainer, StopContainer, crash_key
 from kybern.kubelet.events import PodEvents
 from kybern.kubelet.images import RETRY_SECONDS
@@ -155,10 +156,12 @@ class PodActions:
             self._volumes = await self._parts.volumes.mount(pod)
         if start.failed_at:
             self._shared.crashes.next(crash_key(pod, start.container), start.failed_at, now)
-        observed = await self._observe()
+        observed, kind = await self._observe(), METRIC_KINDS[start.kind]
+        self._parts.counters.add(STARTED_CONTAINERS, kind)
         try:
             await start_container(self._parts, pod, observed, start, self._volumes, self.events(pod))
         except StartFailed as error:
+            self._parts.counters.add(STARTED_CONTAINERS_ERRORS, kind, error.reason)
             self.waits[name] = Waiting(error.reason, error.message)
             self._fail(pod, name, error)
             return

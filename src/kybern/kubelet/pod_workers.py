@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kybern.api.types.core_v1 import Container, Pod, PodSpec
 from kybern.api.types.meta_v1 import ObjectMeta
+from kybern.kubelet.counters import PREEMPTIONS
 from kybern.kubelet.labels import (
     DELETION_GRACE_PERIOD,
     POD_NAME,
@@ -19,7 +20,7 @@ from kybern.kubelet.node_admission import Refusal
 from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.pod_worker import PodWorker
-from kybern.kubelet.preemption import PREEMPTED, NoRoom
+from kybern.kubelet.preemption import PREEMPTED, NoRoom, Room
 from kybern.kubelet.runtime.views import Sandbox
 from kybern.trace import Verdict, record
 
@@ -33,7 +34,7 @@ class PodWorkers:
     shared: WorkerParts
     tasks: asyncio.TaskGroup
     admit: Admit
-    room: Callable[[Pod, list[Pod]], list[Pod]]
+    room: Callable[[Pod, list[Pod]], Room]
     """Which of the others have to end before an admitted Pod has room. Raises NoRoom."""
     fit: Admit
     """Whether a Pod may have other resources than it has."""
@@ -103,10 +104,10 @@ class PodWorkers:
         if is_terminal(pod) or pod.metadata.deletion_timestamp:
             return []
         others = self._beside(pod)
-        refusal, victims = self.admit(pod, others), list[Pod]()
+        refusal, room = self.admit(pod, others), Room()
         if refusal is None:
             try:
-                victims = self.room(pod, others)
+                room = self.room(pod, others)
             except NoRoom as error:
                 text = f"Unexpected error while attempting to recover from admission failure: {error}"
                 refusal = Refusal("UnexpectedAdmissionError", text)
@@ -114,7 +115,9 @@ class PodWorkers:
             worker.reject(refusal.reason, refusal.message)
             self._record(pod, Verdict.REFUSED, refusal.reason, refusal.message)
             self.shared.parts.sink.event(pod, "Warning", refusal.reason, refusal.message)
-        return [self._preempt(victim, pod) for victim in victims]
+        for _ in room.victims:
+            self.shared.parts.counters.add(PREEMPTIONS, room.short_of)
+        return [self._preempt(victim, pod) for victim in room.victims]
 
     def _preempt(self, victim: Pod, pod: Pod) -> PodWorker:
         worker = self._workers[victim.metadata.uid]

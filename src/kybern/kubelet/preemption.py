@@ -5,6 +5,7 @@ class of service those that come nearest to what is missing.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kybern.api.types.core_v1 import Pod, PodCondition
 from kybern.base.errors import KybernError
@@ -30,6 +31,14 @@ PREEMPTED = Verdict(
 )
 Needs = Mapping[str, int]
 """What is still missing, by resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What it takes to hold a Pod: who goes, and the resource of which there was too little."""
+
+    victims: Sequence[Pod] = ()
+    short_of: str = ""
 
 
 class NoRoom(KybernError):

@@ -23,6 +23,7 @@ from kybern.kubelet.backoff import Backoff
 from kybern.kubelet.cgroups import Cgroups
 from kybern.kubelet.config import downward
 from kybern.kubelet.container_config import PodEnvironment
+from kybern.kubelet.counters import Counters
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.events import NodeEvents, NoEvents
 from kybern.kubelet.eviction.loop import EvictionLoop
@@ -40,6 +41,7 @@ from kybern.kubelet.pod_spec import is_terminal
 from kybern.kubelet.pod_worker import PodWorker
 from kybern.kubelet.pod_workers import PodWorkers
 from kybern.kubelet.ports import Environment, EventSink, PullSecrets, VolumeManager
+from kybern.kubelet.preemption import Room
 from kybern.kubelet.probes.prober import Prober
 from kybern.kubelet.pull_secrets import ApiPullSecrets
 from kybern.kubelet.pulled_images import PulledImages
@@ -81,7 +83,8 @@ class Kubelet:
 
     def __init__(self, config: KubeletConfig, client: Client | None, extensions: Extensions) -> None:
         self.config, self.client, self.clock = config, client, extensions.clock
-        self.runtime = Runtime(config.runtime_socket)
+        self.counters = Counters()
+        self.runtime = Runtime(config.runtime_socket, self.counters)
         self._services = extensions.services
         self._recorder = EventRecorder(client, COMPONENT, config.node_name, clock=self.clock) if client else None
         sink: EventSink = self._recorder or NoEvents()
@@ -93,7 +96,7 @@ class Kubelet:
         self._static_changed = asyncio.Event()
         """A manifest has, or a mirror is going."""
         self.mirrors = MirrorPods(client, self.node)
-        self.statuses = StatusManager(client, self.clock, self.mirrors.of)
+        self.statuses = StatusManager(client, self.clock, self.mirrors.of, self.counters)
         self._following = Following(client, self.clock, extensions.source, self._referred) if client else None
         self._references = References(client, self._around, self.clock, self._following)
         mounts = ImageMounts(self.runtime, config.runtime_socket)
@@ -113,15 +116,23 @@ class Kubelet:
             volumes=volumes,
             image_mounts=mounts,
             cgroups=Cgroups(config.cgroup_root, cfs_quota=config.cpu_cfs_quota),
+            counters=self.counters,
         )
         self._node_events = NodeEvents(sink, config.node_name)
         self.image_collection = ImageCollection(
             config, self.runtime, self.clock, self._node_events, self._images_of_volumes
         )
         self.eviction = EvictionLoop(
-            config, self.runtime, self.clock, sink, self._node_events, self.image_collection, self._all_workers
+            config,
+            self.runtime,
+            self.clock,
+            sink,
+            self._node_events,
+            self.image_collection,
+            self._all_workers,
+            self.counters,
         )
-        self.prober = Prober(self.runtime, self.clock, sink)
+        self.prober = Prober(self.runtime, self.clock, sink, self.counters)
         self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
         self.workers: PodWorkers | None = None
 
@@ -191,7 +202,7 @@ class Kubelet:
     def _admit(self, pod: Pod, others: list[Pod]) -> Refusal | None:
         return decide_admission(pod, others, self.node())
 
-    def _room(self, pod: Pod, others: list[Pod]) -> list[Pod]:
+    def _room(self, pod: Pod, others: list[Pod]) -> Room:
         return decide_room(pod, others, self.node())
 
     def _fit(self, pod: Pod, others: list[Pod]) -> Refusal | None:

@@ -11,6 +11,7 @@ from kybern.base.clock import Clock
 from kybern.base.errors import KybernError
 from kybern.kubelet.attention import to_the_end
 from kybern.kubelet.cgroups import Cgroups
+from kybern.kubelet.counters import STARTED_PODS, STARTED_PODS_ERRORS, Counters
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.decide import StartContainer
 from kybern.kubelet.events import PodEvents
@@ -50,10 +51,12 @@ class Parts:
     volumes: VolumeManager
     image_mounts: ImageMounts
     cgroups: Cgroups
+    counters: Counters
 
 
 async def create_sandbox(parts: Parts, pod: Pod, attempt: int, events: PodEvents) -> str:
     """Make the Pod's cgroup and sandbox; the sandbox's id. Raises StartFailed."""
+    parts.counters.add(STARTED_PODS)
     try:
         config = await _sandbox_config(parts, pod, attempt)
         parts.config.logs_of(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid).mkdir(
@@ -62,6 +65,7 @@ async def create_sandbox(parts: Parts, pod: Pod, attempt: int, events: PodEvents
         handler = await parts.environment.handler(pod)
         return await to_the_end(parts.runtime.run_sandbox(config, handler=handler))
     except (RuntimeFailed, ConfigNotReady, OSError) as error:
+        parts.counters.add(STARTED_PODS_ERRORS)
         text = error.rpc_text if isinstance(error, RuntimeFailed) else str(error)
         events.warning("FailedCreatePodSandBox", f"Failed to create pod sandbox: {text}")
         raise StartFailed("CreatePodSandboxError", f"Failed to create pod sandbox: {text}") from error

@@ -7,17 +7,19 @@ another: a write that takes long or is refused is its own Pod's. Without a clien
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kybern.api.types import to_dict
-from kybern.api.types.core_v1 import Pod, PodStatus
+from kybern.api.types.core_v1 import ContainerStatus, Pod, PodStatus
 from kybern.base.clock import Clock
 from kybern.base.errors import Conflict, KybernError, NotFound
 from kybern.client.client import Client, PatchType
 from kybern.kubelet.allocation import CONDITIONS
 from kybern.kubelet.conditions import OWNED
+from kybern.kubelet.counters import METRIC_KINDS, TERMINATED_CONTAINERS, Counters
 from kybern.kubelet.labels import is_static
+from kybern.kubelet.pod_spec import Kind
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,10 @@ MirrorOf = Callable[[Pod], Pod | None]
 class StatusManager:
     """`mirror_of` gives the API's picture of a static Pod, whose status is written instead."""
 
-    def __init__(self, client: Client | None, clock: Clock, mirror_of: MirrorOf) -> None:
+    def __init__(
+        self, client: Client | None, clock: Clock, mirror_of: MirrorOf, counters: Counters | None = None
+    ) -> None:
+        self._counters = counters if counters is not None else Counters()
         self._client = client
         self._clock = clock
         self._mirror_of = mirror_of
@@ -55,7 +60,16 @@ class StatusManager:
         before = self._latest.get(uid)
         self._latest[uid] = (pod, status)
         if before is None or before[1] != status:
+            self._count_ends(before[1] if before else pod.status, status)
             self._mark(uid)
+
+    def _count_ends(self, before: PodStatus, after: PodStatus) -> None:
+        """Count each container that has ended since."""
+        ended = {(kind, each.name) for kind, each in _containers(before) if each.state and each.state.terminated}
+        for kind, each in _containers(after):
+            end = each.state.terminated if each.state else None
+            if end is not None and (kind, each.name) not in ended:
+                self._counters.add(TERMINATED_CONTAINERS, kind, str(end.exit_code), end.reason)
 
     def get(self, uid: str) -> PodStatus | None:
         """The newest status of a Pod."""
@@ -170,6 +184,16 @@ class StatusManager:
             self._written.pop(uid, None)
             self._revisions.pop(uid, None)
             self._pauses.pop(uid, None)
+
+
+def _containers(status: PodStatus) -> Iterator[tuple[str, ContainerStatus]]:
+    for kind, statuses in (
+        (METRIC_KINDS[Kind.INIT], status.init_container_statuses),
+        (METRIC_KINDS[Kind.REGULAR], status.container_statuses),
+        (METRIC_KINDS[Kind.EPHEMERAL], status.ephemeral_container_statuses),
+    ):
+        for each in statuses:
+            yield kind, each
 
 
 def _revision(pod: Pod) -> int:

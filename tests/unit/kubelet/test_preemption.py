@@ -54,7 +54,7 @@ PLACES = [named(f"p{number}", {}) for number in range(5)]
 )
 def test_who_goes(subject: Pod, others: list[Pod], expected: list[str] | type[NoRoom]) -> None:
     if isinstance(expected, list):
-        assert [victim.metadata.name for victim in decide_room(subject, others, NODE)] == expected
+        assert [victim.metadata.name for victim in decide_room(subject, others, NODE).victims] == expected
         return
     with pytest.raises(expected):
         decide_room(subject, others, NODE)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kybern.api.quantity import value
@@ -24,6 +25,14 @@ def directory_bytes(directory: Path) -> int:
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A limit that a Pod has passed: upstream's signal for it, and its words."""
+
+    signal: str
+    message: str
+
+
 def has_limits(pod: Pod) -> bool:
     """Whether there is anything to measure."""
     return bool(_volume_limits(pod)) or bool(_container_limits(pod))
@@ -34,22 +43,24 @@ def on_disk(pod: Pod) -> list[str]:
     return [each.name for each in pod.spec.volumes if each.empty_dir is not None and not each.empty_dir.medium]
 
 
-def exceeded(pod: Pod, volumes: Mapping[str, int], containers: Mapping[str, int]) -> str:
-    """What of the Pod's limits is passed, in upstream's words; "" where nothing is. Pure.
+def exceeded(pod: Pod, volumes: Mapping[str, int], containers: Mapping[str, int]) -> Exceeded | None:
+    """What of the Pod's limits is passed. Pure.
 
     `volumes` are the bytes of its emptyDir volumes, `containers` those of writable layers and logs.
     """
     for name, limit in _volume_limits(pod).items():
         if volumes.get(name, 0) > value(limit):
-            return f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
+            return Exceeded("emptydirfs.limit", f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". ')
     limits = _container_limits(pod)
     if limits and sum(volumes.values()) + sum(containers.values()) > sum(map(value, limits.values())):
         total = next(iter(limits.values())) if len(limits) == 1 else str(sum(map(value, limits.values())))
-        return f"Pod ephemeral local storage usage exceeds the total limit of containers {total}. "
+        text = f"Pod ephemeral local storage usage exceeds the total limit of containers {total}. "
+        return Exceeded("ephemeralpodfs.limit", text)
     for name, limit in limits.items():
         if containers.get(name, 0) > value(limit):
-            return f'Container {name} exceeded its local ephemeral storage limit "{limit}". '
-    return ""
+            text = f'Container {name} exceeded its local ephemeral storage limit "{limit}". '
+            return Exceeded("ephemeralcontainerfs.limit", text)
+    return None
 
 
 def _volume_limits(pod: Pod) -> dict[str, str]:

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from kybern.api.types.core_v1 import Pod
 from kybern.base.clock import Clock
+from kybern.kubelet.counters import EVICTIONS, Counters
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.events import NodeEvents
 from kybern.kubelet.eviction.local_storage import directory_bytes, exceeded, has_limits, on_disk
 from kybern.kubelet.eviction.ranking import REASON, Usage, choose, evicted, verdict_of
-from kybern.kubelet.eviction.thresholds import INODES, MEMORY, PIDS, STORAGE, Shortage, shortages
+from kybern.kubelet.eviction.thresholds import INODES, MEMORY, PIDS, SIGNALS, STORAGE, Shortage, shortages
 from kybern.kubelet.image_collection import ImageCollection
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import POD_UID
@@ -52,7 +53,9 @@ class EvictionLoop:
         node_events: NodeEvents,
         images: ImageCollection,
         workers: Callable[[], Iterable[Evictable]],
+        counters: Counters,
     ) -> None:
+        self._counters = counters
         self._config, self._runtime, self._clock = config, runtime, clock
         self._sink, self._node_events, self._images, self._workers = sink, node_events, images, workers
         self._machine: Machine | None = None
@@ -83,7 +86,7 @@ class EvictionLoop:
         chosen = choose([await self._usage(worker.pod, shortage) for worker in active], shortage)
         if chosen is not None:
             worker = next(each for each in active if each.pod is chosen.pod)
-            self._evict(worker, verdict_of(chosen, shortage))
+            self._evict(worker, verdict_of(chosen, shortage), SIGNALS[shortage.resource])
 
     async def _shortage(self) -> Shortage | None:
         root = self._config.root_directory
@@ -95,9 +98,9 @@ class EvictionLoop:
     async def _look_at_limits(self, worker: Evictable, stats: list[ContainerStats]) -> None:
         pod = worker.pod
         volumes = {name: await asyncio.to_thread(directory_bytes, self._volume(pod, name)) for name in on_disk(pod)}
-        message = exceeded(pod, volumes, await self._containers_on_disk(pod, stats))
-        if message:
-            self._evict(worker, evicted(message))
+        passed = exceeded(pod, volumes, await self._containers_on_disk(pod, stats))
+        if passed is not None:
+            self._evict(worker, evicted(passed.message), passed.signal)
 
     async def _containers_on_disk(self, pod: Pod, stats: list[ContainerStats]) -> dict[str, int]:
         logs = self._config.logs_of(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)
@@ -118,7 +121,8 @@ class EvictionLoop:
     def _volume(self, pod: Pod, name: str) -> Path:
         return self._config.pod_directory(pod.metadata.uid) / "volumes" / EMPTY_DIR / name
 
-    def _evict(self, worker: Evictable, verdict: Verdict) -> None:
+    def _evict(self, worker: Evictable, verdict: Verdict, signal: str) -> None:
+        self._counters.add(EVICTIONS, signal)
         self._sink.event(worker.pod, "Warning", REASON, verdict.message)
         log.warning(
             "pod %s/%s is evicted: %s", worker.pod.metadata.namespace, worker.pod.metadata.name, verdict.message

@@ -6,6 +6,13 @@ from typing import Any
 from kybern.api.quantity import value
 from kybern.kubelet.node.machine import Machine, Pressure
 
+SIGNALS = {
+    "memory": "memory.available",
+    "ephemeral-storage": "nodefs.available",
+    "inodes": "nodefs.inodesFree",
+    "pids": "pid.available",
+}
+"""Upstream's names for what a node can be short of."""
 MEMORY, STORAGE, INODES, PIDS = "memory", "ephemeral-storage", "inodes", "pids"
 MEBIBYTE = 1 << 20
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kybern.api.types.core_v1 import Container, Pod, Probe
 from kybern.base.clock import Clock
+from kybern.kubelet.counters import PROBES, Counters
 from kybern.kubelet.events import PodEvents
 from kybern.kubelet.observed import NANOSECONDS, PodRuntime
 from kybern.kubelet.pod_spec import Kind, containers_of
@@ -23,6 +24,14 @@ from kybern.kubelet.runtime.views import ContainerState
 EARLY_PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 """After a first probe that failed, so soon it is asked again whether a container has started or is ready: few programs
 serve the moment they run, and a whole period is long (upstream asks again whenever it writes the Pod's status)."""
+
+RESULTS = {
+    Verdict.SUCCESS: "successful",
+    Verdict.WARNING: "successful",
+    Verdict.FAILURE: "failed",
+    Verdict.UNKNOWN: "unknown",
+}
+"""As the metric tells them."""
 
 ProbeKey = tuple[str, ProbeKind, str]
 """The Pod's uid, the probe's kind, the container's id."""
@@ -43,7 +52,8 @@ class _Target:
 class Prober:
     """A ProbeResults that is fed by tasks of its own. `sync` is called in a running loop."""
 
-    def __init__(self, runtime: Exec, clock: Clock, sink: EventSink) -> None:
+    def __init__(self, runtime: Exec, clock: Clock, sink: EventSink, counters: Counters | None = None) -> None:
+        self._counters = counters if counters is not None else Counters()
         self._runtime = runtime
         self._clock = clock
         self._sink = sink
@@ -85,6 +95,7 @@ class Prober:
         """End all probes of a Pod."""
         for key in [key for key in self._tasks if key[0] == uid]:
             self._end(key)
+        self._counters.forget(PROBES, uid)
 
     async def close(self) -> None:
         """End all probes."""
@@ -134,7 +145,12 @@ class Prober:
             await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
 
     async def _ask(self, target: _Target) -> Outcome:
-        return await run_probe(self._runtime, target.probe, target.container, target.id, target.pod_ip)
+        outcome = await run_probe(self._runtime, target.probe, target.container, target.id, target.pod_ip)
+        meta, kind = target.pod.metadata, target.kind.capitalize()
+        self._counters.add(
+            PROBES, kind, RESULTS[outcome.verdict], target.container.name, meta.name, meta.namespace, meta.uid
+        )
+        return outcome
 
     async def _ask_early(self, target: _Target, tally: Tally, pauses: Sequence[float], due: float) -> bool:
         """Ask before the next probe is due, where only a success counts; whether the result has changed."""

@@ -14,6 +14,7 @@ import orjson
 from kybern.api.types import to_dict
 from kybern.api.types.core_v1 import Pod
 from kybern.base.clock import Clock
+from kybern.kubelet.counters import Counters
 from kybern.kubelet.cri import Runtime, RuntimeFailed
 from kybern.kubelet.pod_spec import find_container
 from kybern.kubelet.server.cadvisor import cadvisor_metrics
@@ -54,6 +55,7 @@ class Routes:
     """What `/configz` tells."""
     node_logs: Path = Path("/var/log")
     rates: Rates = field(default_factory=Rates)
+    counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:
         self._started_at = self.clock.now()
@@ -91,7 +93,9 @@ class Routes:
                 return _pod_list(await self.containers.running_pods())
             case ["metrics"]:
                 text = kubelet_metrics(self.node_name, self.containers.pods(), self._started_at)
-                return Response(200, text.encode(), METRICS_TYPE)
+                return Response(200, (text + self.counters.render(probes=False)).encode(), METRICS_TYPE)
+            case ["metrics", "probes"]:
+                return Response(200, self.counters.render(probes=True).encode(), METRICS_TYPE)
             case ["metrics", "resource"]:
                 node = await asyncio.to_thread(read_node_usage, self.directory, self.clock.now())
                 text = resource_metrics(node, self.containers.pods(), await self.containers.stats())

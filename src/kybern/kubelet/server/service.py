@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from kybern.base.clock import Clock
 from kybern.client.client import Client
+from kybern.kubelet.counters import Counters
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.server.configz import configz
@@ -34,6 +35,8 @@ class Node(Protocol):
     def clock(self) -> Clock: ...
     @property
     def client(self) -> Client | None: ...
+    @property
+    def counters(self) -> Counters: ...
     @property
     def workers(self) -> Workers | None: ...
 
@@ -65,6 +68,7 @@ class NodeServer:
                 directory=config.root_directory,
                 refuse=Gate(config.node_name, node.client, node.clock).refuse,
                 configuration=configz(config),
+                counters=node.counters,
             )
             await serve(ServerConfig(self.addresses, self.tls), routes, node.clock)
 
