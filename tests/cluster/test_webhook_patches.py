@@ -25,7 +25,16 @@ def put(path: str, value: Any) -> dict[str, Any]:
             500,
             "Internal error occurred: converting (v2.ConfigMap) to (v1.ConfigMap): unknown",
         ),
-        (put("/metadata", "x"), 500, "Internal error occurred: ConfigMap in version"),
+        (
+            put("/metadata", "x"),
+            500,
+            "Internal error occurred: json: cannot unmarshal string into Go struct field ConfigMap.m",
+        ),
+        (
+            put("/data/a", 5),
+            500,
+            "Internal error occurred: json: cannot unmarshal number into Go struct field ConfigMap.d",
+        ),
         (put("/metadata", None), 422, 'ConfigMap "" is invalid: '),
         (put("/metadata/namespace", "kube-system"), 400, MOVED),
         (put("/data", {"a b": "1"}), 422, 'ConfigMap "m" is invalid: data[a b]: '),

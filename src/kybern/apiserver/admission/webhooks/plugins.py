@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kybern.api.patch import json_patch
+from kybern.api.patch.rfc6902 import PatchFailed
 from kybern.api.resource import Object, Resource
+from kybern.api.schema.codec import CannotHandle
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
@@ -178,7 +180,7 @@ class MutatingAdmissionWebhook(Dynamic):
         try:
             new = self._versions.taken(attributes, wanted, obj, json_patch(shown, patch))
         except StatusError as error:
-            raise _internal(getattr(error, "detail", "") or error.message) from None
+            raise _internal(_fault(error)) from None
         if new == obj:
             return False
         replace(obj, new)
@@ -224,6 +226,13 @@ class ValidatingAdmissionWebhook(Dynamic):
         except StatusError as error:
             return error
         return None
+
+
+def _fault(error: StatusError) -> str:
+    """Why a patch was not applied, without the words for clients that send patches or objects themselves."""
+    if isinstance(error, PatchFailed):
+        return error.detail
+    return error.fault if isinstance(error, CannotHandle) else error.message
 
 
 def _patched(hook: Hook, patch: list[object]) -> str:
