@@ -46,6 +46,19 @@ def test_an_etcd_and_a_directory_for_keys_are_enough(tmp_path: Path) -> None:
     assert made.shared_store
 
 
+@pytest.mark.parametrize(
+    ("line", "anonymous"),
+    [
+        (["--authorization-mode=RBAC"], True),
+        (["--authorization-mode=RBAC,AlwaysAllow"], False),
+        (["--authorization-mode=AlwaysAllow", "--anonymous-auth=true"], False),
+        (["--authorization-mode=Node,RBAC", "--anonymous-auth=false"], False),
+    ],
+)
+def test_nobody_is_anonymous_where_everybody_may_do_everything(line: list[str], anonymous: bool) -> None:
+    assert settings(parsed("--tls-cert-file=a", "--tls-private-key-file=b", *line)).anonymous_auth is anonymous
+
+
 def test_the_first_issuer_issues_and_all_are_taken() -> None:
     given = ("--tls-cert-file=a", "--tls-private-key-file=b")
     made = settings(parsed(*given, "--service-account-issuer=https://new", "--service-account-issuer=https://old"))

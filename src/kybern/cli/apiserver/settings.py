@@ -37,11 +37,23 @@ def settings(args: argparse.Namespace) -> ApiServerConfig:
         "runtime_config": runtime_config.parse(args.runtime_config, {(row.group, row.version) for row in NAMES}),
         "flags": shown(args),
         "advertise_address": advertised,
+        "anonymous_auth": _anonymous_auth(args),
         "oidc_issuer": _oidc_issuer(args),
         "request_header": _request_header(args, keys.front_proxy_authority),
         "shared_store": bool(args.etcd_servers),
     }  # fmt: skip
     return ApiServerConfig(**changed)
+
+
+def _anonymous_auth(args: argparse.Namespace) -> bool:
+    """Nobody is let in unnamed where everybody may do everything (upstream's ApplyAuthorization)."""
+    if args.anonymous_auth and "AlwaysAllow" in args.authorization_mode:
+        log.warning(
+            "AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. "
+            "You should use a different authorizer"
+        )
+        return False
+    return bool(args.anonymous_auth)
 
 
 @dataclass(slots=True)
