@@ -103,6 +103,18 @@ def test_a_volume_is_given_to_a_group(tmp_path: Path) -> None:
     assert (tmp_path / "d" / "f").stat().st_mode & 0o7777 == 0o660
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_volume_whose_path_is_a_link_is_given_to_a_group(tmp_path: Path) -> None:
+    """The link leads to the volume; links inside it are given away themselves, never what they lead to."""
+    for name in ("volume", "elsewhere"):
+        (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "path").symlink_to(tmp_path / "volume")
+    (tmp_path / "volume" / "out").symlink_to(tmp_path / "elsewhere")
+    give_to_group(pod(securityContext={"fsGroup": 3000}), tmp_path / "path", read_only=False)
+    assert ((tmp_path / "volume").stat().st_gid, (tmp_path / "volume" / "out").lstat().st_gid) == (3000, 3000)
+    assert ((tmp_path / "elsewhere").stat().st_gid, (tmp_path / "path").lstat().st_gid) == (0, 0)
+
+
 def test_block_volumes_are_devices(tmp_path: Path) -> None:
     own = {"volumeDevices": [{"name": "disk", "devicePath": "/dev/xvda"}]}
     found = find_container(pod(container("c", **own)), "c")

@@ -22,10 +22,12 @@ def give_to_group(pod: Pod, directory: Path, *, read_only: bool, always: bool = 
     if context is None or context.fs_group is None:
         return
     group, mask = context.fs_group, READ_ONLY if read_only else READ_WRITE
+    directory = directory.resolve()  # A local volume's path may be a link; those inside are never followed.
     if not always and context.fs_group_change_policy == ON_ROOT_MISMATCH and _is_given(directory, group, mask):
         return
-    for found, _directories, files in os.walk(directory, topdown=False):
-        for name in files:
+    for found, directories, files in os.walk(directory, topdown=False):
+        links = [name for name in directories if os.path.islink(os.path.join(found, name))]
+        for name in (*files, *links):
             _give(Path(found) / name, group, mask)
         _give(Path(found), group, mask)  # The root comes last: it stands for all.
 
