@@ -47,7 +47,7 @@ class Seal:
 class Secure(asyncio.Protocol, asyncio.Transport):
     """The protocol of a plain transport, and the transport of the protocol above."""
 
-    __slots__ = ("_above", "_core", "_plain", "_produced", "_seal", "_send", "_state", "_timer", "_tls")
+    __slots__ = ("_above", "_core", "_plain", "_seal", "_state", "_timer", "_tls", "_way")
 
     def __init__(self, seal: Seal, above: asyncio.Protocol) -> None:
         self._seal = seal
@@ -56,14 +56,13 @@ class Secure(asyncio.Protocol, asyncio.Transport):
         self._tls = seal.context.wrap_bio(seal.incoming, seal.outgoing, server_side=True)
         self._core: Any = getattr(self._tls, "_sslobj", self._tls)
         """The same without a Python function around each read and write, where the interpreter has it so."""
-        self._produced = seal.outgoing.read
         self._timer: asyncio.TimerHandle | None = None
 
     # The protocol of the plain transport below.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._plain = cast(asyncio.Transport, transport)
-        self._send = self._plain.write
+        self._way = (self._core.write, self._seal.outgoing.read, self._plain.write)
         self._set_timer(self._seal.handshake_seconds, self.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -80,7 +79,7 @@ class Secure(asyncio.Protocol, asyncio.Transport):
             return
         except ssl.SSLError:
             if self._state == _HANDSHAKE and data[:5] in PLAIN_REQUESTS:
-                self._send(PLAIN_ANSWER)
+                self._plain.write(PLAIN_ANSWER)
             self._fail()
             return
         finally:
@@ -118,12 +117,12 @@ class Secure(asyncio.Protocol, asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._state == _OPEN and data:
+            encrypt, encrypted, send = self._way
             try:
-                written = self._core.write(data)
-                assert written == len(data), "a buffer takes everything"
+                encrypt(data)  # All of it: a buffer has no end.
             except ssl.SSLError:
                 self._fail()
-            self._send(self._produced())
+            send(encrypted())
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "ssl_object":
@@ -187,8 +186,8 @@ class Secure(asyncio.Protocol, asyncio.Transport):
         self._set_timer(self._seal.linger_seconds, self.abort)
 
     def _flush(self) -> None:
-        if data := self._produced():
-            self._send(data)
+        if data := self._seal.outgoing.read():
+            self._plain.write(data)
 
     def _set_timer(self, seconds: float, ring: Callable[[], None] | None) -> None:
         if self._timer is not None:
