@@ -170,7 +170,7 @@ WHOLE = body(
 )  # fmt: skip
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.integers(4, len(WHOLE)), st.binary(max_size=6), st.integers(0, 6))
 def test_torn_bytes_are_never_more_than_a_bad_request(at: int, inserted: bytes, dropped: int) -> None:
     torn = WHOLE[:at] + inserted + WHOLE[at + dropped :]
@@ -183,7 +183,7 @@ def test_torn_bytes_are_never_more_than_a_bad_request(at: int, inserted: bytes, 
         pass
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(sorted(structure.names_of_kinds())), st.binary(max_size=60))
 def test_any_bytes_are_never_more_than_a_bad_request(kind: tuple[str, str], raw: bytes) -> None:
     try:

@@ -91,7 +91,7 @@ def reference(world: NodeTable, asking: PodRequest) -> set[str]:
     return result
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(worlds(), st.data())
 def test_columns_agree_with_the_reference(world: NodeTable, data: st.DataObject) -> None:
     placer = Placer(world)

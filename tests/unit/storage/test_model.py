@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kybern.storage.backend import Backend, Compacted, Mismatch
@@ -80,7 +80,7 @@ async def compare(steps: list[tuple[Any, ...]], folder: Path) -> None:
     await model.close()
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 @given(STEPS)
 def test_sqlite_does_what_memory_does(steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

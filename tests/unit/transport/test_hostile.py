@@ -1,8 +1,11 @@
 """Any bytes, in any portions: the server neither hangs nor leaks, and goes on serving."""
 
 import asyncio
+from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+import uvloop
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kybern.transport import Limits
@@ -39,7 +42,9 @@ async def throw(attacks: list[list[bytes]]) -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(BYTES, min_size=20, max_size=40))
-def test_any_bytes(attacks: list[list[bytes]]) -> None:
-    asyncio.run(throw(attacks))
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@settings(max_examples=examples(12))
+@given(attacks=st.lists(BYTES, min_size=20, max_size=40))
+def test_any_bytes(make_loop: Callable[[], asyncio.AbstractEventLoop], attacks: list[list[bytes]]) -> None:
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(throw(attacks))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from kybern.api.cel import DYN, CompileError, Environment, EvaluationError, ProgramError, compile_expression
 from tests.effort import examples
@@ -28,7 +28,7 @@ def theirs(text: str) -> Any:
     return FAILED if result.type() == oracle.Type.ERROR else result.plain_value()
 
 
-@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200))
 @given(any_expression())
 def test_sound_expressions(text: str) -> None:
     assert ours(text) == theirs(text)

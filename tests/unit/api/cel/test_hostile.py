@@ -37,7 +37,7 @@ METHODS = {"get", "items", "append", "args", "held"}
 SECONDS = 5.0
 
 hostile = settings(
-    max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=examples(120), suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 

@@ -248,7 +248,7 @@ def test_only_exact_floats_become_integers() -> None:
     assert form.whole_numbers(-1e19).__class__ is float
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(schemas(), JSON_VALUES)
 def test_the_compiled_functions_agree_with_the_exact_walks(inner: dict[str, Any], value: Any) -> None:
     schema = {"type": "object", "properties": {"spec": inner}}
