@@ -65,7 +65,7 @@ class _Path:
         """Whether a root vouches for `certificate`, which has `below` CAs between itself and the client."""
         if not self._in_time(certificate) or not _understood(certificate) or below > DEPTH - 2:
             return False
-        if any(self._in_time(root) and self._signed(certificate, root, below) for root in self._roots):
+        if any(self._in_time(root) and self._signed(certificate, root, below, root=True) for root in self._roots):
             return True
         return any(
             link != certificate and self._signed(certificate, link, below) and self.reaches_root(link, below + 1)
@@ -75,8 +75,10 @@ class _Path:
     def _in_time(self, certificate: x509.Certificate) -> bool:
         return certificate.not_valid_before_utc <= self._at <= certificate.not_valid_after_utc
 
-    def _signed(self, certificate: x509.Certificate, issuer: x509.Certificate, below: int) -> bool:
-        if certificate.issuer != issuer.subject or not _may_sign(issuer, below) or self._signatures <= 0:
+    def _signed(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, below: int, *, root: bool = False
+    ) -> bool:
+        if certificate.issuer != issuer.subject or not _may_sign(issuer, below, root) or self._signatures <= 0:
             return False
         if isinstance(certificate.signature_hash_algorithm, _BROKEN):
             return False
@@ -88,8 +90,13 @@ class _Path:
         return True
 
 
-def _may_sign(issuer: x509.Certificate, below: int) -> bool:
-    """Whether it is a CA that may have `below` further CAs under it on the way to a client."""
+def _may_sign(issuer: x509.Certificate, below: int, root: bool) -> bool:
+    """Whether it is a CA that may have `below` further CAs under it on the way to a client.
+
+    A root may be of version 1, which could not yet say that it is a CA: whoever names it here says so. Go does the same.
+    """
+    if root and issuer.version is x509.Version.v1:
+        return True
     constraints = usage = extended = None
     for extension in issuer.extensions:
         value = extension.value

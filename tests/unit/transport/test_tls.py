@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from kybern.transport import Tls, TlsFiles
 from kybern.transport.client_chain import ClientAuthorities
@@ -139,6 +140,33 @@ def test_paths_through_intermediates(name: str) -> None:
     assert authorities.vouch_for(leaf.der, [link.der for link in links]) is counts
     assert authorities.vouch_for(leaf.der, [link.der for link in reversed(links)]) is counts
     assert not authorities.vouch_for(leaf.der, [])
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes certificates of version 1")
+def test_a_root_of_version_1_vouches_and_an_intermediate_of_version_1_does_not(tmp_path: Path) -> None:
+    old, modern = _of_version_1(tmp_path, issue("old", ca=True)), issue("modern", ca=True)
+    assert old.certificate.version is x509.Version.v1
+    leaf = issue("c", old, usages=(CLIENT,))
+    assert ClientAuthorities(old.pem).vouch_for(leaf.der)
+    link = _of_version_1(tmp_path, issue("link", modern, ca=True), by=modern)
+    assert not ClientAuthorities(modern.pem).vouch_for(issue("c", link, usages=(CLIENT,)).der, [link.der])
+
+
+def _of_version_1(folder: Path, like: Issued, by: Issued | None = None) -> Issued:
+    """Another certificate for the same name and key, of the version that has no extensions."""
+    _, key = like.write(folder, "like")
+    subject = f"/CN={like.certificate.subject.rfc4514_string().removeprefix('CN=')}"
+    request, made = folder / "like.csr", folder / "old.crt"
+    signer = ["-signkey", str(key)]
+    if by is not None:
+        certificate, signing = by.write(folder, "by")
+        signer = ["-CA", str(certificate), "-CAkey", str(signing), "-CAcreateserial"]
+    for line in (
+        ["req", "-new", "-key", str(key), "-subj", subject, "-out", str(request)],
+        ["x509", "-req", "-in", str(request), *signer, "-days", "1", "-out", str(made)],
+    ):
+        subprocess.run(["openssl", *line], check=True, capture_output=True)
+    return Issued(x509.load_pem_x509_certificate(made.read_bytes()), like.key)
 
 
 @pytest.mark.parametrize("der", [b"", b"\x30\x00", b"junk" * 100])
