@@ -105,3 +105,17 @@ async def test_nobody_switches_protocols_unasked() -> None:
             503,
             b'backend tried to switch protocol "spdy" when "" was requested\n',
         )
+
+
+async def test_nobody_is_asked_to_end_the_connection() -> None:
+    """Behind TLS, what a slow reader has not taken yet would be lost."""
+    asked: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set_result(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK + b"Content-Length: 3\r\n\r\nabc")
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        answer = await ask(Place("127.0.0.1", server.sockets[0].getsockname()[1]), "GET", "/", {})
+        assert await answer.whole() == b"abc"
+        assert b"connection:" not in (await asked).lower()

@@ -31,7 +31,7 @@ def put(path: str, value: Any) -> dict[str, Any]:
             "Internal error occurred: json: cannot unmarshal string into Go struct field ConfigMap.m",
         ),
         (
-            put("/data/a", 5),
+            put("/data", {"a": 5}),
             500,
             "Internal error occurred: json: cannot unmarshal number into Go struct field ConfigMap.d",
         ),

@@ -202,13 +202,13 @@ async def ask(place: Place, method: str, target: str, headers: Fields, body: byt
 
 
 def _request(place: Place, method: str, target: str, headers: Fields, body: bytes) -> bytes:
+    """The other side is not asked to close the connection: what a TLS transport holds back from a slow reader is lost
+    when its peer ends first."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     lines = [f"{method} {target} HTTP/1.1", f"Host: {place.netloc}"]
     lines += [f"{name}: {value}" for name, value in pairs]
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")
-    if "upgrade" not in {name.lower() for name, _ in pairs}:
-        lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
