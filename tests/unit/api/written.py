@@ -6,6 +6,7 @@ import orjson
 
 from kybern.api import registry
 from kybern.api.resource import Change, Object, Resource
+from kybern.api.rows import NAMES
 from kybern.api.schema import codec
 from kybern.api.validation import validate_create, validate_update
 
@@ -13,7 +14,7 @@ NOW = 1_770_000_000.0
 CREATED = "2026-02-02T02:38:00Z"
 """Two minutes before NOW."""
 UID = "0d6bcd1f-1c06-4f0d-9f4b-8c7c7b1c1f11"
-_GROUPS = {row.kind: row for row in registry.NAMES if not row.kind.endswith("Review")}
+_GROUPS = {row.kind: row for row in NAMES if not row.kind.endswith("Review")}
 
 
 def resource_of(obj: Object) -> Resource:
@@ -27,7 +28,7 @@ def new(kind: str, spec: Object | None = None, *, name: str = "x", api_version: 
     """A request's object. `rest`: other top-level fields; metadata's are merged."""
     row = _GROUPS[kind]
     if kind == "Event" and not api_version:
-        row = next(one for one in registry.NAMES if (one.group, one.kind) == ("", "Event"))
+        row = next(one for one in NAMES if (one.group, one.kind) == ("", "Event"))
     api_version = api_version or (f"{row.group}/{row.version}" if row.group else row.version)
     metadata = {"name": name, **rest.pop("metadata", {})}
     obj = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from kybern.api.resource import Change, Column, FieldError, Object, Resource, Subresource
+from kybern.api.rows import Names, SubresourceNames
 from kybern.api.schema import codec
-
-if TYPE_CHECKING:
-    from kybern.api.registry import Names, SubresourceNames
 
 Prepare = Callable[[Object, Change], None]
 PrepareUpdate = Callable[[Object, Object, Change], None]
@@ -119,7 +117,7 @@ def keep_labels(new: Object, old: Object, change: Change) -> None:
     keep("labels", new["metadata"], old["metadata"])
 
 
-def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
+def resource(names: Names, behaviour: Behaviour | None) -> Resource:
     """The row for the API server."""
     b = behaviour or Behaviour()
     has_status = any(sub.name == "status" for sub in names.subresources)
@@ -160,7 +158,7 @@ def resource(names: "Names", behaviour: Behaviour | None) -> Resource:
     )
 
 
-def _empty_status(names: "Names") -> Callable[[], Object]:
+def _empty_status(names: Names) -> Callable[[], Object]:
     """Makes what upstream's encoding shows of a status that nothing was written to yet (`{"replicas": 0}`)."""
 
     @cache
@@ -206,7 +204,7 @@ def _set_generation(b: Behaviour, new: Object, old: Object, changed: bool) -> No
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 
-def _subresource(sub: "SubresourceNames", b: Behaviour) -> Subresource:
+def _subresource(sub: SubresourceNames, b: Behaviour) -> Subresource:
     if sub.name == "status":
         hooks = SubresourceBehaviour(prepare_update=_prepare_status(b), validate_update=b.validate_status)
     else:

@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from kybern.api import registry
 from kybern.api.resource import Resource
+from kybern.api.rows import NAMES
 from kybern.apiserver import status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.create import create_object
@@ -51,7 +51,7 @@ def _is_path(resource: Resource, info: RequestInfo) -> bool:
     return placed and any(verb in resource.verbs for verb in _OF_OBJECTS)
 
 
-_BUILT_IN = frozenset(row.group for row in registry.NAMES)
+_BUILT_IN = frozenset(row.group for row in NAMES)
 
 
 class Router:

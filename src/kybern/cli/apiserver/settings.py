@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kybern.api import feature_gates, runtime_config
-from kybern.api.registry import NAMES
+from kybern.api.rows import NAMES
 from kybern.apiserver.aggregation.authentication_info import RequestHeader
 from kybern.apiserver.authentication.configuration import Issuer, from_flags
 from kybern.apiserver.config import ApiServerConfig
