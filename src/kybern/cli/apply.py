@@ -14,7 +14,14 @@ HELP = "create or update the objects of manifests"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("-f", "--filename", action="append", required=True, metavar="FILE", help="file, directory, or - (repeatable)")
+    add(
+        "-f",
+        "--filename",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="file, directory, or -; may be repeated",
+    )
     add("-n", "--namespace", default="", metavar="NAMESPACE", help="where objects go that name no namespace")
     add("--kubeconfig", default="", metavar="FILE", help="default: $KUBECONFIG, else ~/.kube/config")
     add("--context", default="", metavar="CONTEXT", help="default: the file's current one")

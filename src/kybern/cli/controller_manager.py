@@ -1,8 +1,12 @@
 """`kybern controller-manager`: the controllers alone, against any conformant API server."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from kybern.cli.values import add_boolean, seconds
+
+if TYPE_CHECKING:
+    from kybern.controllers.run import Config
 
 NAME = "controller-manager"
 HELP = "run the controllers alone, against the API server of a kubeconfig"
@@ -11,8 +15,13 @@ HELP = "run the controllers alone, against the API server of a kubeconfig"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Upstream's names and defaults."""
     add = parser.add_argument
-    add("--kubeconfig", metavar="FILE", default="", help="which API server, and as whom (default: that of the Pod)")
-    add("--controllers", metavar="NAMES", default="*", help="'*' is all, '-NAME' all but that one; comma-separated")
+    add("--kubeconfig", metavar="FILE", default="", help="which API server, and as whom; default: that of the Pod")
+    add(
+        "--controllers",
+        metavar="NAMES",
+        default="*",
+        help="which, with commas between: NAME, '-NAME' (not that one); default: '*', all",
+    )
     _configure_ranges(parser)
     add("--root-ca-file", metavar="FILE", default="", help="published in each namespace as kube-root-ca.crt")
     add("--service-account-private-key-file", metavar="FILE", default="", help="signs tokens kept in Secrets")
@@ -21,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         type=seconds,
         default=365 * 24 * 3600.0,
-        help="how long a token that came without asking stays unused (8760h0m0s)",
+        help="how long a token that came without asking stays unused; default: 8760h0m0s",
     )
     add("--cluster-signing-cert-file", metavar="FILE", default="", help="the authority that signs requests")
     add("--cluster-signing-key-file", metavar="FILE", default="", help="its key")
@@ -30,21 +39,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         type=seconds,
         default=365 * 24 * 3600.0,
-        help="how long a signed certificate lives at most (8760h0m0s)",
+        help="how long a signed certificate lives at most; default: 8760h0m0s",
     )
     add(
         "--node-monitor-grace-period",
         metavar="DURATION",
         type=seconds,
         default=50.0,
-        help="how long a silent node counts as healthy (50s)",
+        help="how long a silent node counts as healthy; default: 50s",
     )
     add(
         "--terminated-pod-gc-threshold",
         metavar="N",
         type=int,
         default=12500,
-        help="finished Pods that may stay; 0: all",
+        help="finished Pods that may stay; 0: all; default: 12500",
     )
     add_boolean(parser, "--leader-elect", True, "act only while holding the lease kube-system/kube-controller-manager")
 
@@ -53,27 +62,53 @@ def _configure_ranges(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_boolean(parser, "--allocate-node-cidrs", False, "give each node a range of Pod addresses")
     add("--cluster-cidr", metavar="CIDRS", default="", help="the range of all Pods, or one of each family")
-    add("--node-cidr-mask-size", metavar="BITS", type=int, default=0, help="of a node's range (IPv4: 24, IPv6: 64)")
+    add("--node-cidr-mask-size", metavar="BITS", type=int, default=0, help="of a node's range; default: 24, IPv6: 64")
     for family, bits in (("ipv4", 24), ("ipv6", 64)):
-        add(f"--node-cidr-mask-size-{family}", metavar="BITS", type=int, default=0, help=f"where both are ({bits})")
+        add(
+            f"--node-cidr-mask-size-{family}",
+            metavar="BITS",
+            type=int,
+            default=0,
+            help=f"where both are; default: {bits}",
+        )
     add("--service-cluster-ip-range", metavar="CIDRS", default="", help="ranges that no node gets")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Until interrupted, or until leadership is lost."""
     import asyncio
-    import signal
     import sys
 
     import uvloop
 
     from kybern.base.garbage import collect_seldom
-    from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig, client_in_cluster
+    from kybern.client.kubeconfig import KubeconfigError
     from kybern.client.leader_election import LeadershipLost
-    from kybern.controllers.node_ranges import Masks, ranges_of_flags
-    from kybern.controllers.run import Config, chosen, run
+    from kybern.controllers.node_ranges import ranges_of_flags
+    from kybern.controllers.run import chosen
 
-    config = Config(
+    config = config_of(args)
+    collect_seldom()
+    status = 0
+    try:
+        chosen(config.controllers)
+        if config.allocate_node_cidrs:
+            ranges_of_flags(config.cluster_cidr, config.node_cidr_masks)
+        uvloop.run(_run(config, args.kubeconfig))
+    except* asyncio.CancelledError:
+        status = 0
+    except* (KubeconfigError, LeadershipLost, ValueError) as group:
+        print(f"kybern controller-manager: {group.exceptions[0]}", file=sys.stderr)
+        status = 1
+    return status
+
+
+def config_of(args: argparse.Namespace) -> "Config":
+    """What the controllers are told."""
+    from kybern.controllers.node_ranges import Masks
+    from kybern.controllers.run import Config
+
+    return Config(
         controllers=tuple(args.controllers.split(",")),
         allocate_node_cidrs=args.allocate_node_cidrs,
         cluster_cidr=args.cluster_cidr,
@@ -90,30 +125,20 @@ def execute(args: argparse.Namespace) -> int:
         leader_elect=args.leader_elect,
     )
 
-    async def main() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # The lease is let go on the way.
-        agent = "kube-controller-manager"
-        if args.kubeconfig:
-            client = client_from_kubeconfig(args.kubeconfig, user_agent=agent)
-        else:
-            client = client_in_cluster(user_agent=agent)
-        try:
-            await run(config, client)
-        finally:
-            await client.close()
 
-    collect_seldom()
-    status = 0
+async def _run(config: "Config", kubeconfig: str) -> None:
+    import asyncio
+    import signal
+
+    from kybern.client.kubeconfig import client_from_kubeconfig, client_in_cluster
+    from kybern.controllers.run import run
+
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # The lease is let go on the way.
+    agent = "kube-controller-manager"
+    client = client_from_kubeconfig(kubeconfig, user_agent=agent) if kubeconfig else client_in_cluster(user_agent=agent)
     try:
-        chosen(config.controllers)
-        if config.allocate_node_cidrs:
-            ranges_of_flags(config.cluster_cidr, config.node_cidr_masks)
-        uvloop.run(main())
-    except* asyncio.CancelledError:
-        status = 0
-    except* (KubeconfigError, LeadershipLost, ValueError) as group:
-        print(f"kybern controller-manager: {group.exceptions[0]}", file=sys.stderr)
-        status = 1
-    return status
+        await run(config, client)
+    finally:
+        await client.close()

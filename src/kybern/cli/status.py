@@ -16,7 +16,7 @@ HELP = "show what of the cluster runs"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", default="", metavar="DIR", help="ask about the cluster of this directory only")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: text")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -15,8 +15,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument
     add("--data-dir", required=True, metavar="DIR", help="where the cluster keeps everything")
-    add("--nodes", type=int, default=1, metavar="N", help="its nodes (default: %(default)s)")
-    add("--store", default="sqlite", help="its store (default: %(default)s)")
+    add("--nodes", type=int, default=1, metavar="N", help="its nodes; default: %(default)s")
+    add("--store", default="sqlite", help="its store; default: %(default)s")
     add("--cri-socket", default="", metavar="SOCKET", help="its container runtime, where that is not its own")
     add_etcd_flags(parser)
 

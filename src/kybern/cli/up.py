@@ -24,19 +24,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from kybern.supervisor.store import add_etcd_flags
 
     add = parser.add_argument
-    add("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest to apply (repeatable)")
-    add("--detach", action="store_true", help="leave the cluster running in the background (the default)")
+    add("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest to apply; may be repeated")
+    add("--detach", action="store_true", help="leave the cluster running in the background; the default")
     add("--foreground", action="store_true", help="stay, and stop the processes on Ctrl-C; containers go on")
     add(
         "--data-dir",
         type=_directory,
         default="/var/lib/kybern",
         metavar="DIR",
-        help="where everything is kept (default: %(default)s)",
+        help="where everything is kept; default: %(default)s",
     )
-    add("--store", default="sqlite", help="sqlite (default), memory, or the URLs of an etcd, separated by commas")
+    add("--store", default="sqlite", help="sqlite, memory, or the URLs of an etcd with commas between; default: sqlite")
     add_etcd_flags(parser)
-    add("--nodes", type=_nodes, default=1, metavar="N", help="nodes on this machine (default: 1, the machine itself)")
+    add("--nodes", type=_nodes, default=1, metavar="N", help="nodes on this machine; default: 1, the machine itself")
     add("--cri-socket", default="", metavar="SOCKET", help="use this container runtime instead of starting containerd")
     add("--install", action="store_true", help="install what the machine lacks with apt-get")
 

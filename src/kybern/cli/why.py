@@ -19,9 +19,9 @@ STYLES = {"fact": "bold", "evidence": "dim", "advice": "green"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """As kubectl names things."""
     parser.add_argument("subject", metavar="KIND/NAME", nargs="+", help="pod/web-0, or: pod web-0")
-    parser.add_argument("-n", "--namespace", default="", help="default: the context's")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
-    parser.add_argument("--context", default="", help="default: the kubeconfig's current context")
+    parser.add_argument("-n", "--namespace", default="", metavar="NAMESPACE", help="default: the context's")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, else ~/.kube/config")
+    parser.add_argument("--context", default="", metavar="CONTEXT", help="default: the kubeconfig's current context")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -39,10 +39,10 @@ class EtcdAccess:
 
 def add_etcd_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--etcd-prefix", default="/registry", metavar="PATH", help="where in an etcd (default: %(default)s)")
+    add("--etcd-prefix", default="/registry", metavar="PATH", help="where in an etcd; default: %(default)s")
     add("--etcd-cafile", type=_file, metavar="FILE", help="who signs etcd's certificates")
     add("--etcd-certfile", type=_file, metavar="FILE", help="shown to etcd, with its key")
-    add("--etcd-keyfile", type=_file, metavar="FILE")
+    add("--etcd-keyfile", type=_file, metavar="FILE", help="its key")
 
 
 def etcd_access(args: argparse.Namespace) -> EtcdAccess:
