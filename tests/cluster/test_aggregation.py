@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
+from kybern.apiserver.aggregation import passing
 from kybern.apiserver.pki import Pki, ensure_pki
 from kybern.apiserver.user import authenticated
+from kybern.base.errors import ServiceUnavailable
 from kybern.transport import Server, Tls, TlsFiles
 from kybern.transport.exchange import Request, Response, Stream
 from tests.cluster.api_server import Api, api_server
@@ -195,3 +197,16 @@ async def test_what_becomes_available_is_in_discovery_at_once(tmp_path: Path, mo
         await _listed(
             api, "/apis", "PodMetrics", True, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
         )
+
+
+async def test_a_server_that_goes_away_is_told_in_plain_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with aggregating(tmp_path) as (api, _, api_service):
+        await api.create(SERVICES, api_service)
+        await _available(api, "v1.metrics.example.com", "True")
+
+        async def gone(*given: object, **more: object) -> None:
+            raise ServiceUnavailable("error trying to reach service: EOF")
+
+        monkeypatch.setattr(passing, "pass_on", gone)
+        answer = await api("GET", f"{METRICS}/pods")
+        assert (answer.status, answer.body) == (503, "error trying to reach service: EOF\n")

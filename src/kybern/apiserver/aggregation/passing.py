@@ -6,6 +6,7 @@ from kybern.apiserver.aggregation.api_services import ApiServices, Remote
 from kybern.apiserver.aggregation.reach import Reach, identity_headers
 from kybern.apiserver.call import Call
 from kybern.apiserver.proxy.passing import pass_on
+from kybern.base.errors import ServiceUnavailable
 from kybern.transport.exchange import Answer, Response
 
 TEXT = "text/plain; charset=utf-8"
@@ -37,7 +38,10 @@ class Aggregator:
         return self._pass(call, remote)
 
     async def _pass(self, call: Call, remote: Remote) -> Answer:
-        """Raises ServiceUnavailable."""
+        """Errors are plain text, as upstream's aggregator tells them."""
         request = call.request
         target = request.raw_path + (f"?{request.raw_query}" if request.raw_query else "")
-        return await pass_on(call, self._reach.place(remote), target, identity_headers(call.user), redirects=False)
+        try:
+            return await pass_on(call, self._reach.place(remote), target, identity_headers(call.user), redirects=False)
+        except ServiceUnavailable as error:
+            return Response(503, f"{error.message}\n".encode(), TEXT)
