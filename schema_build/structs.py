@@ -29,6 +29,8 @@ _NAMED_WHERE_USED = ("Port",)
 _LEFT_OUT = {("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "managedFields")}
 """No component reads it, and it is the larger part of many objects; an update without it leaves it as it is."""
 _WRITTEN_AS_NULL = ("lastProbeTime",)
+_EMPTY_SAYS_SOMETHING = ("failedIndexes",)
+"""Texts whose absence is another thing than none in them: a Job that counts failures by index, and has none yet."""
 """Times that API servers write as null where nobody set them, in nearly every Pod: typed for it, for decoding anew
 without nulls costs eight times as much as decoding."""
 _RESERVED = {"str", "int", "bool", "float", "list", "dict", "_field", "Any", "ClassVar", *MODULES}
@@ -111,7 +113,7 @@ def _field(module: str, definition: Definition, wire: str, each: Field, top_leve
         return f"{name}: {annotation} = _field(default_factory={annotation}, name={wire!r})"
     if each.required and annotation != "Any":
         return f"{name}: {annotation} = {_REQUIRED_DEFAULT[annotation]}"
-    if annotation == "str":
+    if annotation == "str" and wire not in _EMPTY_SAYS_SOMETHING:
         return f'{name}: str{" | None" if wire in _WRITTEN_AS_NULL else ""} = ""'
     return f"{name}: {annotation} = None" if annotation == "Any" else f"{name}: {annotation} | None = None"
 

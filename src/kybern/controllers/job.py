@@ -154,7 +154,7 @@ def _counted(job: Job, counts: Tally, now: float) -> JobStatus:
         failed=counts.counted_failed or None,
         uncounted_terminated_pods=counts.uncounted,
         completed_indexes=counts.rendered_completed(),
-        failed_indexes=render(counts.failed_indexes) if job.spec.backoff_limit_per_index is not None else "",
+        failed_indexes=render(counts.failed_indexes) if job.spec.backoff_limit_per_index is not None else None,
         start_time=start,
         completion_time=job.status.completion_time,
         conditions=list(job.status.conditions),

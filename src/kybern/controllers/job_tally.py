@@ -84,7 +84,7 @@ def tally(job: Job, pods: Sequence[Pod]) -> Tally:
     if is_indexed(job):
         stored_indexes = parse(status.completed_indexes, job.spec.completions or 0)
         result.completed_indexes = set(stored_indexes)
-        result.failed_indexes = parse(status.failed_indexes, job.spec.completions or 0)
+        result.failed_indexes = parse(status.failed_indexes or "", job.spec.completions or 0)
     for pod in pods:
         _sort(job, pod, result, known, stored_indexes)
     result.failed_indexes -= result.completed_indexes

@@ -6,6 +6,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from kybern.api.types import to_dict
 from kybern.api.types.batch_v1 import (
     Job,
     JobSpec,
@@ -215,6 +216,13 @@ def test_success_policy_ends_the_rest() -> None:
     assert world.end == ("Complete", "SuccessPolicy")
     assert world.counts == (1, 0), "Pods that the policy ends have not failed"
     assert not any(pod.status.phase == "Running" for pod in world.pods.values())
+
+
+def test_no_failed_index_is_told_where_failures_count_by_index() -> None:
+    for limit, told in ((1, ""), (None, None)):
+        world = World(lambda pod, number: 0, completions=2, completion_mode="Indexed", backoff_limit_per_index=limit)
+        check(world, COMPLETE, (2, 0))
+        assert to_dict(world.job.status).get("failedIndexes") == told
 
 
 def test_an_index_that_would_be_tried_again_counts_when_the_job_succeeds() -> None:
