@@ -117,8 +117,8 @@ def test_a_pod_on_a_node_is_given_its_reservation(case: str) -> None:
     assert found == ([reserved] if reserved else [])
 
 
-HELD = {"finalizers": ["x", FINALIZER]}
-GOING = {**HELD, "deletionTimestamp": "2026-01-01T00:00:00Z"}
+HELD: dict[str, Any] = {"finalizers": ["x", FINALIZER]}
+GOING: dict[str, Any] = {**HELD, "deletionTimestamp": "2026-01-01T00:00:00Z"}
 RELEASES: dict[str, tuple[ResourceClaim, int, tuple[int, bool] | None]] = {
     "used": (claim("c", "", status={"allocation": ALLOCATION, "reservedFor": [USER]}, **HELD), 1, None),
     "one of two": (
