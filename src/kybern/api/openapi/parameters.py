@@ -54,7 +54,10 @@ _QUERY: Mapping[str, tuple[str, str]] = {
     "exec.stdout": ("boolean", "Whether the standard output of the command is sent."),
     "exec.tty": ("boolean", "Whether the command gets a terminal. False by default."),
     "fieldManager": ("string", "Who makes the change, at most 128 printable characters."),
-    "fieldSelector": ("string", "Restricts the list of returned objects by the values of their fields. All by default."),
+    "fieldSelector": (
+        "string",
+        "Restricts the list of returned objects by the values of their fields. All by default.",
+    ),
     "fieldValidation": ("string", "What unknown and repeated fields lead to: Ignore, Warn (the default) or Strict."),
     "follow": ("boolean", "Whether lines to come are sent as well. False by default."),
     "force": ("boolean", "Whether an apply takes fields over that others manage. Of apply patches only."),
