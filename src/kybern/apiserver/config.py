@@ -93,6 +93,8 @@ class ApiServerConfig:
     feature_gates: FeatureGates = field(default_factory=FeatureGates)
     runtime_config: RuntimeConfig = field(default_factory=RuntimeConfig)
     """Which versions and resources are switched off."""
+    profiling: bool = True
+    """Whether `/debug` is served."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """All flags of the command line as /flagz tells them."""
     shared_store: bool = False

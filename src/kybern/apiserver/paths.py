@@ -2,9 +2,9 @@
 
 import hashlib
 import platform
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -19,7 +19,6 @@ from kybern.apiserver.metrics.family import render
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.negotiate import JSON
 from kybern.apiserver.status import method_not_allowed, no_such_path
-from kybern.apiserver.zpages import Zpages
 from kybern.transport.exchange import Response
 
 _OPENAPI_V3 = "/openapi/v3"
@@ -35,6 +34,19 @@ class Document(NamedTuple):
     make: Callable[[], Any]
 
 
+class Pages(Protocol):
+    """Pages for people who look after the server."""
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """Those that are listed."""
+        ...
+
+    def answer(self, call: Call) -> Response | Awaitable[Response] | None:
+        """None: no such page. Raises NotAcceptable."""
+        ...
+
+
 class Paths:
     """Documents are made once, when first asked for."""
 
@@ -43,7 +55,7 @@ class Paths:
         resources: Sequence[Resource],
         own: Callable[[], Sequence[Resource]],
         health: Health,
-        zpages: Zpages,
+        pages: Sequence[Pages],
         metrics: Metrics,
         address: str,
         more: Mapping[str, Document],
@@ -58,8 +70,7 @@ class Paths:
         self._resources: Sequence[Resource] = resources
         """With Kybern's own and the custom resources that there are now."""
         self._health = health
-        self._zpages = zpages
-        zpages.listed = lambda: self._listed
+        self._pages = pages
         self._metrics = metrics
         self._address = address
         self._more = more
@@ -88,7 +99,7 @@ class Paths:
         """What upstream serves beside its router: whatever the method is, it is a GET."""
         path = call.request.path
         if path == "/":
-            return answer.document(call, {"paths": self._listed})
+            return answer.document(call, {"paths": self.listed})
         if path == "/metrics":
             return Response(200, self._metrics.render(), _METRICS_TYPE)
         if path == "/metrics/slis":
@@ -103,7 +114,8 @@ class Paths:
             return self._group(call, path, parts[2], routed=False)
         if parts[:2] == ["", "apis"] and len(parts) == 4 and self._is_custom(*parts[2:]):
             return self._version_of(call, path, *parts[2:], routed=False)
-        return self._zpages.answer(call) or self._health.answer(call.request)
+        told = (page.answer(call) for page in self._pages)
+        return next((answer for answer in told if answer is not None), None) or self._health.answer(call.request)
 
     def _routed(self, call: Call) -> Response:
         request = call.request
@@ -140,9 +152,11 @@ class Paths:
         return any((row.group, row.version) == (group, version) for row in self._resources)
 
     @property
-    def _listed(self) -> list[str]:
+    def listed(self) -> list[str]:
+        """Every path that is told of at `/`."""
         groups = {f"/apis/{row.group}" for row in self._resources if row.group}
         versions = {f"/apis/{row.api_version}" for row in self._resources if row.group}
+        pages = [path for each in self._pages for path in each.paths]
         fixed = {
             "/api",
             "/api/v1",
@@ -154,7 +168,7 @@ class Paths:
             _OPENAPI_V3,
             f"{_OPENAPI_V3}/",
         }
-        return sorted(groups | versions | fixed | {"/version", *self._more, *self._health.paths, *self._zpages.paths})
+        return sorted(groups | versions | fixed | {"/version", *self._more, *self._health.paths, *pages})
 
     @cached_property
     def _version(self) -> dict[str, str]:

@@ -34,6 +34,7 @@ from kybern.apiserver.custom import definition
 from kybern.apiserver.custom.loop import DefinitionLoop
 from kybern.apiserver.custom.publishing import Publisher
 from kybern.apiserver.custom.resources import CustomResources
+from kybern.apiserver.debugging import Debugging
 from kybern.apiserver.encryption.encryption import Encryption
 from kybern.apiserver.endpoints.assembly import make_special
 from kybern.apiserver.endpoints.route import Router
@@ -144,13 +145,14 @@ class ApiServer:
             offered,
             lambda: self.decisions.resources,
             Health(self._checks()),
-            self.zpages,
+            (self.zpages, Debugging()) if config.profiling else (self.zpages,),
             self.metrics,
             config.advertised,
             discovery_documents(config, keys),
             Publisher(self.custom),
             self._elsewhere,
         )
+        self.zpages.listed = lambda: self.paths.listed
         front = FrontProxy(
             config.proxy_client_cert_file, config.proxy_client_key_file, config.client_ca_file, config.request_header
         )

@@ -211,6 +211,7 @@ def _add_neighbours(group: _Group) -> None:
 
 
 def _add_features(group: _Group) -> None:
+    add_boolean(group, "--profiling", True, "serve /debug/pprof and /debug/flags")
     group.add_argument(
         "--feature-gates", action="append", default=[], metavar="NAME=BOOL,…",
         help="any gate of v1.36; refused where Kybern cannot do what it asks for",
