@@ -232,3 +232,90 @@ async def test_a_pod_whose_node_is_not_there(method: str, part: str) -> None:
         waiting = await api(method, f"{PODS}/q/{part}")
         told = (204, "") if part == "log" else (400, "pod q does not have a host assigned")
         assert (waiting.status, waiting.body and waiting.message) == told
+
+
+async def test_a_binding_of_another_pod() -> None:
+    async with api_server() as api:
+        made = await api.create(PODS, pod("p"))
+        other = {"metadata": {"name": "p", "uid": "another"}, "target": NODE}
+        refused = await api("POST", f"{PODS}/p/binding", other)
+        assert refused.status == 409
+        assert refused.message == (
+            'Operation cannot be fulfilled on pods "p": StorageError: invalid object, Code: 4, Key: '
+            "/registry/pods/default/p, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
+            f"another, UID in object meta: {made['metadata']['uid']}"
+        )
+        assert (await api("POST", f"{CORE}/bindings", other)).status == 201
+        assert (await api.get(f"{PODS}/p"))["spec"]["nodeName"] == "n"
+
+
+async def test_evictions_that_cannot_be() -> None:
+    async with api_server() as api:
+        made = await api.create(PODS, pod("p"))
+        eviction = {"metadata": {"name": "p"}, "deleteOptions": {"preconditions": {"uid": "another"}}}
+        refused = await api("POST", f"{PODS}/p/eviction", eviction)
+        assert refused.message == (
+            'Operation cannot be fulfilled on Pod "p": the UID in the precondition (another) does not match the UID in '
+            f"record ({made['metadata']['uid']}). The object might have been deleted and then recreated"
+        )
+        odd = await api("POST", f"{PODS}/p/eviction", {**eviction, "deleteOptions": {"dryRun": ["Some"]}})
+        assert odd.message == (
+            'DeleteOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"'
+        )
+        assert (await api.get(f"{PODS}/p"))["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+
+
+async def test_nobody_owns_the_condition_of_an_evicted_pod() -> None:
+    async with api_server() as api:
+        bound = pod("p")
+        bound["spec"]["nodeName"] = "n"
+        made = await api.create(PODS, bound)
+        assert (await api("POST", f"{PODS}/p/eviction", {"metadata": {"name": "p"}})).status == 201
+        found = await api.get(f"{PODS}/p")
+        assert [each["type"] for each in found["status"]["conditions"]] == ["DisruptionTarget"]
+        assert found["metadata"]["managedFields"] == made["metadata"]["managedFields"]
+
+
+async def test_another_uid_is_refused_by_every_part_of_a_pod() -> None:
+    async with api_server() as api:
+        await api.create(PODS, pod("p"))
+        for part in ("resize", "ephemeralcontainers"):
+            answer = await api.patch(f"{PODS}/p/{part}", {"metadata": {"uid": "another"}}, MERGE)
+            assert answer.status == 422
+            assert 'metadata.uid: Invalid value: "another": field is immutable' in answer.message
+
+
+async def test_scales_in_other_shapes_and_of_other_objects() -> None:
+    async with api_server() as api:
+        template = {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "c", "image": "example.com/a"}]},
+        }
+        spec = {"replicas": 4, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+        path = "/apis/apps/v1/namespaces/default/replicasets"
+        made = await api.create(path, {"metadata": {"name": "r"}, "spec": spec})
+        shape = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+        table = (await api("GET", f"{path}/r/scale", None, shape)).body
+        assert [each["name"] for each in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+        assert table["rows"][0]["cells"][:3] == ["r", 4, 0]
+        partial = (
+            await api(
+                "GET", f"{path}/r/scale", None, {"accept": shape["accept"].replace("Table", "PartialObjectMetadata")}
+            )
+        ).body
+        assert (partial["kind"], partial["metadata"]["uid"]) == ("PartialObjectMetadata", made["metadata"]["uid"])
+        other = {"metadata": {"name": "r", "uid": "another"}, "spec": {"replicas": 2}}
+        why = f"Precondition failed: UID in precondition: another, UID in object meta: {made['metadata']['uid']}"
+        patched = await api.patch(f"{path}/r/scale", other, MERGE)
+        assert patched.message == f'Operation cannot be fulfilled on replicasets/scale.apps "r": {why}'
+        put = await api("PUT", f"{path}/r/scale", other)
+        assert put.message == (
+            'Operation cannot be fulfilled on replicasets.apps "r": StorageError: invalid object, Code: 4, Key: '
+            f"/registry/replicasets/default/r, ResourceVersion: 0, AdditionalErrorMsg: {why}"
+        )
+        old = await api(
+            "PUT", f"{path}/r/scale", {"apiVersion": "apps/v1beta2", "kind": "Scale", "metadata": {"name": "r"}}
+        )
+        assert old.message == (
+            "the API version in the data (apps/v1beta2) does not match the expected API version (autoscaling/v1)"
+        )

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from kybern.api import protobuf
-from kybern.api.resource import Object
+from kybern.api.resource import Object, Resource
 from kybern.api.table import partial_metadata, table, table_of_one
 from kybern.apiserver import binary, negotiate, yaml
 from kybern.apiserver.binary import LIST, SLICE
@@ -84,6 +84,18 @@ def in_shape(call: Call, served: Served, shape: Shape, obj: Object, now: float) 
                 f"you requested PartialObjectMetadataList, but the requested object is not a list ({_go_type(served)})"
             )
     return obj
+
+
+def described(call: Call, resource: Resource, obj: Object, now: float) -> Response:
+    """An object of a kind that no path serves by itself (a Scale), in the shape that the client takes."""
+    shape = negotiate.shape_of(call.request.headers.get("accept", ""))
+    if shape.kind == "Table":
+        obj = table_of_one(resource, obj, now, call.request.parameter("includeObject"))
+        if shape.version != "v1":
+            obj["apiVersion"] = f"meta.k8s.io/{shape.version}"
+    elif shape.kind == "PartialObjectMetadata":
+        obj = partial_metadata(resource, obj, shape.version)
+    return encoded(call, obj, shape.media)
 
 
 def make_table(

@@ -177,8 +177,9 @@ def _manager_faults(manager: str) -> Iterator[FieldError]:
 _OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
 
-def _bad_options(call: Call, faults: list[FieldError]) -> Exception:
-    options = Resource("meta.k8s.io", "v1", _OPTIONS.get(call.info.verb, "DeleteOptions"), "", False)
+def _bad_options(call: Call, faults: list[FieldError], kind: str = "") -> Exception:
+    kind = kind or _OPTIONS.get(call.info.verb, "DeleteOptions")
+    options = Resource("meta.k8s.io", "v1", kind, "", False)
     return invalid(options, "", faults)
 
 
@@ -187,6 +188,18 @@ def delete_options(call: Call) -> DeleteOptions:
     raw = _delete_body(call) if call.request.body else _delete_query(call)
     if call.request.body:
         call.tell_object({**raw, "kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"})
+    check_delete_options(call, raw)
+    policy, orphans = raw.get("propagationPolicy"), raw.get("orphanDependents")
+    if orphans is not None:
+        policy = "Orphan" if orphans else "Background"
+    wanted = raw.get("preconditions") or {}
+    preconditions = Preconditions(wanted.get("uid") or "", wanted.get("resourceVersion") or "")
+    seconds = raw.get("gracePeriodSeconds")
+    return DeleteOptions(seconds, policy or "", preconditions, raw)
+
+
+def check_delete_options(call: Call, raw: Mapping[str, Any]) -> None:
+    """Raises Invalid."""
     policy, orphans = raw.get("propagationPolicy"), raw.get("orphanDependents")
     faults = []
     if policy is not None and orphans is not None:
@@ -197,13 +210,7 @@ def delete_options(call: Call) -> DeleteOptions:
     if raw.get("dryRun") and list(raw["dryRun"]) != ["All"]:
         faults.append(not_supported("dryRun", raw["dryRun"], ("All",)))
     if faults:
-        raise _bad_options(call, faults)
-    if orphans is not None:
-        policy = "Orphan" if orphans else "Background"
-    wanted = raw.get("preconditions") or {}
-    preconditions = Preconditions(wanted.get("uid") or "", wanted.get("resourceVersion") or "")
-    seconds = raw.get("gracePeriodSeconds")
-    return DeleteOptions(seconds, policy or "", preconditions, raw)
+        raise _bad_options(call, faults, "DeleteOptions")
 
 
 def _delete_body(call: Call) -> dict[str, Any]:

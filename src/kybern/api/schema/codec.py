@@ -128,7 +128,7 @@ class Codec:
         version = api_version.rpartition("/")[2]
         name = structure.names_of_kinds().get((api_version, kind))
         to = f"{_package(self.name)}.{self.kind}"
-        if name is None and (api_version, kind) != _ANY_LIST:
+        if name is None and (api_version, kind) not in _KNOWN_TO_GO:
             fault = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
         elif kind != self.kind:
             fault = f"converting ({version}.{kind}) to ({to}): unknown conversion"
@@ -179,8 +179,10 @@ class Codec:
 
 
 TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-_ANY_LIST = ("v1", "List")
-"""Go knows the kind, though nothing is of it."""
+_KNOWN_TO_GO = frozenset(
+    (("v1", "List"), *((version, "Scale") for version in ("extensions/v1beta1", "apps/v1beta1", "apps/v1beta2")))
+)
+"""Kinds that Go knows, though nothing is of them any more."""
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 
 

@@ -49,17 +49,29 @@ def validate_subresource_update(resource: Resource, subresource: str, new: Objec
 
 
 def _validate_common(resource: Resource, new: Object, old: Object, subresource: str = "") -> list[FieldError]:
-    errors = list(validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name))
+    name = names.path_segment_name
+    errors = list(validate_metadata(new["metadata"], resource.namespaced, name))
     changes = list(validate_metadata_update(new["metadata"], old["metadata"]))
     if resource.group_resource in (_OWN_METADATA_OF_STATUS if subresource else _OWN_METADATA):
         return [*errors, *changes]
     # Upstream's registry and most kinds check the change: clients see such a cause twice.
-    twice = resource.group not in _CHECKED_BY_REGISTRY and resource.group_resource not in _CHECKED_BY_REGISTRY
-    errors += [*changes, *(changes if twice else ()), *_finalizers(resource, new)]
+    errors += changes
+    errors += (
+        validate_metadata(new["metadata"], resource.namespaced, name)
+        if _is_checked_once(resource, subresource)
+        else changes
+    )
+    errors += _finalizers(resource, new)
     if resource.group_resource in (_WHOLE_METADATA_OF_STATUS if subresource else _WHOLE_METADATA):
-        errors += [*validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name)]
-        errors += _finalizers(resource, new)
+        errors += [*validate_metadata(new["metadata"], resource.namespaced, name), *_finalizers(resource, new)]
     return errors
+
+
+def _is_checked_once(resource: Resource, subresource: str) -> bool:
+    """Whether the kind's own rules look at the metadata as such, not at its change."""
+    if subresource and resource.group_resource == "persistentvolumes":
+        return False
+    return resource.group in _CHECKED_BY_REGISTRY or resource.group_resource in _CHECKED_BY_REGISTRY
 
 
 _WHOLE_METADATA = frozenset(
@@ -73,7 +85,7 @@ _WHOLE_METADATA = frozenset(
         "node.k8s.io": ("runtimeclasses",),
         "rbac.authorization.k8s.io": ("roles", "clusterroles", "rolebindings", "clusterrolebindings"),
         "resource.k8s.io": ("deviceclasses", "resourceclaims", "resourceclaimtemplates"),
-        "storage.k8s.io": ("csinodes", "csistoragecapacities", "storageclasses", "volumeattributesclasses"),
+        "storage.k8s.io": ("csistoragecapacities", "storageclasses", "volumeattributesclasses"),
     }.items()
     for plural in plurals
 ) | {

@@ -12,7 +12,7 @@ from kybern.apiserver.call import Call
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.objects.create import place
-from kybern.apiserver.objects.update import ATTEMPTS
+from kybern.apiserver.objects.update import ATTEMPTS, Preconditions
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, Unclassified
 from kybern.transport.exchange import Response
@@ -43,7 +43,8 @@ async def bind_pod(at: Surroundings, call: Call, served: Served) -> Response:
         if version is None:
             raise status.not_found(pods.resource, name)
         pod = pods.parse(version)
-        _check_identity(pods.resource, binding, pod)
+        wanted = _preconditions(binding, own_path=bool(call.info.name))
+        wanted.check(pods, name, version, pod, dry_run=call.dry_run)
         _assign(pod, binding, at.life.timestamp())
         if call.dry_run:
             break
@@ -69,14 +70,10 @@ def _validate(binding: Object) -> None:
         raise Unclassified(aggregate(faults))
 
 
-def _check_identity(pods: Resource, binding: Object, pod: Object) -> None:
-    metadata, wanted = pod["metadata"], binding["metadata"]
-    for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        if wanted.get(key) and wanted[key] != metadata[key]:
-            why = (
-                f"Precondition failed: {label} in precondition: {wanted[key]}, {label} in object meta: {metadata[key]}"
-            )
-            raise status.conflict(pods, metadata["name"], why)
+def _preconditions(binding: Object, *, own_path: bool) -> Preconditions:
+    """What the Pod must still be; the uid of a Binding of the collection `bindings` is made anew, as of any creation."""
+    metadata = binding["metadata"]
+    return Preconditions(metadata.get("uid") or "" if own_path else "", metadata.get("resourceVersion") or "")
 
 
 def _assign(pod: Object, binding: Object, now: str) -> None:

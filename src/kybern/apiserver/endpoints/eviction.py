@@ -13,7 +13,7 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.binding import PODS, SUCCESS
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
-from kybern.apiserver.objects.delete import DeleteOptions, delete
+from kybern.apiserver.objects.delete import DeleteOptions, check_record, delete
 from kybern.apiserver.objects.update import Preconditions, update
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest, Forbidden, InternalError, TooManyRequests
@@ -49,6 +49,7 @@ async def evict_pod(at: Surroundings, call: Call, served: Served) -> Response:
     attributes = attributes_of(call, pods, "CREATE", "eviction")
     await at.life.admission.mutate(attributes, eviction, None)
     await at.life.admission.validate(attributes, eviction, None)
+    decode.check_delete_options(call, eviction.get("deleteOptions") or {})
     options = _options(eviction, pod)
     if not _may_go(pod):
         await _spend_budget(at, attributes, pod)
@@ -68,11 +69,14 @@ def _options(eviction: Object, pod: Object) -> DeleteOptions:
 
 
 async def _say_why(at: Surroundings, pods: Served, options: DeleteOptions, removal: Attributes) -> DeleteOptions:
-    """Write the condition DisruptionTarget into the Pod; the options with what that makes of their preconditions."""
+    """Write the condition DisruptionTarget into the Pod; the options with what that makes of their preconditions.
+
+    Nobody comes to own the condition."""
     now = at.life.timestamp()
     spending = Attributes("UPDATE", pods.resource, removal.namespace, removal.name, subresource="status")
 
     def edit(pod: Object) -> Object:
+        check_record(options.preconditions, pods.resource, pod)
         conditions = pod.setdefault("status", {}).setdefault("conditions", [])
         old = next((each for each in conditions if each["type"] == TARGET["type"]), None)
         if old is None:
@@ -82,7 +86,7 @@ async def _say_why(at: Surroundings, pods: Served, options: DeleteOptions, remov
             old.update(TARGET, **({"lastTransitionTime": now} if moved else {}))
         return pod
 
-    await update(at.life, pods, edit, spending, preconditions=options.preconditions)
+    await update(at.life, pods, edit, spending, tracks=False)
     return replace(options, preconditions=Preconditions(options.preconditions.uid, ""))
 
 

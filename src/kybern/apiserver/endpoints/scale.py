@@ -4,11 +4,13 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/h
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kybern.api.fields import scale, structure, update
 from kybern.api.fields.managers import Entry, Writer
 from kybern.api.fields.reset import STATUS
 from kybern.api.fields.versions import Version
+from kybern.api.groups.columns import AGE, NAME, age, column
 from kybern.api.resource import Object, Resource
 from kybern.api.schema import codec
 from kybern.api.selectors import format_map, format_struct
@@ -25,14 +27,34 @@ from kybern.apiserver.endpoints.apply import (
 )
 from kybern.apiserver.endpoints.patch import patch_media, patched, read_patch
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
+from kybern.apiserver.etcd_layout import place_of
 from kybern.apiserver.objects.create import place
 from kybern.apiserver.objects.tracking import FIELD
 from kybern.apiserver.objects.update import check_name
 from kybern.apiserver.objects.update import update as update_stored
 from kybern.apiserver.served import Served
+from kybern.base.errors import Conflict
 from kybern.transport.exchange import Response
 
-SCALE = Resource("autoscaling", "v1", "Scale", "scales", True)
+SCALE = Resource(
+    "autoscaling",
+    "v1",
+    "Scale",
+    "scales",
+    True,
+    columns=(
+        replace(NAME, format=""),
+        column("Desired", "autoscaling.v1.ScaleSpec.replicas", "integer"),
+        column("Available", "autoscaling.v1.ScaleStatus.replicas", "integer"),
+        AGE,
+    ),
+    cells=lambda scale, now: (
+        scale["metadata"]["name"],
+        scale["spec"].get("replicas", 0),
+        scale["status"]["replicas"],
+        age(scale, now),
+    ),
+)
 _DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 
 Change = Callable[[Object], Object]
@@ -72,7 +94,7 @@ def get_scale(at: Surroundings, call: Call, served: Served) -> Response:
     version = served.find(call.info.namespace, call.info.name)
     if version is None:
         raise status.not_found(served.resource, call.info.name)
-    return answer.document(call, scale_of(served.parse(version)))
+    return answer.described(call, SCALE, scale_of(served.parse(version)), at.now())
 
 
 def _version() -> Version:
@@ -122,6 +144,17 @@ def tracked(at: Surroundings, call: Call, served: Served, current: Object, new: 
     return with_entries(new, update.updated(_version(), current, new, entries, writer))
 
 
+def _other(call: Call, served: Served, uid: str, obj: Object) -> Conflict:
+    """The Scale is of another object: a PUT asks the store for the uid, a PATCH is compared before."""
+    metadata = obj["metadata"]
+    why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}"
+    if call.info.verb == "patch":
+        return status.conflict(replace(served.resource, plural=f"{served.resource.plural}/scale"), call.info.name, why)
+    key = f"/registry/{place_of(served.resource)}/{served.key(metadata['namespace'], metadata['name'])}"
+    fault = f"invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {why}"
+    return status.conflict(served.resource, call.info.name, f"StorageError: {fault}")
+
+
 async def _write(at: Surroundings, call: Call, served: Served, change: Change) -> Response:
     attributes = attributes_of(call, served, "UPDATE", "scale")
     attributes.view = ScaleView()
@@ -138,8 +171,7 @@ async def _write(at: Surroundings, call: Call, served: Served, change: Change) -
             raise status.invalid(SCALE, call.info.name, [fault])
         uid = metadata.get("uid")
         if uid and uid != obj["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {obj['metadata']['uid']}"
-            raise status.conflict(served.resource, call.info.name, why)
+            raise _other(call, served, uid, obj)
         obj["spec"]["replicas"] = replicas
         obj["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
         owners = scale.to_parent(entries, metadata.get(FIELD) or [], served.resource.api_version)
@@ -147,4 +179,4 @@ async def _write(at: Surroundings, call: Call, served: Served, change: Change) -
 
     outcome = await update_stored(at.life, served, edit, attributes, rules="", tracks=False)
     obj = served.parse(outcome.version) if outcome.version is not None else outcome.obj
-    return answer.document(call, scale_of(obj))
+    return answer.described(call, SCALE, scale_of(obj), at.now())

@@ -7,7 +7,7 @@ pkg/registry/core/pod/strategy.go, for Namespaces pkg/registry/core/namespace/st
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kybern.api.resource import Object
+from kybern.api.resource import Object, Resource
 from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
@@ -60,20 +60,25 @@ _OWN_PRECONDITIONS = frozenset(("namespaces", DEFINITIONS))
 
 def _check_preconditions(wanted: Preconditions, served: Served, version: Version, old: Object) -> None:
     """Raises Conflict."""
-    resource, name, uid = served.resource, old["metadata"]["name"], old["metadata"].get("uid", "")
-    if resource.group_resource in _OWN_PRECONDITIONS:
-        wanted.check(served, name, version, old)
-        return
+    if served.resource.group_resource in _OWN_PRECONDITIONS:
+        wanted.check(served, old["metadata"]["name"], version, old)
+    else:
+        check_record(wanted, served.resource, old)
+
+
+def check_record(wanted: Preconditions, resource: Resource, old: Object) -> None:
+    """Whether the stored object is the one that is to go. Raises Conflict."""
+    name, uid, revision = (old["metadata"].get(key, "") for key in ("name", "uid", "resourceVersion"))
     why = ""
     if wanted.uid and wanted.uid != uid:
         why = (
             f"the UID in the precondition ({wanted.uid}) does not match the UID in record ({uid}). The object might "
             "have been deleted and then recreated"
         )
-    elif wanted.resource_version and wanted.resource_version != str(version.revision):
+    elif wanted.resource_version and wanted.resource_version != revision:
         why = (
             f"the ResourceVersion in the precondition ({wanted.resource_version}) does not match the ResourceVersion "
-            f"in record ({version.revision}). The object might have been modified"
+            f"in record ({revision}). The object might have been modified"
         )
     if why:
         raise status.conflict(replace(resource, plural=resource.kind), name, why)  # Upstream names the kind here.

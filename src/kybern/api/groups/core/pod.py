@@ -89,7 +89,7 @@ def _prepare_part(*parts: str) -> Any:
 
     def prepare(new: Object, old: Object, change: Change) -> None:
         wanted = new.get("spec") or {}
-        metadata = {**old["metadata"], "resourceVersion": new["metadata"].get("resourceVersion", "")}
+        metadata = {**old["metadata"], **{key: new["metadata"].get(key, "") for key in ("uid", "resourceVersion")}}
         keep("managedFields", metadata, new["metadata"])
         new["metadata"] = metadata
         keep("status", new, old)
