@@ -1,6 +1,7 @@
 """TLS without sockets: clients' records come in any portions and any order, and none sees anything of another."""
 
 import asyncio
+import gc
 import random
 import ssl
 from pathlib import Path
@@ -314,3 +315,24 @@ async def test_over_sockets_an_answer_arrives_whole_before_the_end(files: tuple[
         assert len((await wire.answer()).body) == 200_000
         assert await wire.ended() == b""
         await eventually(lambda: rig.server.connections == 0)
+
+
+async def test_a_connection_that_is_gone_leaves_nothing_to_the_collector_of_garbage(
+    files: tuple[TlsFiles, Path],
+) -> None:
+    async with running(tls=Tls(files[0])) as rig:
+        wire = await rig.wire(ssl=client_context(files[1]))
+        wire.send(get())
+        await wire.answer()
+        gc.collect()
+        assert _secure() == 1
+        gc.disable()
+        try:
+            wire.close()
+            await eventually(lambda: not _secure())
+        finally:
+            gc.enable()
+
+
+def _secure() -> int:
+    return sum(isinstance(each, Secure) for each in gc.get_objects())
