@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kybern.supervisor.identity import Record
 
+ANSWER_SECONDS = 5.0
+"""Of an API server that takes longer it is said that it does not answer."""
 RECENT_SECONDS = 30.0
 """How long the failure of a program that runs again is told."""
 
@@ -82,16 +84,19 @@ def _told(process: dict[str, Any]) -> str:
 
 async def _nodes(kubeconfig: str) -> dict[str, bool] | None:
     """Each node and whether it is Ready; None when the API server does not answer."""
+    import asyncio
+
     from kybern.base.errors import KybernError
     from kybern.client.kubeconfig import client_from_kubeconfig
 
     try:
         client = client_from_kubeconfig(kubeconfig, user_agent="kybern")
         try:
-            nodes: list[dict[str, Any]] = (await client.get_json("/api/v1/nodes"))["items"]
+            async with asyncio.timeout(ANSWER_SECONDS):
+                nodes: list[dict[str, Any]] = (await client.get_json("/api/v1/nodes"))["items"]
         finally:
             await client.close()
-    except KybernError:
+    except (KybernError, TimeoutError):
         return None
     return {node["metadata"]["name"]: _is_ready(node) for node in nodes}
 

@@ -25,6 +25,8 @@ from kybern.supervisor.progress import Progress
 READY_SECONDS = 60.0
 """How long the API server and the nodes may take."""
 CONVERGE_SECONDS = 180.0
+ASK_SECONDS = 20.0
+"""What takes connections and gives no answer is asked again after so long."""
 POLL_SECONDS = 0.05
 OBJECT_POLL_SECONDS = 0.2
 NAMESPACE_SECONDS = 15.0
@@ -71,7 +73,11 @@ class Arrival:
         deadline = self.progress.seconds + seconds
         self.progress.now(f"waiting for {what}")
         while self.progress.seconds < deadline:
-            found = await holds()
+            try:
+                async with asyncio.timeout(ASK_SECONDS):
+                    found = await holds()
+            except TimeoutError:
+                found = None
             if found:
                 return found
             if not self.alive():
