@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.scenarios.patience import patience
+
 SCRIPT = Path(__file__).parent.parent / "machine"
 RUN_SECONDS = 120.0
 
@@ -40,12 +42,17 @@ class Machine:
     def run(self, *command: str, stdin: str = "", within: float = RUN_SECONDS, environment: Sequence[str] = ()) -> Done:
         """Run a program to its end, whatever its exit code. `environment` holds NAME=VALUE.
 
-        Raises TimeoutError after `within` seconds (the program is killed).
+        Raises TimeoutError after `within` seconds of a machine of one's own (the program is killed).
         """
         inside = ("env", *environment, *command) if environment else command
         try:
             done = subprocess.run(
-                self.command(*inside), input=stdin, capture_output=True, text=True, timeout=within, check=False
+                self.command(*inside),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=patience(within),
+                check=False,
             )
         except subprocess.TimeoutExpired as late:
             raise TimeoutError(f"{' '.join(command)} has not ended after {within:g} s: {late.stdout!r}") from late

@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Iterator, Sequence
 
+from tests.scenarios.patience import patience
 from tests.scenarios.text import holds
 
 SHOWS_SECONDS = 30.0
@@ -48,7 +49,7 @@ class Program:
 
     def shows(self, *expected: str, within: float = SHOWS_SECONDS) -> "Program":
         """Wait until each of these is somewhere in what it has written."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + patience(within)
         for each in expected:
             while not holds(each, self.text):
                 left = deadline - time.monotonic()
@@ -67,7 +68,7 @@ class Program:
 
     def ends(self, code: int = 0, within: float = SHOWS_SECONDS) -> "Program":
         """Wait for its end with that exit code, and for the rest of what it writes."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + patience(within)
         while self._read(deadline - time.monotonic()):
             pass
         left = max(deadline - time.monotonic(), 0.1)

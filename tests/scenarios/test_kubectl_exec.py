@@ -44,18 +44,18 @@ def test_ten_megabytes_go_through_and_come_back(resident: User) -> None:
     ).prints("the same")
 
 
-def test_exec_where_it_cannot(resident: User) -> None:
+def test_exec_where_it_cannot(resident: User, user: User) -> None:
     resident.kubectl("exec nosuch -- ls").fails('Error from server (NotFound): pods "nosuch" not found')
     resident.kubectl("exec deploy/web -c nosuch -- ls").fails(
         "error: container nosuch is not valid for pod web-… out of: api-server"
     )
-    resident.kubectl(f"run done --image={WEB} --restart=Never -- true").prints("pod/done created")
-    resident.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/done --timeout=20s").succeeds()
-    resident.kubectl("exec done -- ls").fails(
+    user.kubectl(f"run done --image={WEB} --restart=Never -- true").prints("pod/done created")
+    user.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/done --timeout=60s").succeeds()
+    user.kubectl("exec done -- ls").fails(
         "error: cannot exec into a container in a completed pod; current phase is Succeeded"
     )
-    url = f"/api/v1/namespaces/{resident.namespace}/pods/done/exec?command=ls&stdout=1"
-    resident.kubectl(f"get --raw '{url}'").fails("Error from server (BadRequest): Upgrade request required")
+    url = f"/api/v1/namespaces/{user.namespace}/pods/done/exec?command=ls&stdout=1"
+    user.kubectl(f"get --raw '{url}'").fails("Error from server (BadRequest): Upgrade request required")
 
 
 @PROTOCOLS

@@ -19,7 +19,7 @@ def talker(cluster: Cluster) -> User:
     # Its two outputs are two pipes: what is said at once on both has no order.
     script = "for i in 1 2 3; do echo line $i; done; sleep 1; echo err >&2; exit 3"
     user.kubectl(f"run talker --image={WEB} --restart=Never -- sh -c '{script}'").prints("pod/talker created")
-    user.kubectl("wait --for=jsonpath={.status.phase}=Failed pod/talker --timeout=20s").prints(
+    user.kubectl("wait --for=jsonpath={.status.phase}=Failed pod/talker --timeout=60s").prints(
         "pod/talker condition met"
     )
     return user
@@ -57,7 +57,7 @@ def test_what_cannot_be_read(talker: User, cluster: Cluster) -> None:
 def test_following_until_the_end(user: User) -> None:
     script = "for i in 1 2 3; do echo said $i; sleep 0.4; done"
     user.kubectl(f"run slow --image={WEB} --restart=Never -- sh -c '{script}'").succeeds()
-    user.kubectl("wait --for=condition=Ready pod/slow --timeout=20s").succeeds()
+    user.kubectl("wait --for=condition=Ready pod/slow --timeout=60s").succeeds()
     user.kubectl("logs -f slow").prints("said 1\nsaid 2\nsaid 3")
 
 
@@ -69,7 +69,7 @@ def test_the_life_before_this_one(user: User, cluster: Cluster) -> None:
     cluster.eventually(lambda: user.kubectl("get pod crash --no-headers").prints("crash 0/1 CrashLoopBackOff … …"))
 
 
-def test_many_containers(resident: User) -> None:
+def test_many_containers(resident: User, user: User) -> None:
     listening = "v1.4.2: listening on 8080"
     resident.kubectl("logs deploy/web").prints(listening).warns("Found 2 pods, using pod/web-…")
     resident.kubectl("logs -l app=web --prefix").prints(
@@ -78,7 +78,7 @@ def test_many_containers(resident: User) -> None:
     resident.kubectl("logs deploy/web --all-pods").prints(
         f"[pod/web-…/api-server] {listening}\n[pod/web-…/api-server] {listening}"
     )
-    resident.applies(f"""
+    user.applies(f"""
 apiVersion: v1
 kind: Pod
 metadata: {{name: two}}
@@ -89,9 +89,9 @@ spec:
   - {{name: a, image: "{WEB}", command: [echo, from a]}}
   - {{name: b, image: "{WEB}", command: [echo, from b]}}
 """).prints("pod/two created")
-    resident.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/two --timeout=20s").succeeds()
-    resident.kubectl("logs two").prints("from a").warns('Defaulted container "a" out of: a, b, first (init)')
-    resident.kubectl("logs two -c first").prints("before")
+    user.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/two --timeout=60s").succeeds()
+    user.kubectl("logs two").prints("from a").warns('Defaulted container "a" out of: a, b, first (init)')
+    user.kubectl("logs two -c first").prints("before")
     # kubectl asks for them in the order of a map, which is none.
-    told = resident.kubectl("logs two --all-containers --prefix").succeeds().out
+    told = user.kubectl("logs two --all-containers --prefix").succeeds().out
     assert sorted(told.splitlines()) == ["[pod/two/a] from a", "[pod/two/b] from b", "[pod/two/first] before"]

@@ -58,7 +58,7 @@ def test_cordon(user: User, node: str, cluster: Cluster) -> None:
         lambda: user.kubectl("describe pod waiting").mentions(f"FailedScheduling …s default-scheduler {refusal}")
     )
     user.kubectl(f"uncordon {node}").prints(f"node/{node} uncordoned")
-    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=20s").prints("pod/waiting condition met")
+    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=60s").prints("pod/waiting condition met")
 
 
 def test_taint(user: User, node: str, cluster: Cluster) -> None:
@@ -74,7 +74,7 @@ def test_taint(user: User, node: str, cluster: Cluster) -> None:
     )
     user.kubectl(f"taint node {node} a:NoSchedule-").prints(f"node/{node} untainted")
     user.kubectl(f"taint node {node} a:NoSchedule-").fails('error: taint "a:NoSchedule" not found')
-    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=20s").succeeds()
+    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=60s").succeeds()
 
 
 @pytest.fixture
@@ -156,20 +156,20 @@ except urllib.error.HTTPError as error:
 """
 
 
-def test_a_scraper_reads_a_node_with_its_token(resident: User, node: str) -> None:
-    here = resident.namespace
-    script = resident.file("scrape.py", SCRAPE)
-    resident.kubectl("create sa scraper").succeeds()
-    resident.kubectl(f"create clusterrole scrape-{here} --verb=get --resource=nodes/metrics").succeeds()
-    resident.kubectl(
+def test_a_scraper_reads_a_node_with_its_token(user: User, node: str) -> None:
+    here = user.namespace
+    script = user.file("scrape.py", SCRAPE)
+    user.kubectl("create sa scraper").succeeds()
+    user.kubectl(f"create clusterrole scrape-{here} --verb=get --resource=nodes/metrics").succeeds()
+    user.kubectl(
         f"create clusterrolebinding scrape-{here} --clusterrole=scrape-{here} --serviceaccount={here}:scraper"
     ).succeeds()
-    token = resident.kubectl("create token scraper").out.strip()
-    address = resident.kubectl(f"get node {node} -o jsonpath={{.status.addresses[0].address}}").out
-    resident.types(f"python {script} https://{address}:10250/metrics/resource {token}").mentions(
+    token = user.kubectl("create token scraper").out.strip()
+    address = user.kubectl(f"get node {node} -o jsonpath={{.status.addresses[0].address}}").out
+    user.types(f"python {script} https://{address}:10250/metrics/resource {token}").mentions(
         "node_memory_working_set_bytes …"
     )
-    resident.types(f"python {script} https://{address}:10250/pods {token}").mentions(
+    user.types(f"python {script} https://{address}:10250/pods {token}").mentions(
         f"403 Forbidden (user=system:serviceaccount:{here}:scraper, verb=get, resource=nodes, subresource(s)=[pods proxy])"
     )
-    resident.types(f"python {script} https://{address}:10250/pods nonsense").mentions("401 Unauthorized")
+    user.types(f"python {script} https://{address}:10250/pods nonsense").mentions("401 Unauthorized")

@@ -29,7 +29,7 @@ def test_a_port_where_nobody_listens(resident: User) -> None:
     resident.kubectl("port-forward svc/web 18082:81").fails("error: Service web does not have a service port 81")
 
 
-def test_proxies(resident: User) -> None:
+def test_proxies(resident: User, user: User) -> None:
     here = f"/api/v1/namespaces/{resident.namespace}"
     pod = resident.kubectl("get pods -l app=web -o jsonpath={.items[0].metadata.name}").out
     with resident.starts("proxy --port=18001") as proxy:
@@ -40,7 +40,7 @@ def test_proxies(resident: User) -> None:
     resident.kubectl(f"get --raw {here}/services/web:81/proxy/").fails(
         'Error from server (ServiceUnavailable): no service port 81 found for service "web"'
     )
-    resident.kubectl("create service clusterip empty --tcp=80").succeeds()
-    resident.kubectl(f"get --raw {here}/services/empty/proxy/").fails(
+    user.kubectl("create service clusterip empty --tcp=80").succeeds()
+    user.kubectl(f"get --raw /api/v1/namespaces/{user.namespace}/services/empty/proxy/").fails(
         'Error from server (ServiceUnavailable): no endpoints available for service "empty"'
     )

@@ -73,7 +73,7 @@ def test_what_goes_with_what_is_deleted(user: User, cluster: Cluster) -> None:
 def test_deleting_pods(user: User) -> None:
     for name in ("p1", "p2"):
         user.kubectl(f"run {name} --image={WEB} --restart=Never -- sleep 1000").prints(f"pod/{name} created")
-        user.kubectl(f"wait --for=condition=Ready pod/{name} --timeout=20s").prints(f"pod/{name} condition met")
+        user.kubectl(f"wait --for=condition=Ready pod/{name} --timeout=60s").prints(f"pod/{name} condition met")
     user.kubectl("delete pods --all --dry-run=server").prints(f"""
         pod "p1" deleted from {user.namespace} namespace (server dry run)
         pod "p2" deleted from {user.namespace} namespace (server dry run)
@@ -93,15 +93,15 @@ def test_deleting_pods(user: User) -> None:
 
 def test_waiting(user: User) -> None:
     user.kubectl(f"run p --image={WEB}").prints("pod/p created")
-    user.kubectl("wait --for=create pod/p --timeout=5s").prints("pod/p condition met")
-    user.kubectl("wait --for=condition=Ready pod/p --timeout=20s").prints("pod/p condition met")
-    user.kubectl("wait --for=jsonpath={.status.phase}=Running pod/p --timeout=20s").prints("pod/p condition met")
+    user.kubectl("wait --for=create pod/p --timeout=60s").prints("pod/p condition met")
+    user.kubectl("wait --for=condition=Ready pod/p --timeout=60s").prints("pod/p condition met")
+    user.kubectl("wait --for=jsonpath={.status.phase}=Running pod/p --timeout=60s").prints("pod/p condition met")
     user.kubectl("wait --for=condition=Nope pod/p --timeout=1s").fails(
         "error: timed out waiting for the condition on pods/p"
     )
     user.kubectl("wait --for=condition=Ready pod/nosuch --timeout=2s").fails(
         'Error from server (NotFound): pods "nosuch" not found'
     )
-    with user.starts("wait --for=delete pod/p --timeout=20s") as waiting:
+    with user.starts("wait --for=delete pod/p --timeout=60s") as waiting:
         user.kubectl("delete pod p --grace-period=1 --wait=false").succeeds()
         waiting.ends(0)

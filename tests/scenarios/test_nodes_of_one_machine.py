@@ -50,18 +50,27 @@ spec:
 
 
 @pytest.fixture(scope="module")
-def three(machine: Machine, images: list[Path]) -> Iterator[tuple[Cluster, User]]:
-    """A cluster of three nodes with `web` on each, and a client on the first."""
+def _cluster_of_three(machine: Machine, images: list[Path]) -> Iterator[Cluster]:
     cluster = Cluster(machine)
     cluster.up("--nodes", "3")
     cluster.imports(*images)
-    user = User(machine, "default")
+    yield cluster
+    machine.must("kybern", "down")
+
+
+@pytest.fixture
+def three(_cluster_of_three: Cluster) -> tuple[Cluster, User]:
+    """A cluster of three nodes with `web` as declared and a client on each, whatever an earlier story left."""
+    cluster = _cluster_of_three
+    user = User(cluster.machine, "default")
+    user.types(f"ip link set kybern-veth{LOST[-1]} up").succeeds()
+    user.kubectl("wait node --all --for=condition=Ready --timeout=60s", within=90).succeeds()
     user.applies(MANIFEST)
     clients = [pod(f"client-{name}", nodeSelector={"kubernetes.io/hostname": name}) for name in NODES]
     bring(user, *clients)
     user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
-    yield cluster, user
-    user.types("kybern down").succeeds()
+    cluster.eventually(lambda: _is(len(web_pods(user)), 3))
+    return cluster, user
 
 
 def web_pods(user: User) -> list[dict[str, Any]]:

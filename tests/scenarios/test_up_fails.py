@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.scenarios.machine import Machine
+from tests.scenarios.patience import patience
 from tests.scenarios.test_down_leaves_nothing import same, state
-from tests.scenarios.test_failure_of_processes import patience
 from tests.scenarios.vocabulary import Cluster, User
 
 DATA = "/var/lib/kybern"
+SOON_SECONDS = 10.0
+"""Well below the minute that `up` waits for what only takes long."""
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def fails_soon(user: User, line: str, *expected: str) -> None:
     began = time.monotonic()
     done = user.types(line).done
     assert done.code == 1, str(done)
-    assert time.monotonic() - began < patience(), str(done)
+    assert time.monotonic() - began < patience(SOON_SECONDS), str(done)
     for each in expected:
         assert each in done.out + done.err, str(done)
 
