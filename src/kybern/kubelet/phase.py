@@ -1,8 +1,8 @@
 """The Pod's phase from its containers' statuses. Pure; upstream's getPhase."""
 
-from kybern.api.types.core_v1 import Container, ContainerStatus, Pod
+from kybern.api.types.core_v1 import Container, ContainerStateTerminated, ContainerStatus, Pod
 from kybern.kubelet.labels import is_static
-from kybern.kubelet.pod_spec import Kind, find_status, is_sidecar, should_restart
+from kybern.kubelet.pod_spec import RESTART_ALL, Kind, find_status, is_sidecar, restart_action, should_restart
 
 
 def make_phase(pod: Pod, statuses: list[ContainerStatus], *, ended: bool, initialised: bool) -> str:
@@ -11,7 +11,7 @@ def make_phase(pod: Pod, statuses: list[ContainerStatus], *, ended: bool, initia
     if failed and not initialised:
         return "Failed"
     counts = {"unknown": 0, "running": 0, "waiting": 0, "stopped": 0, "succeeded": 0}
-    restarts = False
+    restarts = any(_restarts_all(each, find_status(statuses, each.name)) for each in pod.spec.init_containers)
     for container in pod.spec.containers:
         for word in _words(find_status(statuses, container.name)):
             counts[word] += 1
@@ -41,13 +41,23 @@ def _words(status: ContainerStatus | None) -> list[str]:
     return ["unknown"]
 
 
+def _restarts_all(container: Container, status: ContainerStatus | None) -> bool:
+    """Whether the end of a container that is not running has all containers of the Pod begin anew."""
+    end = _end(status)
+    return end is not None and restart_action(container, end.exit_code) == RESTART_ALL
+
+
+def _end(status: ContainerStatus | None) -> ContainerStateTerminated | None:
+    """How a container ended that is not running; None for one that runs or never did."""
+    if status is None or status.state is None or status.state.running:
+        return None
+    return status.state.terminated or (status.last_state.terminated if status.last_state else None)
+
+
 def _restarts(pod: Pod, container: Container, status: ContainerStatus | None) -> bool:
     """Whether a container that is not running will be started again."""
-    if status is None or status.state is None:
-        return False
-    last = status.last_state.terminated if status.last_state else None
-    terminated = status.state.terminated or last
-    return terminated is not None and should_restart(pod, Kind.REGULAR, container, terminated.exit_code)
+    end = _end(status)
+    return end is not None and should_restart(pod, Kind.REGULAR, container, end.exit_code)
 
 
 def _count_init(pod: Pod, statuses: list[ContainerStatus]) -> tuple[bool, bool]:

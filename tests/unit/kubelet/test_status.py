@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kybern.api.types import to_dict
+from kybern.api.types import convert, to_dict
 from kybern.api.types.core_v1 import Pod, PodCondition, PodStatus
 from kybern.kubelet.container_status import Waiting, _terminated
 from kybern.kubelet.observed import PodRuntime
@@ -266,3 +266,16 @@ def test_a_container_that_could_not_be_started_began_in_1970() -> None:
     """As upstream tells it; without a time kubectl describe would show the year 1."""
     failed = exited("app", 128, started_at_ns=0, reason="StartError")
     assert _terminated(failed, 4096).started_at == "1970-01-01T00:00:00Z"
+
+
+def test_a_pod_that_begins_anew_is_not_over() -> None:
+    """KEP-5532: all containers were ended because one, here a sidecar, asks for it; then all are removed, and begin."""
+    rules = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
+    sidecars = [container("i1"), container("s1", restartPolicy="Always", restartPolicyRules=rules)]
+    subject = pod(restartPolicy="Never", initContainers=sidecars)
+    ended = report(subject, world(exited("i1", 0), exited("s1", 42), exited("c", 137)))
+    assert ended["phase"] == "Running"
+    assert report(subject, world(exited("i1", 0), exited("s1", 42), exited("c", 137)), ended=True)["phase"] == "Failed"
+    subject.status = convert(ended, PodStatus)
+    removed = report(subject, world())
+    assert (removed["phase"], [each["restartCount"] for each in removed["containerStatuses"]]) == ("Running", [1])
