@@ -121,3 +121,11 @@ async def test_conditions_that_this_server_tells_are_there_when_the_answer_is() 
         for name in ("a", "b", "c"):
             await api.create(path, {"metadata": {"name": name}, "spec": spec})
             assert [each["status"] for each in (await api.get(f"{path}/{name}"))["status"]["conditions"]] == ["True"]
+
+
+async def test_the_aggregated_form_is_without_a_slash() -> None:
+    async with api_server() as api:
+        accept = AGGREGATED.format("v2")
+        assert (await asked(api, "/apis", accept)).body["kind"] == "APIGroupDiscoveryList"
+        assert (await asked(api, "/apis/", accept)).status == 406
+        assert (await asked(api, "/apis/", f"{accept},application/json")).body["kind"] == "APIGroupList"

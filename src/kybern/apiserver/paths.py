@@ -192,7 +192,8 @@ class Paths:
 
     def _groups(self, call: Call, path: str, *, routed: bool) -> Response:
         accept = call.request.headers.get("accept", "")
-        media, aggregated = negotiate.discovery_media(accept, routed=routed, aggregated=True)
+        has_aggregated = call.request.path != "/apis/"  # Upstream has it without the slash only.
+        media, aggregated = negotiate.discovery_media(accept, routed=routed, aggregated=has_aggregated)
         if aggregated:
             made = lambda: discovery.aggregated(self._resources, self._elsewhere(), core=path == "/api")  # noqa: E731
             body = self._now(f"{path} aggregated", made)
