@@ -40,7 +40,7 @@ def internal_failure_policy(policy: Object | None) -> Object | None:
     """As upstream shows it: its internal form has no JSON names and leaves nothing out."""
     if policy is None:
         return None
-    return {"Rules": [_internal_rule(rule) for rule in policy.get("rules") or ()]}
+    return {"Rules": [_internal_rule(rule) for rule in policy.get("rules") or ()] or policy.get("rules")}
 
 
 def _internal_rule(rule: Object) -> Object:

@@ -1,7 +1,13 @@
 """What may not change is shown as upstream's internal types have it."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from kybern.api.resource import Object
 from kybern.api.validation.internal_form import internal_form
+from kybern.api.validation.job_policies import internal_failure_policy, internal_success_policy
 from tests.unit.api.written import new, update_faults
 
 C = {"name": "c", "image": "i"}
@@ -66,3 +72,10 @@ def test_names_and_orders_that_are_upstreams_own() -> None:
     assert container["TTY"] is False
     assert form["TopologySpreadConstraints"][0]["LabelSelector"] == selector
     assert form["SecurityContext"] is None
+
+
+@pytest.mark.parametrize("form", [internal_failure_policy, internal_success_policy])
+def test_policies_of_jobs_tell_no_rules_from_none(form: Callable[[Any], Any]) -> None:
+    assert form(None) is None
+    assert form({}) == {"Rules": None}
+    assert form({"rules": []}) == {"Rules": []}
