@@ -32,8 +32,9 @@ class Deadline:
         self._when = None
 
     def cancel(self) -> None:
-        """There is none and will be none."""
+        """There is none and will be none. Whoever was to be told is let go, so that it needs no collector of garbage."""
         self._when = None
+        self._passed = _nobody
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -47,3 +48,7 @@ class Deadline:
             return
         self._when = None
         self._passed()
+
+
+def _nobody() -> None:
+    """Whom to tell that nobody waits any more."""
