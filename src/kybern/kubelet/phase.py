@@ -2,7 +2,15 @@
 
 from kybern.api.types.core_v1 import Container, ContainerStateTerminated, ContainerStatus, Pod
 from kybern.kubelet.labels import is_static
-from kybern.kubelet.pod_spec import RESTART_ALL, Kind, find_status, is_sidecar, restart_action, should_restart
+from kybern.kubelet.pod_spec import (
+    RESTART_ALL,
+    Kind,
+    find_status,
+    is_sidecar,
+    may_restart_all,
+    restart_action,
+    should_restart,
+)
 
 
 def make_phase(pod: Pod, statuses: list[ContainerStatus], *, ended: bool, initialised: bool) -> str:
@@ -57,7 +65,11 @@ def _end(status: ContainerStatus | None) -> ContainerStateTerminated | None:
 def _restarts(pod: Pod, container: Container, status: ContainerStatus | None) -> bool:
     """Whether a container that is not running will be started again."""
     end = _end(status)
-    return end is not None and should_restart(pod, Kind.REGULAR, container, end.exit_code)
+    if end is None or status is None or status.state is None:
+        return False
+    if status.state.waiting is not None and may_restart_all(pod):
+        return True  # It was removed with all others, and its turn comes.
+    return should_restart(pod, Kind.REGULAR, container, end.exit_code)
 
 
 def _count_init(pod: Pod, statuses: list[ContainerStatus]) -> tuple[bool, bool]:

@@ -279,3 +279,6 @@ def test_a_pod_that_begins_anew_is_not_over() -> None:
     subject.status = convert(ended, PodStatus)
     removed = report(subject, world())
     assert (removed["phase"], [each["restartCount"] for each in removed["containerStatuses"]]) == ("Running", [1])
+    subject.status = convert(removed, PodStatus)
+    begun = world(exited("i1", 0, 1), runs("s1", 1))
+    assert report(subject, begun)["phase"] == "Running", "the turn of c has not come"
