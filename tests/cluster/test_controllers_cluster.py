@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from kybern.api.types.core_v1 import ConfigMap, Container, Namespace, Pod, PodSpec, Secret, ServiceAccount
-from kybern.api.types.meta_v1 import ObjectMeta
+from kybern.api.types.meta_v1 import LabelSelector, ObjectMeta
+from kybern.api.types.rbac_v1 import AggregationRule, ClusterRole, PolicyRule
 from kybern.base.errors import NotFound
 
 from .machine import Plane, plane
@@ -85,3 +86,28 @@ async def test_all_else_of_a_namespace_waits_until_its_pods_are_gone() -> None:
         await world.client.get(ConfigMap, "needed", "shop")
         await world.client.patch(Pod, "last", "shop", {"metadata": {"finalizers": None}})
         await world.until(lambda: gone(world, "shop"))
+
+
+async def test_a_role_gathers_the_rules_of_others() -> None:
+    """The default ones too: `admin` gathers `edit`, which gathers `view`."""
+    label = {"gather": "true"}
+    gathering = AggregationRule(cluster_role_selectors=[LabelSelector(match_labels=label)])
+    rules = [PolicyRule(verbs=["get"], api_groups=[""], resources=["configmaps"])]
+    async with plane() as world:
+        await world.client.create(ClusterRole(metadata=ObjectMeta(name="all"), aggregation_rule=gathering))
+        await world.client.create(ClusterRole(metadata=ObjectMeta(name="part", labels=label), rules=rules))
+
+        async def rules_of(name: str) -> list[PolicyRule]:
+            return (await world.client.get(ClusterRole, name)).rules
+
+        async def gathered() -> bool:
+            view, edit, admin = [await rules_of(name) for name in ("view", "edit", "admin")]
+            return bool(view) and len(view) < len(edit) < len(admin) and await rules_of("all") == rules
+
+        await world.until(gathered)
+        await world.client.delete(ClusterRole, "part")
+
+        async def emptied() -> bool:
+            return not await rules_of("all")
+
+        await world.until(emptied)

@@ -162,21 +162,6 @@ async def test_nobody_grants_what_they_do_not_have() -> None:
         assert (await jane("POST", BINDINGS, binding("self", "strong"))).status == 201
 
 
-async def test_a_role_gathers_the_rules_of_others() -> None:
-    async with api_server() as api:
-        label = {"matchLabels": {"gather": "true"}}
-        await api.create(ROLES, {"metadata": {"name": "all"}, "aggregationRule": {"clusterRoleSelectors": [label]}})
-        part = role("part", rule("get", "core", "configmaps"))
-        part["metadata"]["labels"] = {"gather": "true"}
-        watch = await api.watch(ROLES, fieldSelector="metadata.name=all")
-        await api.create(ROLES, part)
-        while True:
-            event = await watch.next()
-            if event["object"].get("rules"):
-                break
-        assert event["object"]["rules"] == [rule("get", "core", "configmaps")]
-
-
 async def test_default_roles_come_back_at_the_next_start() -> None:
     backend = MemoryBackend()
     async with api_server(backend) as api:

@@ -23,7 +23,6 @@ from kybern.apiserver.authentication.service_account_keys import read_keys
 from kybern.apiserver.authorization.assembly import make_deciders
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import Rbac
-from kybern.apiserver.bootstrap.aggregation import Aggregation
 from kybern.apiserver.bootstrap.cluster import Bootstrap
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.call import Call
@@ -176,13 +175,10 @@ class ApiServer:
         self._tasks = [asyncio.create_task(self.cache.run()), asyncio.create_task(self.cache.run_timers())]
         await self.definitions.start()
         await Bootstrap(self.life, self.served).run()
-        aggregation = Aggregation(self.life, self.served)
-        await aggregation.settle()
         await self._allocation.repair()
         await self._kubernetes.settle()
         dangling = Dangling(self.life, self.served)
         loops = (
-            aggregation.run(),
             self._kubernetes.run(),
             dangling.run(),
             self._legacy_uses.run(self.life, self.served),

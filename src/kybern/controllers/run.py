@@ -19,6 +19,7 @@ from kybern.controllers import (
     admission_policy_status,
     autoscaler,
     bootstrap_tokens,
+    cluster_role_aggregation,
     cronjob,
     csr_approving,
     csr_cleaner,
@@ -110,6 +111,7 @@ def _node_ipam(config: Config) -> Controller:
 
 
 CONTROLLERS: dict[str, Callable[[Config], Controller | tuple[Controller, ...]]] = {
+    cluster_role_aggregation.NAME: lambda config: controller_of_module(cluster_role_aggregation),
     csr_approving.NAME: lambda config: controller_of_module(csr_approving),
     csr_cleaner.NAME: lambda config: controller_of_module(csr_cleaner),
     csr_signing.NAME: lambda config: csr_signing.controller(
