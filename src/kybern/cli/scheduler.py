@@ -20,19 +20,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="a KubeSchedulerConfiguration (profiles, score weights, back-off)"
     )
-    add_boolean(parser, "--leader-elect", False, "work only while holding the lease kube-system/kube-scheduler")
+    add_boolean(parser, "--leader-elect", True, "work only while holding the lease kube-system/kube-scheduler")
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Until interrupted."""
+    """Until told to stop, or until leadership is lost."""
     import asyncio
+    import signal
     import socket
+    import sys
     from dataclasses import replace
 
     import uvloop
 
     from kybern.base.garbage import collect_seldom
-    from kybern.client.kubeconfig import client_from_kubeconfig
+    from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig
+    from kybern.client.leader_election import LeadershipLost
     from kybern.scheduler.config_file import load
 
     config = replace(load(args.config), host=socket.gethostname())
@@ -42,6 +45,9 @@ def execute(args: argparse.Namespace) -> int:
         from kybern.client.trace_shipper import ship_traces
         from kybern.scheduler.loop import run as run_scheduler
 
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # The lease is let go on the way.
         client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-scheduler")
         try:
             async with asyncio.TaskGroup() as group:
@@ -54,11 +60,17 @@ def execute(args: argparse.Namespace) -> int:
             await client.close()
 
     collect_seldom()
+    status = 0
     try:
         uvloop.run(run())
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    except* asyncio.CancelledError:
+        status = 0
+    except* KeyboardInterrupt:
+        status = 130
+    except* (KubeconfigError, LeadershipLost) as group:
+        print(f"kybern scheduler: {group.exceptions[0]}", file=sys.stderr)
+        status = 1
+    return status
 
 
 async def _elected(client: "Client", callback: Callable[[], Awaitable[None]]) -> None:
