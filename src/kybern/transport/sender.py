@@ -89,6 +89,8 @@ class Sender:
                 self._transport.write(LAST_CHUNK)
         finally:
             self._flow.changed = None
+            if not self._transport.is_closing():
+                self._transport.set_write_buffer_limits(high=self._limits.buffer_bytes)
             close = getattr(stream.pieces, "aclose", None)
             if close is not None:
                 with suppress(asyncio.CancelledError):
@@ -113,6 +115,8 @@ class Sender:
         def changed() -> None:
             pieces.go_direct(write if flow.free else None)
 
+        # Each write goes to the socket at once: queued until the loop's turn ends, a thousand connections are cold again.
+        self._transport.set_write_buffer_limits(high=0)
         flow.changed = changed
         changed()
 
