@@ -34,7 +34,7 @@ def execute(args: argparse.Namespace) -> int:
     import uvloop
 
     from kybern.base.garbage import collect_seldom
-    from kybern.client.kubeconfig import KubeconfigError, client_from_kubeconfig
+    from kybern.client.kubeconfig import client_from_kubeconfig
     from kybern.client.leader_election import LeadershipLost
     from kybern.scheduler.config_file import load
 
@@ -67,7 +67,7 @@ def execute(args: argparse.Namespace) -> int:
         status = 0
     except* KeyboardInterrupt:
         status = 130
-    except* (KubeconfigError, LeadershipLost) as group:
+    except* LeadershipLost as group:
         print(f"kybern scheduler: {group.exceptions[0]}", file=sys.stderr)
         status = 1
     return status
