@@ -1,6 +1,7 @@
 """What an API server costs: GET, create, LIST, and one event to a thousand watchers, in CPU seconds of its processes.
 
     python bench/api.py                                     starts `kybern apiserver` (SQLite, TLS, RBAC) and measures it
+    python bench/api.py --guarded                           the same with a ResourceQuota and an audit log
     python bench/api.py --kubeconfig FILE --pids 1234,1240  any API server; its processes (with the store's) are named
 
 Counted is CPU time (user and system) of the server's processes, so that the figures hold on a shared machine. The
@@ -9,8 +10,10 @@ namespace `bench-api` is deleted at the end.
 
 import asyncio
 import json
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import uvloop
 from fan_out import fan_out
@@ -20,6 +23,13 @@ LIST_PODS = 5000
 GETS = 10_000
 APPLIES = 3000
 APPLY = "application/apply-patch+yaml"
+HARD = {"pods": "1M", "requests.cpu": "1M", "requests.memory": "1Pi"}
+AUDIT = """
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules: [{level: Metadata}]
+"""
+"""Who did what and when, of every request."""
 
 
 async def measure(
@@ -42,11 +52,13 @@ async def measure(
     return count / used
 
 
-async def run(target: Target, pods: int) -> None:
-    """All measurements, one after the other."""
+async def run(target: Target, pods: int, *, guarded: bool = False) -> None:
+    """All measurements, one after the other; `guarded`: a ResourceQuota counts what is created."""
     first = await Connection.open(target)
     base = f"/api/v1/namespaces/{NAMESPACE}"
     await prepare(first)
+    if guarded:
+        await _limit(first, base)
     body = json.dumps(POD).encode()
 
     async def create(connection: Connection, index: int) -> None:
@@ -75,6 +87,19 @@ async def run(target: Target, pods: int) -> None:
     await first.ask("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
 
 
+async def _limit(connection: Connection, base: str) -> None:
+    """A quota that nothing reaches; nobody else counts, so it is told here what there is."""
+    quota = {"metadata": {"name": "all"}, "spec": {"hard": HARD}}
+    status, answer = await connection.ask("POST", f"{base}/resourcequotas", json.dumps(quota).encode())
+    assert status == 201, answer[:300]
+    counted = {"status": {"hard": HARD, "used": dict.fromkeys(HARD, "0")}}
+    media = "application/merge-patch+json"
+    status, answer = await connection.ask(
+        "PATCH", f"{base}/resourcequotas/all/status", json.dumps(counted).encode(), media
+    )
+    assert status == 200, answer[:300]
+
+
 async def _apply(target: Target, first: Connection, path: str) -> None:
     """Server-side apply of what is there already, by its manager: nothing is written."""
     labels = {"app": "bench"}
@@ -96,9 +121,20 @@ async def _apply(target: Target, first: Connection, path: str) -> None:
 def main() -> None:
     parser = flags(__doc__)
     parser.add_argument("--pods", type=int, default=LIST_PODS)
+    parser.add_argument(
+        "--guarded",
+        action="store_true",
+        help="with a ResourceQuota; a server that is started here audits every request",
+    )
     args = parser.parse_args()
-    with chosen(args) as target:
-        uvloop.run(run(target, args.pods))
+    with tempfile.TemporaryDirectory() as folder:
+        policy, log = Path(folder) / "policy.yaml", Path(folder) / "audit.log"
+        policy.write_text(AUDIT)
+        audited = ("--audit-policy-file", str(policy), "--audit-log-path", str(log)) if args.guarded else ()
+        with chosen(args, *audited) as target:
+            uvloop.run(run(target, args.pods, guarded=args.guarded))
+            if audited:
+                print(f"{'audit log':32} {log.stat().st_size / 1e6:9.0f} MB")
 
 
 if __name__ == "__main__":

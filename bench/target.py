@@ -157,12 +157,12 @@ def flags(description: str | None) -> argparse.ArgumentParser:
 
 
 @contextmanager
-def chosen(args: argparse.Namespace) -> Iterator[Target]:
-    """The server that the flags name, or one of its own over an empty store."""
+def chosen(args: argparse.Namespace, *flags: str) -> Iterator[Target]:
+    """The server that the flags name, or one of its own over an empty store, with more flags."""
     if args.kubeconfig is not None:
         yield named(args)
         return
-    with data_directory() as folder, own_server(folder) as target:
+    with data_directory() as folder, own_server(folder, *flags) as target:
         yield target
 
 
@@ -192,12 +192,12 @@ def data_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[Target]:
+def own_server(folder: Path, *flags: str) -> Iterator[Target]:
     """`kybern apiserver` on a free port, over the store in a directory."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "kybern", "apiserver", "--data-dir", str(folder), "--bind-address", "127.0.0.1"]
-    process = subprocess.Popen([*command, "--secure-port", str(port)], start_new_session=True)
+    process = subprocess.Popen([*command, "--secure-port", str(port), *flags], start_new_session=True)
     try:
         begun = time.monotonic()
         _wait_ready(port)
