@@ -15,22 +15,15 @@ import socket
 import statistics
 import time
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 
 import uvloop
-from target import NAMESPACE, POD, Connection, Target, data_directory, own_server, prepare
+from target import NAMESPACE, POD, Connection, Target, data_directory, own_server, prepare, proportional_megabytes
 
 PODS = 2000
 PROCESSES = 4
 GETS = 500
 AT_ONCE = 64
 PATH = f"/api/v1/namespaces/{NAMESPACE}/pods"
-
-
-def proportional_megabytes(pid: int) -> float:
-    """PSS of a process."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def hold(target: Target, count: int, request: bytes, told: Pipe) -> None:

@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from target import cpu_seconds_of, proportional_megabytes
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-TICKS = os.sysconf("SC_CLK_TCK")
 IMAGE = "registry.example.com/shop/api-server:v1.4.2"
 READY_SECONDS = 60.0
 
@@ -49,18 +50,6 @@ class Machine:
 
 def is_python(pid: int) -> bool:
     return "python" in os.readlink(f"/proc/{pid}/exe")
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def pss_megabytes(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def summed(pids: list[int], measure: Callable[[int], float]) -> float:
@@ -107,10 +96,10 @@ def main() -> None:
         time.sleep(5.0)
         pids = list(machine.pids())
         python = [pid for pid in pids if is_python(pid)]
-        print(f"{'memory of the Python processes':36} {summed(python, pss_megabytes):8.0f} MB   (bar 200)")
-        before = summed(python, cpu_seconds), summed(pids, cpu_seconds)
+        print(f"{'memory of the Python processes':36} {summed(python, proportional_megabytes):8.0f} MB   (bar 200)")
+        before = summed(python, cpu_seconds_of), summed(pids, cpu_seconds_of)
         time.sleep(options.idle_seconds)
-        after = summed(python, cpu_seconds), summed(pids, cpu_seconds)
+        after = summed(python, cpu_seconds_of), summed(pids, cpu_seconds_of)
         shares = [100 * (late - early) / options.idle_seconds for early, late in zip(before, after, strict=True)]
         print(f"{'idle, the Python processes':36} {shares[0]:8.2f} %    (of a core; bar 2)")
         print(f"{'idle, with containerd':36} {shares[1]:8.2f} %")

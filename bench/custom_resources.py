@@ -6,7 +6,6 @@ Starts `kybern apiserver` in a folder of its own and measures it from outside: t
 
 import argparse
 import json
-import os
 import ssl
 import subprocess
 import sys
@@ -16,6 +15,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from target import cpu_seconds_of, proportional_megabytes
 
 PORT = 17543
 BASE = f"https://127.0.0.1:{PORT}"
@@ -97,14 +98,12 @@ class Server:
     @property
     def cpu_seconds(self) -> float:
         assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds_of(self.process.pid)
 
     @property
     def memory_mib(self) -> float:
         assert self.process is not None
-        lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
+        return proportional_megabytes(self.process.pid)
 
 
 def prepare(folder: Path) -> None:

@@ -72,6 +72,14 @@ def cpu_seconds_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def proportional_megabytes(pid: int) -> float:
+    """PSS of a process: what it shares counts in parts."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 def read_kubeconfig(path: Path, pids: list[int], user: str = "") -> Target:
     """Client certificates, in the file or inlined, or a token."""
     import yaml
@@ -205,9 +213,7 @@ def own_server(folder: Path, *flags: str) -> Iterator[Target]:
         kubeconfig = folder / "pki" / "admin.kubeconfig"
         target = read_kubeconfig(kubeconfig, [process.pid])
         yield target
-        rss = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        pss = next(int(line.split()[1]) for line in rss.splitlines() if line.startswith("Pss:"))
-        print(f"{'memory (proportional) at the end':32} {pss / 1024:9.0f} MB")
+        print(f"{'memory (proportional) at the end':32} {proportional_megabytes(process.pid):9.0f} MB")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -156,25 +156,13 @@ async def _run(
     events: PodEvents,
     name: str,
 ) -> str:
-    id = await _create(parts, sandbox, config, pod_config, events, name)
-    await _start(parts, id, events, name)
-    return id
-
-
-async def _create(
-    parts: Parts,
-    sandbox: str,
-    config: Mapping[str, Any],
-    pod_config: Mapping[str, Any],
-    events: PodEvents,
-    name: str,
-) -> str:
     try:
         id = await parts.runtime.create_container(sandbox, config, pod_config)
     except RuntimeFailed as error:
         events.warning("Failed", f"Error: {error.message}", name)
         raise StartFailed("CreateContainerError", error.message) from error
     events.normal("Created", "Container created", name)
+    await _start(parts, id, events, name)
     return id
 
 
