@@ -1,7 +1,6 @@
-"""Every backend under one name, and what tests of stores need: a clock that tests turn, a watch that they read."""
+"""Every backend under one name, and what tests of stores need: a watch that they read."""
 
 import asyncio
-import heapq
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,42 +16,13 @@ from kybern.storage.etcd import EtcdBackend
 from kybern.storage.etcd.layout import Moved
 from kybern.storage.memory import MemoryBackend
 from kybern.storage.sqlite import SqliteBackend
+from tests.unit.hand_clock import HandClock
 
 from .etcd_server import etcd_server, needs_etcd
 
 EVERYTHING = Rule(("*.*",), (Provider("aesgcm", (Key("first", b"k" * 32),)),))
 """Encrypts all."""
 PATIENCE_SECONDS = 60.0
-
-
-class HandClock:
-    """A clock that stands until a test turns it."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._count = 0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._count += 1
-        heapq.heappush(self._sleepers, (self.time + seconds, self._count, future))
-        await future
-
-    async def turn(self, seconds: float) -> None:
-        await asyncio.sleep(0)
-        self.time += seconds
-        while self._sleepers and self._sleepers[0][0] <= self.time:
-            future = heapq.heappop(self._sleepers)[2]
-            if not future.done():
-                future.set_result(None)
-        await asyncio.sleep(0)
 
 
 class Tape:

@@ -12,7 +12,7 @@ from kybern.transport import Limits
 from kybern.transport.exchange import Request, Response, Stream, Upgrade
 from kybern.transport.response import accepts_gzip
 
-from .conftest import eventually, get, later, post, running, streaming
+from .conftest import PATIENCE_SECONDS, eventually, get, later, post, running, streaming
 
 
 async def test_an_answer() -> None:
@@ -132,7 +132,7 @@ async def test_a_header_cannot_break_the_head_apart(delayed: bool) -> None:
     async with running(lambda request: later(bad) if delayed else bad) as rig:
         wire = await rig.wire()
         wire.send(get())
-        assert b"Set-Cookie" not in await asyncio.wait_for(wire.reader.read(1000), 10)
+        assert b"Set-Cookie" not in await asyncio.wait_for(wire.reader.read(1000), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ async def test_a_client_that_leaves_ends_its_stream(reset: bool) -> None:
         if reset:
             wire.writer.transport.abort()
         wire.close()
-        await asyncio.wait_for(closed.wait(), 10)
+        await asyncio.wait_for(closed.wait(), PATIENCE_SECONDS)
         await eventually(lambda: rig.server.connections == 0)
 
 
@@ -251,7 +251,7 @@ async def test_a_client_that_leaves_cancels_its_handler() -> None:
         wire.send(get())
         await eventually(lambda: bool(rig.seen))
         wire.close()
-        await asyncio.wait_for(cancelled.wait(), 10)
+        await asyncio.wait_for(cancelled.wait(), PATIENCE_SECONDS)
 
 
 async def lazy_wire(rig: Any, data: bytes) -> socket.socket:
@@ -286,7 +286,7 @@ async def test_a_slow_reader_is_held_and_holds_nobody_and_is_cut_off() -> None:
         await eventually(lambda: made > 5)
         for _ in range(20):
             assert (await rig.ask(get("/quick"))).body == b"quick"
-        await asyncio.wait_for(closed.wait(), 10)
+        await asyncio.wait_for(closed.wait(), PATIENCE_SECONDS)
         assert made < 1000, "what waits for it is bounded (the kernel's buffers aside)"
         lazy.close()
 
@@ -294,7 +294,7 @@ async def test_a_slow_reader_is_held_and_holds_nobody_and_is_cut_off() -> None:
 async def test_who_asks_and_never_reads_is_not_answered_for_ever() -> None:
     async with running(lambda request: Response(200, b"x" * 100_000), limits=Limits(stall_seconds=0.5)) as rig:
         lazy = await lazy_wire(rig, get() * 2000)
-        await eventually(lambda: rig.server.connections == 1)
+        await eventually(lambda: bool(rig.seen))
         await eventually(lambda: rig.server.connections == 0)
         assert len(rig.seen) < 200
         lazy.close()

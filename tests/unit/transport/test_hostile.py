@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kybern.transport import Limits
 from tests.effort import examples
 
-from .conftest import PATIENCE_SECONDS, Rig, get, post, running
+from .conftest import eventually, get, post, running
 
 PARTS = [
     b"GET / HTTP/1.1\r\n", b"POST /x HTTP/1.1\r\n", b"Host: a\r\n", b"Content-Length: 5\r\n", b"Content-Length: 0\r\n",
@@ -27,17 +27,6 @@ QUICK = Limits(
 )  # fmt: skip
 
 
-async def serves(rig: Rig) -> None:
-    """Wait for an answer: where this machine stands still, a question may be the one that came too late."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            try:
-                if (await rig.ask(get("/still-there"))).status == 200:
-                    return
-            except (ConnectionError, asyncio.IncompleteReadError):
-                await asyncio.sleep(0.01)
-
-
 async def throw(attacks: list[list[bytes]]) -> None:
     async with running(limits=QUICK) as rig:
 
@@ -49,8 +38,8 @@ async def throw(attacks: list[list[bytes]]) -> None:
             await wire.ended()
 
         await asyncio.gather(*(attack(portions) for portions in attacks))
-        await serves(rig)
-    assert len(asyncio.all_tasks()) == 1
+        await rig.serves()
+    await eventually(lambda: len(asyncio.all_tasks()) == 1)
 
 
 @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

@@ -1,6 +1,7 @@
 """Requests in: what is understood and how, and what is refused."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from kybern.transport import Limits
 from kybern.transport.exchange import Request, Response
 from kybern.transport.target import BadTarget, parse_target
 
-from .conftest import SMALL, Answer, get, post, running
+from .conftest import PATIENCE_SECONDS, SMALL, Answer, Rig, get, post, running
 
 TOO_LARGE = "Request entity too large: limit is 1000"
 
@@ -219,15 +220,16 @@ async def test_an_unwanted_body_is_refused_before_it_is_sent() -> None:
         assert (await rig.ask(data)).status == 413
 
 
-TIMES = Limits(head_seconds=0.2, body_seconds=0.3, idle_seconds=0.25, stall_seconds=0.3, linger_seconds=0.1)
-
-
 @pytest.mark.parametrize(
-    ("data", "status"),
-    [(b"", 0), (b"GET / HTTP/1.1\r\nHo", 408), (post(b"abc")[:-1], 408), (get("/whole"), 200)],
+    ("data", "limits", "status"),
+    [
+        (b"", Limits(idle_seconds=0.25), 0),
+        (b"GET / HTTP/1.1\r\nHo", Limits(head_seconds=0.2, linger_seconds=0.1), 408),
+        (post(b"abc")[:-1], Limits(body_seconds=0.3, linger_seconds=0.1), 408),
+    ],
 )
-async def test_who_sends_nothing_is_not_waited_for(data: bytes, status: int) -> None:
-    async with running(limits=TIMES) as rig:
+async def test_who_sends_nothing_is_not_waited_for(data: bytes, limits: Limits, status: int) -> None:
+    async with running(limits=limits) as rig:
         wire = await rig.wire()
         wire.send(data)
         got: Answer | None = await wire.answer() if status else None
@@ -235,24 +237,47 @@ async def test_who_sends_nothing_is_not_waited_for(data: bytes, status: int) -> 
         assert await wire.ended() == b""
 
 
+async def test_who_asks_nothing_more_is_not_waited_for() -> None:
+    async def once(rig: Rig) -> bool:
+        wire = await rig.wire()
+        wire.send(get())
+        return b"200 OK" in await wire.ended()
+
+    async with running(limits=Limits(idle_seconds=0.25)) as rig:
+        await until_quick_enough(lambda: once(rig))
+
+
 async def test_a_slow_head_ends_at_its_deadline() -> None:
-    async with running(limits=TIMES) as rig:
+    async with running(limits=Limits(head_seconds=0.2)) as rig:
         wire = await rig.wire()
         reading = asyncio.create_task(wire.answer())
         wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         while not reading.done():
             wire.send(b"x")
             await asyncio.sleep(0.02)
         assert (await reading).status == 408
-        assert loop.time() - begun < 5
 
 
 async def test_a_busy_keep_alive_connection_outlives_the_idle_time() -> None:
-    async with running(limits=TIMES) as rig:
+    async def ten_in_twice_the_time(rig: Rig) -> bool:
         wire = await rig.wire()
         for _ in range(10):
             wire.send(get())
-            assert (await wire.answer()).status == 200
+            if (await wire.answer()).status != 200:
+                return False
             await asyncio.sleep(0.06)
+        return True
+
+    async with running(limits=Limits(idle_seconds=0.3)) as rig:
+        await until_quick_enough(lambda: ten_in_twice_the_time(rig))
+
+
+async def until_quick_enough(attempt: Callable[[], Awaitable[bool]]) -> None:
+    """Try until it goes well: a machine that stands still for a moment makes a client idle that is not."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                if await attempt():
+                    return
+            except (OSError, asyncio.IncompleteReadError):
+                continue
