@@ -5,9 +5,9 @@ Form of the answers: https://kubernetes.io/docs/reference/using-api/health-check
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from kybern.apiserver.metrics.family import Family
-from kybern.apiserver.metrics.series import Counter, Gauge
 from kybern.apiserver.request_info import truthy
+from kybern.metrics.family import Family
+from kybern.metrics.series import Counter, Gauge
 from kybern.transport.exchange import Request, Response
 
 TEXT = "text/plain; charset=utf-8"

@@ -44,7 +44,6 @@ from kybern.apiserver.flow.dangling import Dangling
 from kybern.apiserver.health import Check, Health
 from kybern.apiserver.health_checks import health_checks
 from kybern.apiserver.identity import IdentityLease
-from kybern.apiserver.metrics import process
 from kybern.apiserver.metrics.features import feature_families
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.metrics.state import State
@@ -62,6 +61,7 @@ from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.apiserver.zpages import Zpages
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
+from kybern.metrics import process
 from kybern.storage.backend import Backend
 from kybern.transport.exchange import Answer, Request
 

@@ -6,9 +6,9 @@ Source: https://kubernetes.io/docs/reference/instrumentation/metrics/
 
 from collections.abc import Iterator
 
-from kybern.apiserver.metrics.family import Family
-from kybern.apiserver.metrics.series import Counter, Histogram
 from kybern.base.clock import Clock
+from kybern.metrics.family import Family
+from kybern.metrics.series import Counter, Histogram
 
 ADMIT, VALIDATE, VALIDATING = "admit", "validate", "validating"
 """The types of steps; webhooks that validate are told under a name of their own."""

@@ -9,9 +9,9 @@ import socket
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from kybern.apiserver.metrics.family import COUNTER, GAUGE, Family
-from kybern.apiserver.metrics.series import Counter, Gauge, Histogram
 from kybern.base.clock import Clock
+from kybern.metrics.family import COUNTER, GAUGE, Family
+from kybern.metrics.series import Counter, Gauge, Histogram
 
 FROM_STORAGE, TO_STORAGE = "from_storage", "to_storage"
 KEYS_LIMIT = 100

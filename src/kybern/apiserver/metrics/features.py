@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from kybern.api.feature_gates import FeatureGates
-from kybern.apiserver.metrics.family import GAUGE, Family
+from kybern.metrics.family import GAUGE, Family
 
 
 def feature_families(gates: FeatureGates) -> Callable[[], Iterator[Family]]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from kybern.apiserver.call import Call
-from kybern.apiserver.metrics.family import Family, render
 from kybern.apiserver.metrics.requests import Requests
+from kybern.metrics.family import Family, render
 
 Source = Callable[[], Iterator[Family]]
 

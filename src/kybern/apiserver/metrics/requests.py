@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from kybern.apiserver.call import Call
-from kybern.apiserver.metrics.family import COUNTER, HISTOGRAM, Family
+from kybern.metrics.family import COUNTER, HISTOGRAM, Family
 
 BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from kybern.apiserver.audit.audit import Audit
 from kybern.apiserver.cache.cache import Cache
 from kybern.apiserver.flow.control import FlowControl
-from kybern.apiserver.metrics.family import COUNTER, GAUGE, Family
+from kybern.metrics.family import COUNTER, GAUGE, Family
 
 
 class State:

@@ -1,8 +1,8 @@
 """What encryption counts."""
 
 from kybern.apiserver.encryption.metrics import FROM_STORAGE, KEYS_LIMIT, TO_STORAGE, EncryptionMetrics
-from kybern.apiserver.metrics.family import render
 from kybern.base.clock import SystemClock
+from kybern.metrics.family import render
 
 
 def _text(metrics: EncryptionMetrics) -> str:

@@ -1,7 +1,7 @@
 """The text format."""
 
-from kybern.apiserver.metrics.family import COUNTER, HISTOGRAM, Family, render
-from kybern.apiserver.metrics.process import families
+from kybern.metrics.family import COUNTER, HISTOGRAM, Family, render
+from kybern.metrics.process import families
 
 
 def test_a_counter_and_a_histogram() -> None:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from kybern.apiserver.metrics.family import COUNTER, GAUGE, HISTOGRAM, Family
+from kybern.metrics.family import COUNTER, GAUGE, HISTOGRAM, Family
 
 
 class Counter:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kybern import KUBERNETES_VERSION
-from kybern.apiserver.metrics.family import COUNTER, GAUGE, Family
+from kybern.metrics.family import COUNTER, GAUGE, Family
 
 _PROCESS = Path("/proc/self")
 
