@@ -111,6 +111,15 @@ def test_duplicates_are_seen_where_lengths_mislead() -> None:
     assert messages(b'{"data":{"a":"1","a":"2"}}') == ['duplicate field "data.a"']
 
 
+def test_a_body_that_names_no_kind_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parsed_again(*args: object, **options: object) -> None:
+        raise AssertionError("nothing is written twice in it")
+
+    monkeypatch.setattr("kybern.api.schema.duplicates.json.loads", parsed_again)
+    obj, messages = codec("v1", "ConfigMap").admit(b'{"metadata": {"name": "c"}, "data": {"a": "1"}}', "Strict")
+    assert (obj["kind"], obj["data"], messages) == ("ConfigMap", {"a": "1"}, [])
+
+
 def test_admitting_twice_changes_nothing() -> None:
     for (api_version, kind), name in structure.names_of_kinds().items():
         if ".v1." not in name and ".v2." not in name:

@@ -69,8 +69,8 @@ class Codec:
     def _from_bytes(self, mode: str, body: bytes, field_validation: str) -> tuple[Object, list[str]]:
         obj = self._parse(body)
         self._check_type(obj, body)
-        self._check_kind(obj)
         repeated = field_validation != IGNORE and self._duplicates(body, obj)
+        self._check_kind(obj)
         out, messages = self._pass(mode, obj, body)
         if repeated:
             messages = duplicates.in_order(body, messages)
