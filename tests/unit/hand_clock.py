@@ -3,6 +3,9 @@
 import asyncio
 import heapq
 
+TURNS = 100
+"""Of the event loop: more than what is done without waiting for time takes."""
+
 
 class HandClock:
     """A clock that stands until a test turns it."""
@@ -31,4 +34,10 @@ class HandClock:
             future = heapq.heappop(self._sleepers)[2]
             if not future.done():
                 future.set_result(None)
+        await asyncio.sleep(0)
+
+
+async def settle() -> None:
+    """Everybody does what needs no more time."""
+    for _ in range(TURNS):
         await asyncio.sleep(0)

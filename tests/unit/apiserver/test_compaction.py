@@ -27,7 +27,7 @@ class Turns:
 
     async def turn(self) -> None:
         """Let one interval pass, and what is done after it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.asleep.wait()
             self.asleep.clear()
             self._wake.set()

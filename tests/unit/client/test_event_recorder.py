@@ -23,7 +23,7 @@ async def test_a_combined_event_has_a_source_and_no_reporter() -> None:
     for number in range(SIMILAR_LIMIT):
         events.event(MAP, "Warning", "Odd", f"m{number}")
     task = asyncio.create_task(events.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(written := [each for path, each in api.objects.items() if path.startswith(EVENTS)]) < SIMILAR_LIMIT:
             await asyncio.sleep(0.005)
     task.cancel()

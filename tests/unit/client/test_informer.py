@@ -17,6 +17,14 @@ from kybern.transport.exchange import Request, Response
 from .tiny_api import TinyApi, status
 
 BASE = "/api/v1/namespaces/default/configmaps"
+PATIENCE_SECONDS = 60.0
+
+
+class HurriedClock(SystemClock):
+    """Nobody waits long between two attempts."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 100)
 
 
 class World:
@@ -25,7 +33,7 @@ class World:
     def __init__(self) -> None:
         self.api = TinyApi()
         client = Client(InProcessTransport(self.api.handle, Request))
-        self.informer = Informer(client, ConfigMap, clock=SystemClock(), source=random.Random(1))
+        self.informer = Informer(client, ConfigMap, clock=HurriedClock(), source=random.Random(1))
         self.told: list[tuple[str, str]] = []
         self.informer.subscribe(
             lambda event, new, old: self.told.append((event, (new or old).metadata.name if new or old else ""))
@@ -41,7 +49,7 @@ class World:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         done = asyncio.Event()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not condition():  # Any state of the world may be waited for.
                 self.informer.when(condition, done.set)
                 await asyncio.sleep(0.005)
@@ -56,7 +64,7 @@ async def world():  # type: ignore[no-untyped-def]
     await world.put("a", "1")
     await world.put("b", "1")
     task = asyncio.create_task(world.informer.run())
-    await asyncio.wait_for(world.informer.synced(), 10)
+    await asyncio.wait_for(world.informer.synced(), PATIENCE_SECONDS)
     yield world
     task.cancel()
 
@@ -135,7 +143,7 @@ async def test_pages() -> None:
     for number in range(PAGE_SIZE * 2 + 1):
         await world.put(f"n{number}", "1")
     task = asyncio.create_task(world.informer.run())
-    await asyncio.wait_for(world.informer.synced(), 10)
+    await asyncio.wait_for(world.informer.synced(), PATIENCE_SECONDS)
     task.cancel()
     assert len(world.informer.list()) == PAGE_SIZE * 2 + 1
     assert len([path for method, path in world.api.requests]) >= 3

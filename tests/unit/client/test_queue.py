@@ -4,6 +4,7 @@ import asyncio
 
 from kybern.base.clock import SystemClock
 from kybern.client.queue import FIRST_PAUSE_SECONDS, PAUSE_LIMIT_SECONDS, WorkQueue
+from tests.unit.hand_clock import HandClock, settle
 
 
 async def test_a_key_waits_once_and_comes_again_after_its_work() -> None:
@@ -22,12 +23,20 @@ async def test_a_key_waits_once_and_comes_again_after_its_work() -> None:
 
 
 async def test_the_sooner_of_two_delays_counts() -> None:
-    queue: WorkQueue[str] = WorkQueue(SystemClock())
+    clock = HandClock()
+    queue: WorkQueue[str] = WorkQueue(clock)
     task = asyncio.create_task(queue.run())
     queue.add_after("a", 3600)
-    queue.add_after("b", 0.02)
-    queue.add_after("a", 0.01)
-    assert [await asyncio.wait_for(queue.take(), 5) for _ in range(2)] == ["a", "b"]
+    queue.add_after("b", 20)
+    queue.add_after("a", 10)
+    for key in ("a", "b"):
+        await settle()
+        await clock.turn(9)
+        assert len(queue) == 0
+        await clock.turn(1)
+        await settle()
+        assert len(queue) == 1
+        assert await queue.take() == key
     task.cancel()
 
 

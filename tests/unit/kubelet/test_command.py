@@ -63,7 +63,7 @@ async def run(script: str, streams: Streams, *writes: bytes) -> tuple[bytes, byt
         await command.write(data)
     command.end_input()
     out: dict[Channel, bytes] = {Channel.STDOUT: b"", Channel.STDERR: b""}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for piece in command.output():
             out[piece.channel] += piece.data
         return out[Channel.STDOUT], out[Channel.STDERR], await command.wait()
@@ -90,7 +90,7 @@ async def test_a_terminal_has_the_size_of_the_users() -> None:
     command = await Command.start(["sh", "-c", "read x; stty size"], Streams(stdin=True, tty=True))
     command.resize(Resize(columns=132, rows=43))
     await command.write(b"\n")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out = b"".join([piece.data async for piece in command.output()])
         assert await command.wait() == 0
     assert b"43 132" in out
@@ -110,6 +110,6 @@ async def test_much_output_waits_for_a_slow_reader_and_is_whole() -> None:
 async def test_a_command_can_be_ended() -> None:
     command = await Command.start(["sleep", "1000"], Streams(stdin=True))
     command.kill()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert [piece async for piece in command.output()] == []
         assert await command.wait() == 137

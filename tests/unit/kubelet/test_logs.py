@@ -82,7 +82,7 @@ async def test_following_goes_on_through_a_rotation_until_the_container_ends(tmp
             arrived.set()
 
     async def until(text: bytes) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while bytes(seen) != text:
                 await arrived.wait()
                 arrived.clear()
@@ -98,7 +98,7 @@ async def test_following_goes_on_through_a_rotation_until_the_container_ends(tmp
     path.write_bytes(b"2026-01-02T03:04:05Z stdout F four\n")
     await until(b"one\ntwo\nthree\nfour\n")
     running = False
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await task
 
 

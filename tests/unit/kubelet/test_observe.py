@@ -7,9 +7,10 @@ from pathlib import Path
 
 from kybern.base.clock import SystemClock
 from kybern.kubelet.labels import TERMINATION_MESSAGE_PATH
-from kybern.kubelet.observe import OOM_KILLED, Observer
+from kybern.kubelet.observe import OOM_KILLED, OOM_PAUSE_SECONDS, Observer
 from kybern.kubelet.observed import NANOSECONDS
 from kybern.kubelet.runtime.views import ContainerRecord, ContainerState, ContainerStatus, Sandbox
+from tests.unit.hand_clock import HandClock
 
 from .worlds import container, exited, pod, sandbox
 
@@ -60,7 +61,7 @@ async def test_looks_that_overlap_keep_the_last_words(tmp_path: Path) -> None:
     observer = Observer(runtime, SystemClock(), "u")
     first = asyncio.create_task(observer.look(pod(), is_ending=False))
     second = asyncio.create_task(observer.look(pod(), is_ending=False))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not runtime.asked:
             await asyncio.sleep(0)
         runtime.gates[1].set()
@@ -74,12 +75,16 @@ async def test_looks_that_overlap_keep_the_last_words(tmp_path: Path) -> None:
 
 
 async def check_kill(expected: str, *, is_ending: bool = False, limit: str = "16Mi", age_seconds: float = 0.0) -> None:
-    finished = int((SystemClock().now() - age_seconds) * NANOSECONDS)
+    clock = HandClock()
+    finished = int((clock.now() - age_seconds) * NANOSECONDS)
     runtime = SlowRuntime(ended(137, reason="Error", finished_at_ns=finished))
     runtime.later = dataclasses.replace(runtime.status, reason=OOM_KILLED)
     resources = {"limits": {"memory": limit}} if limit else {}
-    observer = Observer(runtime, SystemClock(), "u")
-    observed = await observer.look(pod(container("c", resources=resources)), is_ending=is_ending)
+    observer = Observer(runtime, clock, "u")
+    looking = asyncio.create_task(observer.look(pod(container("c", resources=resources)), is_ending=is_ending))
+    while not looking.done():
+        await clock.turn(OOM_PAUSE_SECONDS)
+    observed = await looking
     assert observed.containers[0].state is ContainerState.EXITED
     assert observed.containers[0].reason == expected
 

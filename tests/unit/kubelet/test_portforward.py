@@ -36,7 +36,7 @@ class Client:
         self.send(SynStream(first + 2, {"streamtype": "data", **common}))
 
     async def next(self) -> Frame:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.received.get()
 
     async def everything(self, stream: int) -> bytes:
@@ -56,7 +56,7 @@ async def client() -> AsyncIterator[Client]:
     running = asyncio.create_task(client.session.run(client.to_session.get))
     yield client
     client.to_session.put_nowait(b"")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await running
 
 

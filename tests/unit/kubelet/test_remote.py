@@ -53,7 +53,7 @@ async def over_spdy(
         await spdy.end(Channel.STDIN)
     found: dict[Channel, bytes] = {}
     ended = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while Channel.ERROR not in ended and (said := await spdy.receive()) is not None:
             if isinstance(said, Data):
                 found[said.channel] = found.get(said.channel, b"") + said.data
@@ -122,7 +122,7 @@ async def test_websockets_older_protocols(
     assert websocket.subprotocol == protocol
     await websocket.send(sent)
     found = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (message := await websocket.receive()) is not None:
             found.append(message)
     assert found == expected

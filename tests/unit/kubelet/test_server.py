@@ -31,7 +31,7 @@ async def ask(port: int, path: str, method: str = "GET") -> tuple[int, str]:
     """Status and body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{method} {path} HTTP/1.0\r\nHost: node\r\n\r\n".encode())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     return int(head.split()[1]), body.decode()
@@ -96,7 +96,7 @@ async def run(port: int, query: str, *messages: bytes, protocol: str = V5) -> di
 
 async def everything(websocket: WebSocket) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while isinstance(message := await websocket.receive(), bytes):
             found[message[0]] = found.get(message[0], b"") + message[1:]
     await websocket.close()
@@ -131,7 +131,7 @@ async def test_a_command_that_is_not_there(port: int) -> None:
 async def test_a_client_that_leaves_ends_the_command(port: int, tmp_path: Path) -> None:
     script = "command=sh&command=-c&command=echo+$$%3Bexec+sleep+1000"
     websocket = await connect(f"ws://127.0.0.1:{port}/exec/default/web/c?{script}&output=1", subprotocols=(V5,))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         message: bytes | str | None = b"\x01"
         while message == b"\x01":  # The empty message with which every conversation begins.
             message = await websocket.receive()
@@ -163,7 +163,7 @@ async def test_port_forward_over_a_websocket(port: int) -> None:
     await websocket.send(encoder.encode(SynStream(3, {"streamtype": "data", **common})))
     await websocket.send(encoder.encode(Data(3, b"GET /healthz HTTP/1.0\r\n\r\n")))
     found, ended = b"", False
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not ended:
             message = await websocket.receive()
             assert isinstance(message, bytes)
@@ -188,7 +188,7 @@ async def test_port_forward_on_channels(
     websocket = await connect(url, subprotocols=(protocol,))
     await websocket.send(request_line)
     found: list[bytes | str] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (message := await websocket.receive()) is not None:
             found.append(message)
     assert any(isinstance(each, type(answer)) and each.startswith(answer) for each in found)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from kybern.storage.etcd.messages import MESSAGES
 
 needs_etcd = pytest.mark.skipif(shutil.which("etcd") is None, reason="Debian's etcd-server is not installed")
 QUICK = ("--heartbeat-interval", "10", "--election-timeout", "50", "--log-level", "panic", "--logger", "zap")
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def free_ports(count: int) -> list[int]:

@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from kybern.api.patch import strategic_merge
+from kybern.api.patch.go_text import go_value
 from kybern.api.patch.rfc6902 import PatchFailed
-from kybern.api.patch.strategic import go_value
 from kybern.base.errors import BadRequest, Unclassified
 
 POD = "io.k8s.api.core.v1.Pod"

@@ -9,7 +9,7 @@ from kybern.apiserver.objects.turns import Turns
 
 async def test_who_meets_nobody_waits_for_nobody() -> None:
     turns = Turns()
-    async with asyncio.timeout(10), turns.of("a"), turns.of("a"), turns.of("b"):
+    async with asyncio.timeout(60), turns.of("a"), turns.of("a"), turns.of("b"):
         pass
 
 
