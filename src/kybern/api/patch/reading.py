@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from kybern.api.patch.go_text import go_value
 from kybern.api.patch.rfc6902 import mistyped, patched_document
 from kybern.api.patch.rfc7386 import BAD_MERGE_PATCH, merge_patch
-from kybern.api.patch.strategic import go_value, strategic_merge
+from kybern.api.patch.strategic import strategic_merge
 from kybern.api.resource import Object
 from kybern.api.schema import duplicates, syntax
 from kybern.api.schema.inspection import go_value as go_kind

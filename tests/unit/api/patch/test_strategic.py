@@ -107,6 +107,53 @@ CASES = [
         containers({"name": "a", "ports": [{"containerPort": 80, "name": "web"}]}),
         containers({"name": "a", "ports": [{"containerPort": 80, "name": "web"}]}),
     ),
+    (
+        "a new element comes where a deleted one has made room",
+        POD,
+        containers(A1, B1, C1),
+        {
+            "spec": {
+                "$setElementOrder/containers": [{"name": "b"}, {"name": "d"}],
+                "containers": [{"$patch": "delete", "name": "a"}, {"name": "d"}],
+            }
+        },
+        containers(B1, C1, {"name": "d"}),
+    ),
+    (
+        "elements that the order leaves out stay before what comes after them",
+        POD,
+        containers(A1, B1, C1),
+        {"spec": {"$setElementOrder/containers": [{"name": "c"}, {"name": "b"}]}},
+        containers(A1, C1, B1),
+    ),
+    (
+        "a new element is taken as it is given",
+        POD,
+        containers(A1),
+        containers({"name": "b", "command": None, "env": [{"name": "x", "$patch": "delete"}]}),
+        containers({"name": "b", "command": None, "env": [{"name": "x", "$patch": "delete"}]}, A1),
+    ),
+    (
+        "null takes the list that it should shorten",
+        POD,
+        {"metadata": {"finalizers": ["a/x"], "name": "n"}},
+        {"metadata": {"$deleteFromPrimitiveList/finalizers": None}},
+        {"metadata": {"name": "n"}},
+    ),
+    (
+        "what is no list shortens none",
+        POD,
+        {"metadata": {"finalizers": ["a/x"]}},
+        {"metadata": {"$deleteFromPrimitiveList/finalizers": "a/x", "$deleteFromPrimitiveList/ownerReferences": ["b"]}},
+        {"metadata": {"finalizers": ["a/x"]}},
+    ),
+    (
+        "the selector of a budget is replaced",
+        "io.k8s.api.policy.v1.PodDisruptionBudget",
+        {"spec": {"selector": {"matchLabels": {"a": "b"}}}},
+        {"spec": {"selector": {"matchExpressions": []}}},
+        {"spec": {"selector": {"matchExpressions": []}}},
+    ),
 ]
 
 
@@ -147,6 +194,47 @@ REFUSALS = [
     ),
     (containers(1), Unclassified, f"list element types are not identical: [[{go_value(A1)}] [1]]"),
     (
+        {"status": {"$patch": "merge"}},
+        Unclassified,
+        "unknown patch type: merge in map: map[$patch:merge]",
+    ),
+    (
+        {"spec": {"$setElementOrder/cases": []}},
+        Unclassified,
+        'unable to find api field in struct PodSpec for the json field "cases"',
+    ),
+    (
+        {"spec": {"$setElementOrder/nodeName": []}},
+        Unclassified,
+        "expected slice or array type, but got: struct",
+    ),
+    (
+        {"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [A1]}},
+        Unclassified,
+        f"The order in patch list:\n[{go_value(A1)}]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+    ),
+    (
+        {"spec": {"$setElementOrder/containers": [{"name": "a"}], "containers": None}},
+        Unclassified,
+        "expected a []interface {}, but received a %!s(<nil>)",
+    ),
+    (
+        {"metadata": {"$setElementOrder/finalizers": ["x"], "finalizers": []}},
+        Unclassified,
+        "no elements in any of the given slices",
+    ),
+    (
+        {"spec": {"$deleteFromPrimitiveList/containers": ["a"]}},
+        Unclassified,
+        f"list element types are not identical: [[{go_value(A1)}] [a]]",
+    ),
+    (
+        {"metadata": {"$deleteFromPrimitiveList/ownerReferences": [{}]}},
+        Unclassified,
+        "map: map[] does not contain declared merge key: uid",
+    ),
+    ({"spec": {"$retainKeys": ["containers"], "$other": 1}}, BadRequest, "invalid patch format of retainKeys"),
+    (
         {"metadata": {"finalizers": [[1]]}},
         PatchFailed,
         "the server rejected our request due to an error in our request",
@@ -157,7 +245,8 @@ REFUSALS = [
 @pytest.mark.parametrize(("patch", "error", "message"), REFUSALS)
 def test_refuses(patch, error, message):
     with pytest.raises(error) as caught:
-        strategic_merge({"metadata": {"finalizers": []}, "spec": {"containers": [A1]}}, patch, POD)
+        metadata = {"finalizers": [], "ownerReferences": [{"uid": "u"}]}
+        strategic_merge({"metadata": metadata, "spec": {"containers": [A1]}}, patch, POD)
     assert caught.value.message == message
 
 
