@@ -43,14 +43,18 @@ class Family(Enum):
     EXPONENT = "DecimalExponent"
 
 
+Exact = tuple[int, Family]
+"""A value in nanos, and the family that it is written in."""
+
+
 def parse(text: str) -> int:
     """The value in nanos (10^-9 units). Raises ValueError with upstream's message."""
-    return _parse(text)[0]
+    return exact(text)[0]
 
 
 def canonical(text: str) -> str:
     """The form that upstream stores and prints: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError."""
-    nanos, family = _parse(text)
+    nanos, family = exact(text)
     written = text if nanos and _stays(text, family) else format_nanos(nanos, family)
     if len(written) > MAX_LENGTH:
         raise ValueError(UNKNOWN_SUFFIX)
@@ -83,15 +87,18 @@ def milli_value(text: str) -> int:
 
 def add(left: str, right: str) -> str:
     """The sum, in the family of the left side (of the right where the left is zero), canonical."""
-    left_nanos, left_family = _parse(left)
-    right_nanos, right_family = _parse(right)
-    return format_nanos(left_nanos + right_nanos, left_family if left_nanos else right_family)
+    return format_nanos(*total(exact(left), exact(right)))
+
+
+def total(left: Exact, right: Exact) -> Exact:
+    """The same sum for what is parsed already, and is to be written once, after many."""
+    return left[0] + right[0], left[1] if left[0] else right[1]
 
 
 def subtract(left: str, right: str) -> str:
     """The difference, by the rules of `add`."""
-    left_nanos, left_family = _parse(left)
-    right_nanos, right_family = _parse(right)
+    left_nanos, left_family = exact(left)
+    right_nanos, right_family = exact(right)
     return format_nanos(left_nanos - right_nanos, left_family if left_nanos else right_family)
 
 
@@ -131,7 +138,8 @@ def _format_decimal(nanos: int, family: Family) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> tuple[int, Family]:
+def exact(text: str) -> Exact:
+    """The value and how it is written. Raises ValueError with upstream's message."""
     match = _FORM.fullmatch(text) if len(text) <= MAX_LENGTH else None
     if match is None:
         raise ValueError(UNKNOWN_SUFFIX if _LOOSE_FORM.fullmatch(text) else INVALID)

@@ -14,8 +14,15 @@ _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 _NAMES = frozenset(
     (COUNT, "pods", *_COMPUTE, *(_REQUESTS + name for name in _COMPUTE), *(_LIMITS + name for name in _COMPUTE))
 )
-_DEMANDED = ("cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory")
-"""Where one of these is limited each container must say how much it wants."""
+_DEMANDED = {
+    "cpu": ("requests", "cpu"),
+    "limits.cpu": ("limits", "cpu"),
+    "limits.memory": ("limits", "memory"),
+    "memory": ("requests", "memory"),
+    "requests.cpu": ("requests", "cpu"),
+    "requests.memory": ("requests", "memory"),
+}
+"""Where one of these is limited each container must say how much it wants, and there."""
 _FINISHED = frozenset(("Failed", "Succeeded"))
 
 
@@ -49,13 +56,13 @@ def missing(names: Iterable[str], pod: Object) -> str:
     spec = pod.get("spec") or {}
     if any(is_pod_level(name) for amounts in _resources(spec) for name in amounts):
         return ""  # KEP-2837: what the Pod asks for as a whole spares its containers.
-    demanded = [name for name in _DEMANDED if name in set(names)]
+    demanded = [(name, *_DEMANDED[name]) for name in names if name in _DEMANDED]
     lacking: dict[str, set[str]] = {}
     if demanded:
         for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-            given = _amounts(*_resources(container))
-            for name in demanded:
-                if name not in given:
+            resources = container.get("resources") or {}
+            for name, side, key in demanded:
+                if key not in (resources.get(side) or ()):
                     lacking.setdefault(name, set()).add(container.get("name") or "")
     if not lacking:
         return ""
@@ -69,16 +76,14 @@ def _resources(holder: Object) -> tuple[Amounts, Amounts]:
 
 def _amounts(requests: Amounts, limits: Amounts) -> dict[str, str]:
     found = {"pods": "1"}
-    for name in _COMPUTE:
-        if name in requests:
-            found[name] = found[_REQUESTS + name] = requests[name]
-        if name in limits:
-            found[_LIMITS + name] = limits[name]
     for name, amount in requests.items():
-        if name.startswith(_HUGE_PAGES):
+        if name in _COMPUTE or name.startswith(_HUGE_PAGES):
             found[name] = found[_REQUESTS + name] = amount
         elif "/" in name and "kubernetes.io/" not in name:
             found[_REQUESTS + name] = amount
+    for name in _COMPUTE:
+        if name in limits:
+            found[_LIMITS + name] = limits[name]
     return found
 
 

@@ -1,21 +1,26 @@
-"""One namespace's charges: those that wait together are settled in one write of each quota's status.
+"""One namespace's charges: those that wait together are settled in one write of each quota's status, and go on together.
 
 Invariant: a write is admitted only after `status.used` holds it durably, so however many arrive at once, on however many
-API servers over one store, no quota is overshot: the status is written by compare-and-swap.
+API servers over one store, no quota is overshot: the status is written by compare-and-swap. Only what a quota holds
+durably is ever given back. The desk's own task settles: a client that leaves takes nobody's charge along.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kybern.api.quota.amounts import Amounts, equal, subtract
+from kybern.api.quota.amounts import Amounts, add, subtract
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
-from kybern.apiserver.admission.quota.check import Demand, Refusal, Uncovered, charge, used_of
+from kybern.apiserver.admission.quota.account import Account, used_of
+from kybern.apiserver.admission.quota.check import Demand, Refusal, Uncovered, charge
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.objects.update import update
 from kybern.apiserver.served import Served
 from kybern.base.errors import Conflict, InternalError, NotFound, StatusError
+
+log = logging.getLogger(__name__)
 
 RETRIES = 3
 """After as many lost races with other writers of a quota its waiters are refused."""
@@ -27,112 +32,202 @@ class Waiter:
 
     attributes: Attributes
     demand: Demand
+    told: asyncio.Future[None]
+    """Done when its batch is settled, or when it has been given back; cancelled when nobody waits for that."""
     settled: bool = False
     error: StatusError | None = None
-    charged: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By the quota's name."""
+    charged: dict[str, Amounts] = field(default_factory=dict)
+    """What quotas hold of it durably, by their names."""
 
     def settle(self, error: StatusError | None = None) -> None:
         self.settled, self.error = True, error
 
+    def tell(self) -> None:
+        if not self.told.done():
+            self.told.set_result(None)
+
+
+Payers = list[tuple[Waiter, Amounts]]
+"""Who is charged how much."""
+
 
 class Desk:
-    """Of one namespace."""
+    """Of one namespace. Who waits here has seats of the server's flow control, which limits how many they are."""
 
-    def __init__(self, life: Life, quotas: Served, namespace: str, read: Callable[[], Sequence[Object]]) -> None:
+    def __init__(
+        self,
+        life: Life,
+        quotas: Served,
+        namespace: str,
+        read: Callable[[], Sequence[Object]],
+        left: Callable[[], None],
+    ) -> None:
+        """`read` gets the namespace's quotas; `left` is called when somebody has left."""
         self._life = life
         self._quotas = quotas
         self._namespace = namespace
         self._read = read
-        self._lock = asyncio.Lock()
-        self._pending: list[Waiter] = []
-        self.held: dict[Waiter, None] = {}
-        """Charged, and not known to be stored yet."""
+        self._left = left
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[Waiter] = []
+        self._returned: list[Waiter] = []
+        self._task: asyncio.Task[None] | None = None
+        self._held: dict[Waiter, None] = {}
+        """Charged durably, and not known to be stored yet."""
+        self._writing: tuple[Account, Payers] | None = None
+        """What is being written to a quota."""
 
     @property
     def idle(self) -> bool:
         """Nobody waits and nothing is held."""
-        return not self.held and not self._pending and not self._lock.locked()
+        return self._task is None and not self._held
 
-    async def admit(self, waiter: Waiter) -> None:
+    async def admit(self, attributes: Attributes, demand: Demand) -> Waiter:
         """Return once it is charged. Raises StatusError."""
-        self._pending.append(waiter)
-        async with self._lock:
-            if not waiter.settled:
-                batch, self._pending = self._pending, []
-                try:
-                    await self._settle(batch, None, RETRIES)
-                finally:
-                    for each in batch:
-                        if not each.settled:
-                            each.settle(InternalError("resource quota evaluation was interrupted"))
+        waiter = Waiter(attributes, demand, self._loop.create_future())
+        self._waiting.append(waiter)
+        self._wake()
+        try:
+            await waiter.told
+        except asyncio.CancelledError:
+            if not waiter.told.cancelled():
+                self._return(waiter)  # It was told, and had no turn since.
+            raise
         if waiter.error is not None:
             await self.give_back(waiter)
             raise waiter.error
-        if waiter.charged:
-            self.held[waiter] = None
+        return waiter
+
+    def keep(self, waiter: Waiter) -> None:
+        """The write is stored."""
+        self._held.pop(waiter, None)
+        self._left()
 
     async def give_back(self, waiter: Waiter) -> None:
-        """The write was not made."""
-        self.held.pop(waiter, None)
-        if not waiter.charged:
-            return
-        async with self._lock:
-            for name, amounts in waiter.charged.items():
-                await self._change(name, lambda used, amounts=amounts: subtract(used, amounts))  # type: ignore[misc]
+        """The write was not made. Returns when the quotas say so; they come to, though the caller is cancelled."""
+        if waiter.charged:
+            waiter.told = self._loop.create_future()
+            self._return(waiter)
+            await waiter.told
+
+    def held(self, name: str, revision: str) -> Iterator[Amounts]:
+        """What a quota as it was at `revision` holds for writes that are not known to be stored yet."""
+        for waiter in self._held:
+            if name in waiter.charged:
+                yield waiter.charged[name]
+        if self._writing is not None:
+            account, payers = self._writing
+            if account.name == name and account.revision != revision:
+                yield from (asked for _, asked in payers)
+
+    def _return(self, waiter: Waiter) -> None:
+        self._returned.append(waiter)
+        self._wake()
+
+    def _wake(self) -> None:
+        """The task begins in the next turn of the loop, so that all who come in this one share its first batch."""
+        if self._task is None:
+            self._task = self._loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        """Batch by batch, until nobody waits. Those of a batch go on together, so that the store commits them together:
+        one after the other they cost twice as much."""
+        batch: Sequence[Waiter] = ()
+        try:
+            while self._waiting or self._returned:
+                returned, self._returned = self._returned, []
+                await self._take_back(returned)
+                batch = [each for each in self._waiting if not each.told.cancelled()]
+                self._waiting = []
+                await self._settle_batch(batch)
+        finally:
+            self._task = None
+            for each in (*batch, *self._waiting):  # Some are left where the server ends.
+                if not each.settled:
+                    each.settle(InternalError("resource quota evaluation was interrupted"))
+                each.tell()
+            self._left()
+
+    async def _settle_batch(self, batch: Sequence[Waiter]) -> None:
+        try:
+            await self._settle(batch, None, RETRIES)
+        except Exception:
+            # The edge of the task: a fault in here fails the batch, and the desk goes on.
+            log.exception("quotas of namespace %s are not evaluated", self._namespace)
+        for each in batch:
+            if not each.settled:
+                each.settle(InternalError("resource quota evaluation was interrupted"))
+            if each.told.cancelled() and each.charged:
+                self._returned.append(each)
+            each.tell()
 
     async def _settle(self, batch: Sequence[Waiter], names: set[str] | None, retries: int) -> None:
         """`names`: of the quotas that are still to be charged; None is all."""
-        quotas = [quota for quota in self._read() if names is None or quota["metadata"]["name"] in names]
-        before = {quota["metadata"]["name"]: used_of(quota) for quota in quotas}
-        used = dict(before)
+        accounts = [Account(quota) for quota in self._read() if names is None or quota["metadata"]["name"] in names]
+        payers: dict[str, Payers] = {account.name: [] for account in accounts}
         for waiter in batch:
-            if not waiter.settled:
-                self._try(waiter, quotas, used)
+            if not (waiter.settled or waiter.told.cancelled()):
+                self._try(waiter, accounts, payers)
         lost: set[str] = set()
         error: StatusError | None = None
-        for quota in quotas:
-            name = quota["metadata"]["name"]
-            if not equal(used[name], before[name]):
+        for account in accounts:
+            if account.is_charged:
                 try:
-                    await self._write(quota, used[name])
+                    await self._write(account, payers[account.name])
                 except StatusError as caught:
-                    lost.add(name)
+                    lost.add(account.name)
                     error = caught
         if error is not None and retries:
-            for waiter in batch:
-                if not waiter.settled:
-                    waiter.charged = {name: each for name, each in waiter.charged.items() if name not in lost}
             await self._settle(batch, lost, retries - 1)
             return
         for waiter in batch:
             if not waiter.settled:
                 waiter.settle(error)
 
-    def _try(self, waiter: Waiter, quotas: Sequence[Object], used: dict[str, Amounts]) -> None:
+    def _try(self, waiter: Waiter, accounts: Sequence[Account], payers: dict[str, Payers]) -> None:
         """Charge the running totals, or refuse."""
         try:
-            charged = charge(waiter.demand, quotas, used)
+            charges = charge(waiter.demand, accounts)
         except Refusal as refusal:
             waiter.settle(waiter.attributes.forbidden(waiter.demand.new, str(refusal)))
             return
         except Uncovered as refusal:
             waiter.settle(InternalError(str(refusal)))
             return
-        if waiter.attributes.dry_run:
+        if waiter.attributes.dry_run or not charges:
             waiter.settle()
             return
-        for name, each in charged.items():
-            used[name] = each.after
-            waiter.charged[name] = each.asked
-        if not waiter.charged:
-            waiter.settle()
+        for account, asked, after in charges:
+            account.book(after)
+            payers[account.name].append((waiter, asked))
 
-    async def _write(self, quota: Object, used: Amounts) -> None:
+    async def _write(self, account: Account, payers: Payers) -> None:
         """Only over the version that was read. Raises StatusError."""
-        metadata = quota["metadata"]
-        if not await self._change(metadata["name"], lambda _: dict(used), metadata["resourceVersion"]):
-            raise Conflict(f"the quota {metadata['name']} is gone")
+        self._writing = account, payers
+        try:
+            if not await self._change(account.name, lambda _: account.used(), account.revision):
+                raise Conflict(f"the quota {account.name} is gone")
+            for waiter, asked in payers:
+                waiter.charged[account.name] = asked
+                self._held[waiter] = None
+        finally:
+            self._writing = None
+
+    async def _take_back(self, returned: Sequence[Waiter]) -> None:
+        """One write of each quota for all of them. What cannot be written is for the quotas' controller to count."""
+        sums: dict[str, Amounts] = {}
+        for waiter in returned:
+            for name, amounts in waiter.charged.items():
+                sums[name] = add(sums.get(name, {}), amounts)
+        for name, amounts in sums.items():
+            try:
+                await self._change(name, lambda used, amounts=amounts: subtract(used, amounts))  # type: ignore[misc]
+            except StatusError as error:
+                log.warning("quota %s of namespace %s holds too much: %s", name, self._namespace, error)
+        for waiter in returned:
+            self._held.pop(waiter, None)
+            waiter.charged = {}
+            waiter.tell()
 
     async def _change(self, name: str, to: Callable[[Amounts], Amounts], revision: str = "") -> bool:
         """Whether the quota was there. Raises StatusError."""
@@ -156,12 +251,9 @@ class Charged:
 
     desk: Desk
     waiter: Waiter
-    done: Callable[[], None]
 
     def keep(self) -> None:
-        self.desk.held.pop(self.waiter, None)
-        self.done()
+        self.desk.keep(self.waiter)
 
     async def release(self) -> None:
         await self.desk.give_back(self.waiter)
-        self.done()

@@ -3,12 +3,12 @@
 Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/#limit-priority-class-consumption-by-default
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kybern.api import quantity
-from kybern.api.quota import Evaluator, selectors_of
+from kybern.api.quota import Evaluator
 from kybern.api.quota.amounts import Amounts
 from kybern.api.resource import Object
 
@@ -44,13 +44,12 @@ def uncovered_names(
 
 
 def uncovered_scopes(
-    limited: Iterable[LimitedResource], evaluator: Evaluator, obj: Object, quotas: Sequence[Object]
+    limited: Iterable[LimitedResource], evaluator: Evaluator, obj: Object, selectors: Iterable[Object]
 ) -> list[Object]:
-    """The selectors that take the object in, where no quota's scope of that name does."""
+    """The selectors that take the object in, where none of that name among the quotas' `selectors` does."""
     wanted = [selector for row in limited for selector in row.scopes if evaluator.in_scope(selector, obj)]
     if not wanted:
         return []
-    selectors = (selector for quota in quotas for selector in selectors_of(quota))
     covered = {selector["scopeName"] for selector in selectors if evaluator.in_scope(selector, obj)}
     return [selector for selector in wanted if selector["scopeName"] not in covered]
 

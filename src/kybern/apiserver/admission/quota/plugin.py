@@ -12,8 +12,9 @@ from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import SYSTEM_USER, Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
-from kybern.apiserver.admission.quota.check import Demand, used_of
-from kybern.apiserver.admission.quota.desk import Charged, Desk, Waiter
+from kybern.apiserver.admission.quota.account import used_of
+from kybern.apiserver.admission.quota.check import Demand
+from kybern.apiserver.admission.quota.desk import Charged, Desk
 from kybern.apiserver.admission.quota.limited import LimitedResource
 from kybern.apiserver.objects.life import Life
 from kybern.apiserver.served import ServedResources
@@ -36,7 +37,7 @@ class ResourceQuota(Plugin):
         self._stored = self._quotas.cache.objects
         self._desks: dict[str, Desk] = {}
         self._charged_at: dict[str, float] = {}
-        """Monotonic seconds of a namespace's newest charge."""
+        """Monotonic seconds of when a namespace was asked for a charge, or got one, last."""
 
     def mutate(self, attributes: Attributes, obj: Object, old: Object | None) -> None:
         """A sum that was made while objects were being created is not taken for less than what is there."""
@@ -62,22 +63,24 @@ class ResourceQuota(Plugin):
             return None
         is_status = attributes.subresource == "status"
         demand = Demand(evaluator, obj, old, self._life.clock.now(), self._limited, is_status)
-        return self._admit(Waiter(attributes, demand))
+        return self._admit(attributes, demand)
 
-    async def _admit(self, waiter: Waiter) -> None:
-        namespace = waiter.attributes.namespace
+    async def _admit(self, attributes: Attributes, demand: Demand) -> None:
+        namespace, clock = attributes.namespace, self._life.clock
         desk = self._desks.get(namespace)
         if desk is None:
             desk = self._desks[namespace] = Desk(
-                self._life, self._quotas, namespace, lambda: self._lookup.list(QUOTAS, namespace)
+                self._life,
+                self._quotas,
+                namespace,
+                lambda: self._lookup.list(QUOTAS, namespace),
+                lambda: self._close(namespace),
             )
-        try:
-            await desk.admit(waiter)
-        finally:
-            self._close(namespace)
+        self._charged_at[namespace] = clock.monotonic()
+        waiter = await desk.admit(attributes, demand)
         if waiter.charged:
-            self._charged_at[namespace] = self._life.clock.monotonic()
-            waiter.attributes.holds.append(Charged(desk, waiter, lambda: self._close(namespace)))
+            self._charged_at[namespace] = clock.monotonic()
+            attributes.holds.append(Charged(desk, waiter))
 
     def _close(self, namespace: str) -> None:
         desk = self._desks.get(namespace)
@@ -89,12 +92,12 @@ class ResourceQuota(Plugin):
         used, before = used_of(quota), used_of(old)
         lowered = [name for name, amount in used.items() if quantity.compare(amount, before.get(name, "0")) < 0]
         if lowered:
-            there = self._counted(quota, lowered)
+            there = self._counted(quota, old["metadata"]["resourceVersion"], lowered)
             least = {name: max(amount, there.get(name, "0"), key=quantity.parse) for name, amount in used.items()}
             quota["status"] = {**status, "used": least}
 
-    def _counted(self, quota: Object, names: Iterable[str]) -> Amounts:
-        """What the caches show, and what is charged and on its way into them."""
+    def _counted(self, quota: Object, revision: str, names: Iterable[str]) -> Amounts:
+        """What the caches show, and what the quota at `revision` was charged that is on its way into them."""
         namespace, now = quota["metadata"]["namespace"], self._life.clock.now()
         total: Amounts = {}
         wanted, counted = set(names), set(_IGNORED)
@@ -111,6 +114,6 @@ class ResourceQuota(Plugin):
                 if matches_quota(quota, obj, evaluator.in_scope):
                     total = add(total, masked(evaluator.usage(obj, now), wanted))
         desk = self._desks.get(namespace)
-        for waiter in desk.held if desk is not None else ():
-            total = add(total, masked(waiter.charged.get(quota["metadata"]["name"], {}), wanted))
+        for amounts in desk.held(quota["metadata"]["name"], revision) if desk is not None else ():
+            total = add(total, masked(amounts, wanted))
         return total
