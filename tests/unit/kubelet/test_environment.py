@@ -90,6 +90,31 @@ def test_references_that_lead_nowhere(source: dict[str, Any], message: str) -> N
         environment({"env": [{"name": "X", "valueFrom": source}]})
 
 
+@pytest.mark.parametrize(
+    ("own", "whole", "expected"),
+    [
+        ({}, {}, "2000"),
+        ({"cpu": "0"}, {}, "2000"),
+        ({}, {"cpu": "1250m"}, "1250"),
+        ({"cpu": "0"}, {"cpu": "1250m"}, "1250"),
+        ({"cpu": "500m"}, {"cpu": "1250m"}, "500"),
+        ({}, {"memory": "1Gi"}, "2000"),
+        ({}, {"cpu": "0"}, "2000"),
+    ],
+)
+def test_without_a_limit_a_container_may_use_what_its_pod_may(
+    own: dict[str, str], whole: dict[str, str], expected: str
+) -> None:
+    source = {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}
+    container = {
+        "name": "c",
+        "env": [{"name": "X", "valueFrom": source}],
+        "resources": {"limits": own},
+    }
+    pod = convert({"spec": {"containers": [container], "resources": {"limits": whole}}}, Pod)
+    assert ("X", expected) in container_environment(pod, pod.spec.containers[0], SOURCES, NODE).variables.items()
+
+
 def test_later_sources_win_and_earlier_ones_can_be_referred_to() -> None:
     container = {
         "envFrom": [{"prefix": "CM_", "configMapRef": {"name": "cm"}}, {"secretRef": {"name": "s"}}],

@@ -32,6 +32,9 @@ _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 
 _DEFAULT_DIVISOR = "1"
 
+_POD_LEVEL = ("cpu", "memory")
+"""Of what the downward API tells of, the resources that a Pod can limit for all its containers together."""
+
 
 def field_text(pod: Pod, selector: ObjectFieldSelector, node: Node) -> str:
     """The value of a fieldRef. Raises UnknownField."""
@@ -75,12 +78,21 @@ def resource_text(pod: Pod, container: Container, selector: ResourceFieldSelecto
     limits = resources.limits if resources else {}
     requests = resources.requests if resources else {}
     if verb == "limits":
-        # Without a limit a container may use what the node has to give.
-        amount = limits.get(resource) or node.allocatable.get(resource, "0")
+        own = limits.get(resource, "0")
+        amount = own if quantity.parse(own) else _most(pod, resource, node)
     else:
         amount = requests.get(resource) or limits.get(resource, "0")
     divisor = quantity.parse(selector.divisor or _DEFAULT_DIVISOR) or quantity.NANO
     return str(-(-quantity.parse(amount) // divisor))
+
+
+def _most(pod: Pod, resource: str, node: Node) -> str:
+    """What a container without a limit may use: what its Pod is limited to, or what the node has to give."""
+    whole = node.allocatable.get(resource, "0")
+    if resource not in _POD_LEVEL or resource not in node.allocatable or pod.spec.resources is None:
+        return whole
+    limit = pod.spec.resources.limits.get(resource, "0")
+    return limit if quantity.parse(limit) else whole
 
 
 def _container(pod: Pod, own: Container, name: str) -> Container:
