@@ -3,11 +3,14 @@
 Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/create.go).
 """
 
+from asyncio import CancelledError
+
 from kybern.api.resource import Change, Object
 from kybern.api.validation import validate_create
 from kybern.apiserver import status
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.commit import Changed
+from kybern.apiserver.objects.effects import Taken
 from kybern.apiserver.objects.life import Life, Outcome
 from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.sent import told
@@ -44,13 +47,13 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     metadata["creationTimestamp"] = life.timestamp()
     effect = life.effect(served)
     taken = None if effect is None else await effect.begin(obj, None, dry_run=attributes.dry_run)
+    storing = False
     try:
         await _settle(life, served, obj, attributes)
+        storing = True
         outcome = await _store(life, served, obj, attributes)
     except BaseException as error:
-        await attributes.release_holds()
-        if taken is not None:
-            await taken.undo()
+        await abandon(attributes, taken, stands=storing and isinstance(error, CancelledError))
         if not isinstance(error, Changed):
             raise
         if metadata.get("generateName"):
@@ -60,6 +63,16 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     if taken is not None:
         await taken.keep()
     return outcome
+
+
+async def abandon(attributes: Attributes, taken: Taken | None, *, stands: bool) -> None:
+    """Give back what a write took that failed; one that was cancelled on its way to the store `stands` all the same."""
+    if stands:
+        attributes.keep_holds()
+    else:
+        await attributes.release_holds()
+    if taken is not None:
+        await (taken.keep() if stands else taken.undo())
 
 
 def _is_going(served: Served, metadata: Object) -> bool:

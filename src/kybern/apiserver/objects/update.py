@@ -3,6 +3,7 @@
 Order and words are upstream's (k8s.io/apiserver pkg/registry/rest/update.go, generic/registry/store.go).
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.commit import Changed
 from kybern.apiserver.etcd_layout import place_of
-from kybern.apiserver.objects.create import create, place
+from kybern.apiserver.objects.create import abandon, create, place
 from kybern.apiserver.objects.life import Life, Outcome, remove
 from kybern.apiserver.objects.owners import single_owners
 from kybern.apiserver.objects.sent import has_empties, told
@@ -130,13 +131,13 @@ async def _attempt(
     await _mutate(life, new, old, attributes)
     effect = None if rules else life.effect(served)
     taken = None if effect is None else await effect.begin(new, old, dry_run=attributes.dry_run)
+    storing = False
     try:
         await _settle(life, served, new, old, attributes, rules)
+        storing = True
         outcome = await _store(life, served, new, old, version, attributes)
-    except BaseException:
-        await attributes.release_holds()
-        if taken is not None:
-            await taken.undo()
+    except BaseException as error:
+        await abandon(attributes, taken, stands=storing and isinstance(error, CancelledError))
         raise
     attributes.keep_holds()
     if taken is not None:

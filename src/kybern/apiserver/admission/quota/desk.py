@@ -110,15 +110,15 @@ class Desk:
             self._return(waiter)
             await waiter.told
 
-    def held(self, name: str, revision: str) -> Iterator[Amounts]:
+    def held(self, name: str, revision: str) -> Iterator[tuple[Waiter, Amounts]]:
         """What a quota as it was at `revision` holds for writes that are not known to be stored yet."""
         for waiter in self._held:
             if name in waiter.charged:
-                yield waiter.charged[name]
+                yield waiter, waiter.charged[name]
         if self._writing is not None:
             account, payers = self._writing
             if account.name == name and account.revision != revision:
-                yield from (asked for _, asked in payers)
+                yield from payers
 
     def _return(self, waiter: Waiter) -> None:
         self._returned.append(waiter)

@@ -101,6 +101,7 @@ class ResourceQuota(Plugin):
         namespace, now = quota["metadata"]["namespace"], self._life.clock.now()
         total: Amounts = {}
         wanted, counted = set(names), set(_IGNORED)
+        seen: set[str] = set()
         for resource in self._served.resources:
             evaluator = evaluator_of(resource.group_resource)
             if not resource.namespaced or not resource.stored or not evaluator.names(wanted):
@@ -111,9 +112,12 @@ class ResourceQuota(Plugin):
             counted.add(resource.group_resource)
             for key in served.cache.keys_in(namespace):
                 obj = served.parse(served.cache.objects[key])
+                seen.add(obj["metadata"]["uid"])
                 if matches_quota(quota, obj, evaluator.in_scope):
                     total = add(total, masked(evaluator.usage(obj, now), wanted))
         desk = self._desks.get(namespace)
-        for amounts in desk.held(quota["metadata"]["name"], revision) if desk is not None else ():
-            total = add(total, masked(amounts, wanted))
+        for waiter, amounts in desk.held(quota["metadata"]["name"], revision) if desk is not None else ():
+            demand = waiter.demand
+            if demand.old is not None or demand.new["metadata"]["uid"] not in seen:
+                total = add(total, masked(amounts, wanted))
         return total
