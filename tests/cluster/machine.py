@@ -11,17 +11,18 @@ from kybern.api.types.core_v1 import Namespace, Node, Pod
 from kybern.api.types.meta_v1 import ObjectMeta
 from kybern.apiserver.config import ApiServerConfig
 from kybern.apiserver.server import ApiServer
-from kybern.base.clock import SystemClock, format_time
+from kybern.base.clock import Clock, SystemClock, format_time
 from kybern.base.errors import AlreadyExists, KybernError
 from kybern.base.ids import RandomIds
 from kybern.client.client import Client
 from kybern.client.informer import Informer
 from kybern.client.inprocess import InProcessTransport
-from kybern.controllers.run import Config, run_all
+from kybern.controllers.config import Config
+from kybern.controllers.run import run_all
 from kybern.storage.memory import MemoryBackend
 from kybern.transport.exchange import Request
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 90
 
 
 class Machine:
@@ -87,11 +88,13 @@ class Plane:
 
 
 @asynccontextmanager
-async def plane(controllers: Sequence[str] = ("*",), **config: Any) -> AsyncIterator[Plane]:
-    """Server, controllers and node, until the block ends."""
-    clock, source = SystemClock(), random.Random(1)
-    backend = MemoryBackend(clock)
-    server = ApiServer(ApiServerConfig(authorization_mode=("AlwaysAllow",)), backend, clock, RandomIds(source))
+async def plane(
+    controllers: Sequence[str] = ("*",), *, clock: Clock | None = None, **config: Any
+) -> AsyncIterator[Plane]:
+    """Server, controllers and node, until the block ends. `clock`: the controllers'."""
+    server_clock, source = SystemClock(), random.Random(1)
+    backend = MemoryBackend(server_clock)
+    server = ApiServer(ApiServerConfig(authorization_mode=("AlwaysAllow",)), backend, server_clock, RandomIds(source))
     await server.start()
     client = Client(InProcessTransport(server, Request))
     for name in ("default", "kube-system"):
@@ -101,7 +104,7 @@ async def plane(controllers: Sequence[str] = ("*",), **config: Any) -> AsyncIter
             continue
     chosen = Config(controllers=tuple(controllers), **config)
     tasks = [
-        asyncio.create_task(run_all(chosen, client, clock, RandomIds(source), source)),
+        asyncio.create_task(run_all(chosen, client, clock or server_clock, RandomIds(source), source)),
         asyncio.create_task(Machine(client).run()),
     ]
     try:

@@ -81,7 +81,7 @@ def _api_service(pki: Pki, port: int) -> Any:
 
 
 async def _available(api: Api, name: str, status: str) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await api("GET", f"{SERVICES}/{name}")
             status_of = answer.body.get("status") if answer.status == 200 else None
@@ -92,7 +92,7 @@ async def _available(api: Api, name: str, status: str) -> Any:
 
 
 async def _listed(api: Api, path: str, name: str, wanted: bool, accept: str = "application/json") -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (name in str(found := (await api("GET", path, None, {"accept": accept})).body)) is not wanted:
             await asyncio.sleep(0.01)
         return found

@@ -111,7 +111,7 @@ async def test_legacy_tokens_hold_while_their_secret_has_them(signing_key: Path)
         await api.patch(f"{CORE}/secrets/old", {"data": {"token": b64encode(token.encode()).decode()}})
         assert (await who(api, token))["username"] == "system:serviceaccount:default:default"
         today = datetime.now(UTC).strftime("%Y-%m-%d")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await labels_of(api, "old")).get("kubernetes.io/legacy-token-last-used") != today:
                 await asyncio.sleep(0.01)
         tracking = "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking"

@@ -1,6 +1,7 @@
 """Nodes that fall silent, daemons and endpoints, on a real API server."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,7 +33,7 @@ from kybern.controllers.daemonset_nodes import target_node
 from .machine import plane, ready_node
 
 LABELS = {"app": "d"}
-BEAT_SECONDS = 0.2
+BEAT_SECONDS, TICK_SECONDS = 0.2, 0.05
 
 
 def daemon_set(image: str) -> DaemonSet:
@@ -75,9 +76,43 @@ async def beating(client: Client, name: str):  # type: ignore[no-untyped-def]
         task.cancel()
 
 
+class AwakeClock(SystemClock):
+    """Counts only the time in which this process runs: a machine that stands still makes no node silent."""
+
+    def __init__(self) -> None:
+        self._began = super().now()
+        self._seconds = 0.0
+        self._ticked = super().monotonic()
+
+    def now(self) -> float:
+        return self._began + self.monotonic()
+
+    def monotonic(self) -> float:
+        return self._seconds + min(super().monotonic() - self._ticked, TICK_SECONDS)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._seconds, self._ticked = self.monotonic(), super().monotonic()
+
+
+@asynccontextmanager
+async def awake() -> AsyncIterator[AwakeClock]:
+    clock = AwakeClock()
+    task = asyncio.create_task(clock.run())
+    try:
+        yield clock
+    finally:
+        task.cancel()
+
+
 async def test_a_silent_node_is_unknown_and_loses_its_pods() -> None:
     ranges: dict[str, Any] = {"allocate_node_cidrs": True, "cluster_cidr": "10.244.0.0/16"}
-    async with plane(node_monitor_grace_period_seconds=2.0, **ranges) as world, beating(world.client, "alive"):
+    async with (
+        awake() as clock,
+        plane(clock=clock, node_monitor_grace_period_seconds=2.0, **ranges) as world,
+        beating(world.client, "alive"),
+    ):
         client = world.client
         for name in ("alive", "silent"):
             await ready_node(client, name)

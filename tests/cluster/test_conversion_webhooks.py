@@ -216,6 +216,6 @@ async def test_a_definition_goes_with_objects_that_nobody_can_convert_any_more(t
         await api.patch(path, {"spec": {"versions": moved}})
         hook.code = 500
         assert (await api("DELETE", path)).status == 200
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await api("GET", path)).status != 404:
                 await asyncio.sleep(0.02)

@@ -12,18 +12,26 @@ from kybern.controllers.cronjob import make_job
 from .machine import Plane, plane
 
 CONTROLLER = ("cronjob-controller", "garbage-collector-controller")
-EVERY_MINUTE = "* * * * *"
+NIGHTLY = "0 0 * * *"
+"""One run is due however long a test takes."""
+DAY_SECONDS, TOKYO_SECONDS = 86400, 9 * 3600
 
 
-def cron_job(name: str = "tick", schedule: str = EVERY_MINUTE, **spec: Any) -> CronJob:
+def cron_job(name: str = "tick", schedule: str = NIGHTLY, **spec: Any) -> CronJob:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "app"}]}}
     job = {"metadata": {"labels": {"of": name}}, "spec": {"template": template}}
     metadata = {"name": name, "namespace": "default"}
     return convert({"metadata": metadata, "spec": {"schedule": schedule, "jobTemplate": job, **spec}}, CronJob)
 
 
-def minutes_ago(count: int) -> str:
-    return format_time((time.time() // 60 - count) * 60)
+def days_ago(count: int) -> str:
+    return format_time(time.time() - count * DAY_SECONDS)
+
+
+def midnight_in_tokyo() -> float:
+    """The latest, in minutes since the epoch."""
+    days = (time.time() + TOKYO_SECONDS) // DAY_SECONDS
+    return (days * DAY_SECONDS - TOKYO_SECONDS) / 60
 
 
 def child(owner: CronJob, name: str) -> Job:
@@ -34,12 +42,12 @@ def child(owner: CronJob, name: str) -> Job:
     return job
 
 
-async def due(world: Plane, subject: CronJob, minutes: int = 1) -> CronJob:
-    """Create it as one whose last run was some minutes ago, so that a run is due now."""
+async def due(world: Plane, subject: CronJob) -> CronJob:
+    """Create it as one whose last run was two days ago, so that a run is due now."""
     suspended = convert(to_dict(subject), CronJob)
     suspended.spec.suspend = True
     name = (await world.client.create(suspended)).metadata.name
-    past = {"status": {"lastScheduleTime": minutes_ago(minutes)}}
+    past = {"status": {"lastScheduleTime": days_ago(2)}}
     await world.client.patch(CronJob, name, "default", past, subresource="status")
     return await world.client.patch(CronJob, name, "default", {"spec": {"suspend": False}})
 
@@ -74,10 +82,11 @@ async def complete(world: Plane, job: Job) -> None:
 
 async def test_a_run_is_named_after_its_minute_and_accounted_for() -> None:
     async with plane(CONTROLLER) as world:
+        expected = {midnight_in_tokyo()}
         await due(world, cron_job(timeZone="Asia/Tokyo"))
         (job,) = await jobs(world, 1)
         minutes = int(job.metadata.name.removeprefix("tick-"))
-        assert abs(minutes - time.time() // 60) <= 1
+        assert minutes in expected | {midnight_in_tokyo()}
         assert job.metadata.labels["of"] == "tick"
         stamp = job.metadata.annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"]
         assert (stamp[-6:], parse_time(stamp)) == ("+09:00", minutes * 60)
@@ -109,7 +118,7 @@ async def test_forbid_waits_and_replace_replaces() -> None:
             await world.client.create(child(owner, f"{name}-before"))
             running = {"name": f"{name}-before", "namespace": "default", "kind": "Job", "apiVersion": "batch/v1"}
             job = await world.client.get(Job, f"{name}-before", "default")
-            status = {"active": [{**running, "uid": job.metadata.uid}], "lastScheduleTime": minutes_ago(1)}
+            status = {"active": [{**running, "uid": job.metadata.uid}], "lastScheduleTime": days_ago(2)}
             await world.client.patch(CronJob, name, "default", {"status": status}, subresource="status")
             await world.client.patch(CronJob, name, "default", {"spec": {"suspend": False}})
 

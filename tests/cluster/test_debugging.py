@@ -3,9 +3,12 @@
 import asyncio
 import gzip
 import logging
+import threading
+from collections import Counter
 
 import pytest
 
+from kybern.apiserver.profile import Stack
 from tests.cluster.api_server import Api, api_server
 
 
@@ -48,11 +51,21 @@ async def test_profiles_are_what_pprof_reads() -> None:
         assert b"thread MainThread:\n" in words
 
 
-async def test_one_profile_is_taken_at_a_time() -> None:
+async def test_one_profile_is_taken_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough = threading.Event()
+
+    def sampled(seconds: float) -> Counter[Stack]:
+        enough.wait()
+        return Counter()
+
+    monkeypatch.setattr("kybern.apiserver.debugging.sample", sampled)
     async with api_server() as api:
-        first = asyncio.create_task(api.raw("GET", "/debug/pprof/profile", seconds="0.5"))
-        await asyncio.sleep(0)
-        second = await api.raw("GET", "/debug/pprof/profile", seconds="0.1")
+        first = asyncio.create_task(api.raw("GET", "/debug/pprof/profile"))
+        try:
+            await asyncio.sleep(0)
+            second = await api.raw("GET", "/debug/pprof/profile")
+        finally:
+            enough.set()
         assert (second.status, (await first).status) == (500, 200)
 
 

@@ -26,7 +26,7 @@ def _config(folder: Path, plugin: KmsPlugin, before: str = "") -> Path:
     path.write_text(
         "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n"
         f"- resources: [secrets]\n  providers:\n{before}  - kms: {{apiVersion: v2, name: vault, "
-        f"endpoint: '{plugin.endpoint}', timeout: 2s}}\n  - identity: {{}}\n"
+        f"endpoint: '{plugin.endpoint}', timeout: 60s}}\n  - identity: {{}}\n"
     )
     return path
 
@@ -171,6 +171,7 @@ async def test_a_start_waits_for_the_plugin(
         async with api_server(backend, encryption_provider_config=config) as api:
             await _create(api)
         await plugin.stop()
+        config.write_text(config.read_text().replace("timeout: 60s", "timeout: 1s"))
 
         async def restarted() -> str:
             async with api_server(backend, encryption_provider_config=config) as api:
@@ -192,7 +193,7 @@ async def test_a_first_start_waits_for_the_plugin(
     monkeypatch.setattr("kybern.apiserver.encryption.kms.SICK_TTL_SECONDS", 0.0)
     plugin = KmsPlugin(tmp_path)
     config = _config(tmp_path, plugin)
-    config.write_text(config.read_text().replace("[secrets]", "['*.*']").replace("timeout: 2s", "timeout: 100ms"))
+    config.write_text(config.read_text().replace("[secrets]", "['*.*']").replace("timeout: 60s", "timeout: 1s"))
     backend = MemoryBackend()
 
     async def started() -> int:

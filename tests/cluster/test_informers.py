@@ -32,7 +32,7 @@ SEEDS = range(int(os.environ.get("KYBERN_INFORMER_SEEDS", "2")))
 WRITERS = 20
 KEYS = 40
 WINDOW, LINES = 150, 30
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 MAPS = "/api/v1/namespaces/{}/configmaps"
 SELECTIONS: list[dict[str, str]] = [
     {},

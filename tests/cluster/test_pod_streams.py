@@ -157,7 +157,7 @@ async def test_logs_over_a_websocket(cluster: Cluster, protocol: str, expected: 
 
 async def everything(websocket: Any) -> list[bytes | str]:
     found = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (message := await websocket.receive()) is not None:
             found.append(message)
     return found
@@ -167,7 +167,7 @@ async def test_a_watch_over_a_websocket(cluster: Cluster) -> None:
     websocket = await connect(cluster.url("/configmaps?watch=true"))
     await cluster.api.create(f"{CORE}/configmaps", config_map("a"))
     await cluster.api.create(f"{CORE}/configmaps", config_map("b"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         events = [json.loads(await websocket.receive()) for _ in range(2)]  # type: ignore[arg-type]
     await websocket.close()
     assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
@@ -248,7 +248,7 @@ async def test_every_method_goes_through_the_proxy(cluster: Cluster, method: str
         reader, writer = await asyncio.open_connection("127.0.0.1", cluster.port)
         length = f"Content-Length: {len(sent)}\r\n" if sent else ""
         writer.write(f"{method} {own}/a/b HTTP/1.1\r\nHost: x\r\n{length}Connection: close\r\n\r\n".encode() + sent)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
         assert head.startswith(b"HTTP/1.1 200")

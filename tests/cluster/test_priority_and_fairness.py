@@ -80,7 +80,7 @@ async def test_a_schema_without_its_level_is_dangling() -> None:
         await api.create(f"{GROUP}/flowschemas", {"metadata": {"name": "lost"}, "spec": spec})
 
         async def condition(status: str) -> Any:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     told = (await watch.next())["object"].get("status", {}).get("conditions", [])
                     if told and told[0]["status"] == status:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.server_over_tls import serving
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 
 DEFINITION: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -48,14 +48,18 @@ from kubernetes import client, config, dynamic, watch
 config.load_kube_config()
 core, apps = client.CoreV1Api(), client.AppsV1Api()
 seen = []
+begun = threading.Event()
 def follow():
-    for event in watch.Watch().stream(core.list_namespaced_config_map, "default", timeout_seconds=30):
+    for event in watch.Watch().stream(core.list_namespaced_config_map, "default", timeout_seconds=300):
+        begun.set()
         if event["object"].metadata.name == "c":
             seen.append(event["type"])
             if event["type"] == "DELETED":
                 return
 follower = threading.Thread(target=follow)
 follower.start()
+core.create_namespaced_config_map("default", client.V1ConfigMap(metadata=client.V1ObjectMeta(name="first")))
+assert begun.wait(100)
 core.create_namespaced_config_map("default", client.V1ConfigMap(metadata=client.V1ObjectMeta(name="c"), data={"k": "v"}))
 assert core.read_namespaced_config_map("c", "default").data == {"k": "v"}
 core.patch_namespaced_config_map("c", "default", {"data": {"k": "w"}})
@@ -76,7 +80,7 @@ try:
 except client.ApiException as error:
     assert error.status == 404 and "NotFound" in error.body
 core.delete_namespaced_config_map("c", "default")
-follower.join(30)
+follower.join(100)
 assert seen == ["ADDED", "MODIFIED", "DELETED"], seen
 dyn = dynamic.DynamicClient(client.ApiClient())
 deployments = dyn.resources.get(api_version="apps/v1", kind="Deployment")
@@ -97,7 +101,7 @@ async def main():
         core = client.CoreV1Api(api)
         await core.create_namespaced_secret("default", {"metadata": {"name": "s"}, "stringData": {"a": "b"}})
         assert (await core.read_namespaced_secret("s", "default")).data == {"a": "Yg=="}
-        async with watch.Watch().stream(core.list_namespaced_secret, "default", timeout_seconds=10) as stream:
+        async with watch.Watch().stream(core.list_namespaced_secret, "default", timeout_seconds=300) as stream:
             async for event in stream:
                 assert (event["type"], event["object"].metadata.name) == ("ADDED", "s")
                 break
@@ -188,13 +192,13 @@ thread = threading.Thread(
 thread.start()
 
 def wait(condition):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while not condition():
         assert time.monotonic() < end, custom.list_namespaced_custom_object(**where)
         time.sleep(0.1)
 
 try:
-    assert ready.wait(60)
+    assert ready.wait(200)
     custom.create_namespaced_custom_object(body={"apiVersion": "example.com/v1", "kind": "Widget",
                                                  "metadata": {"name": "w"}, "spec": {"size": 1}}, **where)
     status = lambda: custom.get_namespaced_custom_object(name="w", **where).get("status", {})
@@ -208,7 +212,7 @@ try:
     wait(lambda: "Made" in [each.reason for each in client.CoreV1Api().list_namespaced_event("default").items])
 finally:
     stop.set()
-    thread.join(30)
+    thread.join(100)
 """
 
 

@@ -32,7 +32,7 @@ async def test_it_serves_on_for_a_while_after_it_says_that_it_is_not_ready(tmp_p
         secure_port=0,
         tls_cert_file=pki.certificate("apiserver"),
         tls_private_key_file=pki.key("apiserver"),
-        shutdown_delay_seconds=3.0,
+        shutdown_delay_seconds=3600.0,
     )
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     ids = RandomIds(random.SystemRandom())

@@ -234,11 +234,14 @@ async def test_timeouts_refused_connections_and_strangers(tmp_path: Path) -> Non
             f'"https://127.0.0.1:{server.port}/hook?timeout=1s": context deadline exceeded'
         )
         path = f"{GROUP}/validatingwebhookconfigurations/v"
-        lost = [{"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": "https://127.0.0.1:1/x"}]
+        lost = [
+            {"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": "https://127.0.0.1:1/x"},
+            {"op": "replace", "path": "/webhooks/0/timeoutSeconds", "value": 30},
+        ]
         assert (await api.patch(path, lost, "application/json-patch+json")).status == 200
         refused = await api("POST", f"{CORE}/configmaps", config_map("m"))
         assert refused.message.endswith(
-            'Post "https://127.0.0.1:1/x?timeout=1s": dial tcp 127.0.0.1:1: connect: connection refused'
+            'Post "https://127.0.0.1:1/x?timeout=30s": dial tcp 127.0.0.1:1: connect: connection refused'
         )
         strange = [
             {"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": server.by_url["url"]},

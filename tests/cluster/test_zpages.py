@@ -66,7 +66,7 @@ async def test_a_server_has_a_lease_and_ended_ones_go() -> None:
         lease = {"metadata": {"name": "ended", "labels": {"apiserver.kubernetes.io/identity": "kube-apiserver"}}}
         await api.create(LEASES, lease)
     async with api_server(backend) as api:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (found := await leases(api)) or "ended" in found:
                 await asyncio.sleep(0.05)
         (name,) = found

@@ -28,13 +28,14 @@ def stack_of(frame: FrameType | None) -> Stack:
 
 
 def sample(seconds: float) -> "Counter[Stack]":
-    """How often each stack of the other threads was met; blocks its own thread for so long."""
+    """How often each stack of the other threads was met, once at least; blocks its own thread for so long."""
     met: Counter[Stack] = Counter()
     own, until = threading.get_ident(), time.monotonic() + seconds
-    while time.monotonic() < until:
+    while True:
         met.update(stack_of(frame) for thread, frame in sys._current_frames().items() if thread != own)
+        if time.monotonic() >= until:
+            return met
         time.sleep(1 / HERTZ)
-    return met
 
 
 def encode(met: "Counter[Stack]", kind: str, unit: str, value: int = 1, duration_seconds: float = 0.0) -> bytes:
