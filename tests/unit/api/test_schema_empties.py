@@ -44,11 +44,24 @@ def test_nothing_is_changed_in_place():
 
 
 def test_encoded_is_what_go_never_leaves_out():
-    sent = {"metadata": {"finalizers": []}, "rules": [{"verbs": [], "resources": []}]}
+    sent = {"metadata": {"finalizers": []}, "rules": []}
     obj, _ = codec("rbac.authorization.k8s.io/v1", "Role").complete({**sent}, "Warn")
     whole = restored(ROLE, obj, sent, encoded=True)
-    assert whole["rules"] == [{"verbs": []}]
+    assert whole["rules"] == []
     assert "finalizers" not in whole["metadata"]
+
+
+def test_within_atomic_lists_all_are_seen():
+    sent = {"metadata": {}, "rules": [{"verbs": [], "resources": []}]}
+    obj, _ = codec("rbac.authorization.k8s.io/v1", "Role").complete({**sent}, "Warn")
+    assert restored(ROLE, obj, sent, encoded=True)["rules"] == [{"verbs": [], "resources": []}]
+
+
+def test_schemas_within_schemas():
+    schemas = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+    sent = {"items": {"type": "object", "required": []}, "additionalProperties": True}
+    stored = {"items": {"type": "object"}, "additionalProperties": True}
+    assert restored(schemas, stored, sent) == sent
 
 
 def test_quantities_that_were_not_sent_are_none():

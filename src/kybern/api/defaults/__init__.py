@@ -34,12 +34,17 @@ _GROUPS = frozenset(
 
 
 def keeps_empty(name: str) -> Collection[str]:
-    """Fields of a definition for which an empty list or map is not the same as none: their code sees it."""
+    """Fields of a definition for which an empty list or map is not the same as none: their code sees it, or
+    what is there refuses it."""
     return _KEEP_EMPTY.get(name, ())
 
 
+_EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
 _KEEP_EMPTY = {
     "io.k8s.api.autoscaling.v2.HPAScalingRules": ("policies",),
+    f"{_EXTENSIONS}.CustomResourceDefinitionSpec": ("versions",),
+    f"{_EXTENSIONS}.CustomResourceDefinitionStatus": ("conditions",),
+    f"{_EXTENSIONS}.JSONSchemaProps": ("dependencies",),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kybern.api.resource import Object
-from kybern.api.schema import faults, structure, values
+from kybern.api.schema import faults, inspection, structure, unions, values
 from kybern.api.schema.inspection import go_value
 
 _KINDS = {"s": "string", "b": "bool", "i": "int32", "l": "int64", "d": "float64"}
@@ -27,8 +27,21 @@ def _struct(definition: str, value: Any) -> Iterator[str]:
         return
     for name, field in structure.fields(definition).items():
         inner = value.get(name)
-        if inner is not None:
+        if inner is None:
+            continue
+        other = unions.of(definition).get(name)
+        if other is None or (other is unions.NAMED and not isinstance(inner, dict)):
             yield from _value(field["t"], inner, field.get("g", ""))
+        else:
+            yield from _union(other, inner)
+
+
+def _union(other: str, value: Any) -> Iterator[str]:
+    """A part that decodes itself goes through JSON, alone."""
+    try:
+        inspection.inspect_union(other, value)
+    except inspection.Mismatch as mismatch:
+        yield str(mismatch)
 
 
 def _value(kind: structure.Type, value: Any, named: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kybern.api import defaults
-from kybern.api.schema import structure, values
+from kybern.api.schema import structure, unions, values
 from kybern.api.schema.structure import Type
 
 Pass = Callable[[Any], dict[str, Any]]
@@ -74,6 +74,9 @@ def source(mode: str, name: str) -> str:
         keeps_empty = wire in defaults.keeps_empty(name)
         statements = _admit(wire, field, fixed.get(wire), keeps_empty) if mode == ADMIT else _decode(wire, field)
         lines += [" " + line for line in statements]
+    if unions.of(name):
+        _namespace["complete"] = unions.complete
+        lines.append(f" complete(out, {own})")
     if code is not None:
         _namespace[f"code_{own}"] = code
         lines.append(f" code_{own}(out)")

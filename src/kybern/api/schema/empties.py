@@ -1,14 +1,14 @@
 """Empty lists and maps that a client sent: decoding drops them, as storing does, but upstream has them until then.
 
 They are seen in the messages of validation, by the kinds whose generation tells an empty list from none, and in who
-owns the fields that are encoded even where they are empty.
+owns the fields that are encoded even where they are empty; within atomic lists, which are compared whole, all are seen.
 """
 
 from collections.abc import Collection
 from typing import Any
 
 from kybern.api.resource import Object
-from kybern.api.schema import structure
+from kybern.api.schema import structure, unions
 from kybern.api.schema.structure import Type
 
 
@@ -31,7 +31,9 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
             continue
         kind, mine = field["t"], obj.get(wire)
         if isinstance(kind, str):
-            continue
+            if wire not in unions.of(name) or mine.__class__ is not dict:
+                continue
+            kind = ["@", unions.SCHEMA]
         if kind[0] == "@" and mine is None:
             full = {} if "*" in field.get("m", "") else restored(kind[1], {}, given, encoded=encoded)
             if not full:
@@ -41,7 +43,7 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
                 continue
             full = given
         else:
-            full = _within(kind, mine, given, encoded)
+            full = _within(kind, mine, given, encoded and not _is_atomic(field))
             if full is mine:
                 continue
         whole = dict(obj) if whole is obj else whole
@@ -49,6 +51,11 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
     return whole
 
 
+def _is_atomic(field: dict[str, Any]) -> bool:
+    return bool(field.get("x", _NOTHING_SAID).get("list-type") == "atomic")
+
+
+_NOTHING_SAID: dict[str, Any] = {}
 _CLASSES = {"[": list, "{": dict}
 _SHARED = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _WITHOUT = frozenset((f"{_SHARED}LabelSelector", f"{_SHARED}LabelSelectorRequirement"))

@@ -6,7 +6,7 @@ It goes in the order of the document, as Go's decoder does, so that of several f
 from typing import Any, NamedTuple
 
 from kybern.api import quantity as quantities
-from kybern.api.schema import embedded, exact, faults, structure, values
+from kybern.api.schema import embedded, exact, faults, structure, unions, values
 from kybern.api.schema.structure import Type, class_of, go_element, go_type
 
 MAX_MESSAGES = 100
@@ -25,6 +25,11 @@ class Place(NamedTuple):
     """`spec.containers.name`: without indices and keys of maps, with the names of embedded structs."""
     path: str
     """`spec.containers[0].name`."""
+    decoder: str = ""
+    """The struct with the field that decodes itself, around this one: then Go tells of that struct."""
+
+
+NOWHERE = Place("", "", "")
 
 
 class _Findings:
@@ -63,6 +68,7 @@ def go_value(value: Any) -> str:
 
 def _object(name: str, obj: dict[str, Any], place: Place, findings: _Findings) -> dict[str, Any]:
     fields, struct, owner = structure.fields(name), class_of(name), embedded.owner(name)
+    decoding_themselves = unions.of(name)
     clean = {}
     for key, value in obj.items():
         path = f"{place.path}.{key}" if place.path else key
@@ -72,9 +78,34 @@ def _object(name: str, obj: dict[str, Any], place: Place, findings: _Findings) -
             if len(findings.messages) < MAX_MESSAGES and message not in findings.messages:
                 findings.messages.append(message)
         elif value is not None:
-            inner = Place(struct, ".".join(filter(None, (place.field, owner(key), key))), path)
-            clean[key] = _value(field["t"], value, field.get("g", ""), inner, findings)
+            inner = Place(struct, ".".join(filter(None, (place.field, owner(key), key))), path, place.decoder)
+            other = decoding_themselves.get(key)
+            if other is None or (other is unions.NAMED and not isinstance(value, dict)):
+                clean[key] = _value(field["t"], value, field.get("g", ""), inner, findings)
+            else:
+                clean[key] = inspect_union(other, value, inner)
     return clean
+
+
+def inspect_union(other: str, value: Any, place: Place = NOWHERE) -> Any:
+    """What a field holds that is a schema or something else. Raises Mismatch for any fault within."""
+    if other is unions.NAMED:
+        return {key: _read_alone(["[", "s"], each, place) for key, each in value.items()}
+    if other is unions.FLAG and not isinstance(value, bool | dict):
+        raise Mismatch(unions.SCHEMA_EXPECTED)
+    return _read_alone(["[", ["@", unions.SCHEMA]], value, place)
+
+
+def _read_alone(elements: Type, value: Any, place: Place) -> Any:
+    """A schema or a list, read to its end before the first mismatch in it is raised; whatever else it is stays."""
+    if not isinstance(value, dict | list):
+        return exact.plain(value)
+    findings = _Findings()
+    kind = ["@", unions.SCHEMA] if isinstance(value, dict) else elements
+    read = _value(kind, value, "", place._replace(decoder=place.decoder or place.struct), findings)
+    if findings.mismatch is not None:
+        raise findings.mismatch
+    return read
 
 
 def _value(kind: Type, value: Any, named: str, place: Place, findings: _Findings) -> Any:
@@ -145,4 +176,6 @@ def _quantity_fault(value: Any) -> str:
 
 
 def _mismatch(what: str, go: str, place: Place) -> Mismatch:
-    return Mismatch(f"json: cannot unmarshal {what} into Go struct field {place.struct}.{place.field} of type {go}")
+    struct = place.decoder or place.struct
+    into = f"struct field {struct}.{place.field} of" if struct else "value of"
+    return Mismatch(f"json: cannot unmarshal {what} into Go {into} type {go}")

@@ -61,7 +61,9 @@ def go_element(named: str) -> str:
     return named.partition("]")[2] if named.startswith("map[") else ""
 
 
-_GO_ELEMENTS = {"t": "v1.Time", "u": "v1.MicroTime", "q": "resource.Quantity", "x": "intstr.IntOrString"}
+_GO_ELEMENTS = {
+    "t": "v1.Time", "u": "v1.MicroTime", "q": "resource.Quantity", "x": "intstr.IntOrString", "j": "v1.JSON",
+}  # fmt: skip
 """As elements types have their own names; a value of one is read as the text within."""
 _GO = {
     **dict.fromkeys("stuqjrFD", "string"),

@@ -83,8 +83,8 @@ def schema_of(version: Object) -> Schema | None:
     return (version.get("schema") or {}).get("openAPIV3Schema")
 
 
-RuleCheck = Callable[[Schema, str, Strictness, str], Iterator[FieldError]]
-"""(schema, path, strictness, version) -> the faults of its x-kubernetes-validations."""
+RuleCheck = Callable[[Schema, str, Strictness, str, Sequence[str]], Iterator[FieldError]]
+"""(schema, path, strictness, version, places of faults) -> the faults of its x-kubernetes-validations."""
 
 
 def validate_schema(
@@ -110,8 +110,8 @@ def validate_schema(
         yield invalid(path, "", why)
         return
     yield from errors
-    if ready and not found:
-        yield from check_rules(schema, path, strict, version)
+    if ready:
+        yield from check_rules(schema, path, strict, version, [error.path for error in found])
 
 
 def _root(schema: Schema, path: str, *, has_status: bool) -> Iterator[FieldError]:

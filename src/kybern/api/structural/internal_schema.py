@@ -1,12 +1,14 @@
-"""A schema as upstream's internal Go type prints in messages: no JSON names, nothing left out.
+"""A schema, and a version with its schema, as upstream's internal Go types print in messages: no JSON names, nothing
+left out.
 
-Source: apiextensions-apiserver pkg/apis/apiextensions/types_jsonschema.go.
+Source: apiextensions-apiserver pkg/apis/apiextensions/{types_jsonschema,types}.go.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from kybern.api.structural.schema import Schema
+from kybern.api.validation.field import Ordered
 
 _NAMES = {
     "id": "ID",
@@ -37,12 +39,66 @@ _ORDER = (
 
 
 def internal_schema(schema: Schema) -> dict[str, Any]:
-    return {_NAMES.get(key) or key[0].upper() + key[1:]: _value(key, schema.get(key)) for key in _ORDER}
+    return Ordered((_NAMES.get(key) or key[0].upper() + key[1:], _value(key, schema.get(key))) for key in _ORDER)
 
 
 def is_told(key: str, value: Any) -> bool:
     """Whether a field of a schema differs from Go's zero value: pointers, lists and maps do where they are there."""
     return value is not None and (bool(value) or key not in _TEXTS | _FLAGS)
+
+
+def internal_version(version: dict[str, Any], common: Collection[str]) -> dict[str, Any]:
+    """An entry of `spec.versions`, without what (`common`) all entries have alike and upstream keeps once for all."""
+    own = {key: None if key in common else version.get(key) for key in _PARTS}
+    head = {
+        "Name": version.get("name") or "",
+        "Served": bool(version.get("served")),
+        "Storage": bool(version.get("storage")),
+        "Deprecated": bool(version.get("deprecated")),
+        "DeprecationWarning": version.get("deprecationWarning"),
+    }
+    parts = {key[0].upper() + key[1:]: None if own[key] is None else form(own[key]) for key, form in _PARTS.items()}
+    return Ordered(head | parts)
+
+
+def _validation(given: dict[str, Any]) -> dict[str, Any]:
+    schema = given.get("openAPIV3Schema")
+    return {"OpenAPIV3Schema": None if schema is None else internal_schema(schema)}
+
+
+def _subresources(given: dict[str, Any]) -> dict[str, Any]:
+    scale = given.get("scale")
+    return {
+        "Status": None if given.get("status") is None else {},
+        "Scale": None
+        if scale is None
+        else {
+            "SpecReplicasPath": scale.get("specReplicasPath") or "",
+            "StatusReplicasPath": scale.get("statusReplicasPath") or "",
+            "LabelSelectorPath": scale.get("labelSelectorPath"),
+        },
+    }
+
+
+def _columns(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    texts = (("name", "Name"), ("type", "Type"), ("format", "Format"), ("description", "Description"))
+    return [
+        {name: each.get(key) or "" for key, name in texts}
+        | {"Priority": each.get("priority") or 0, "JSONPath": each.get("jsonPath") or ""}
+        for each in given
+    ]
+
+
+def _selectable(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"JSONPath": each.get("jsonPath") or ""} for each in given]
+
+
+_PARTS: dict[str, Callable[[Any], Any]] = {
+    "schema": _validation,
+    "subresources": _subresources,
+    "additionalPrinterColumns": _columns,
+    "selectableFields": _selectable,
+}
 
 
 def internal_rule(rule: dict[str, Any]) -> dict[str, Any]:

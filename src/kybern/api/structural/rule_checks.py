@@ -3,7 +3,7 @@
 Source: apiextensions-apiserver pkg/apis/apiextensions/validation/{validation,cel_validation}.go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -29,10 +29,15 @@ _MAX = 2**64 - 1
 
 @dataclass(slots=True)
 class Spending:
-    """What the rules of one version can cost together."""
+    """What the rules of one version can cost together, and where none are read."""
 
+    faulty: Sequence[str] = ()
     total: int = 0
     expensive: list[tuple[int, str]] = field(default_factory=list)
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether the schema there, or one within it, is at fault: then its rules might rest on what is wrong."""
+        return any(each == path or each.startswith(f"{path}.") for each in self.faulty)
 
     def add(self, cost: int, path: str) -> None:
         self.total = min(self.total + cost, _MAX)
@@ -52,9 +57,11 @@ class Place:
     is_root: bool = False
 
 
-def check_rules(schema: Schema, path: str, strict: "Strictness", version: str) -> Iterator[FieldError]:
-    """The faults of all rules of one version's schema."""
-    spending = Spending()
+def check_rules(
+    schema: Schema, path: str, strict: "Strictness", version: str, faulty: Sequence[str] = ()
+) -> Iterator[FieldError]:
+    """The faults of all rules of one version's schema. `faulty`: places of faults; rules around them are not read."""
+    spending = Spending(faulty=faulty)
     counts_cost = version not in strict.unchanged
     yield from _walk(schema, Place(path, is_root=True), spending, counts_cost)
     if spending.total > SCHEMA_LIMIT:
@@ -79,7 +86,7 @@ def _walk(schema: Schema, place: Place, spending: Spending, counts_cost: bool) -
         yield from _walk(
             items, replace(inner, path=f"{place.path}.items", uncorrelated=outermost), spending, counts_cost
         )
-    if schema.get("x-kubernetes-validations"):
+    if schema.get("x-kubernetes-validations") and not spending.leaves_out(place.path):
         yield from _own(schema, place, spending, counts_cost)
 
 

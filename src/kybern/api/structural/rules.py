@@ -10,6 +10,7 @@ from enum import Enum
 from kybern.api.resource import FieldError
 from kybern.api.structural import patterns
 from kybern.api.structural import schema as read
+from kybern.api.structural.internal_schema import is_told
 from kybern.api.structural.schema import JUNCTORS, Schema
 from kybern.api.validation.field import forbidden, invalid, required
 
@@ -40,9 +41,9 @@ def why_inconvertible(schema: Schema) -> str:
 
 def _unsayable(schema: Schema) -> str:
     for key in _UNSUPPORTED:
-        if schema.get(key):
+        if schema.get(key) or (key == "additionalItems" and schema.get(key) is not None):
             return f"OpenAPIV3Schema '{'schema' if key == '$schema' else key}' is not supported"
-    if isinstance(schema.get("items"), list):
+    if schema.get("items") and isinstance(schema["items"], list):
         return "OpenAPIV3Schema 'items' must be a schema, but is an array"
     if schema.get("x-kubernetes-preserve-unknown-fields") is False:
         return "internal error: 'x-kubernetes-preserve-unknown-fields' must be true or undefined"
@@ -116,9 +117,8 @@ def _metadata(schema: Schema, level: Level, path: str) -> Iterator[FieldError]:
 
 
 def _says_names_only(metadata: Schema) -> bool:
-    rest = {key: value for key, value in metadata.items() if key not in ("type", "default") and value}
-    names = rest.pop("properties", None) or {}
-    return not rest and names.keys() <= {"name", "generateName"}
+    said = {key for key, value in metadata.items() if is_told(key, value)} - {"type", "default", "properties"}
+    return not said and read.properties(metadata).keys() <= {"name", "generateName"}
 
 
 def _junctors(schema: Schema, skips_any_of: bool, skips_first_all_of: bool, path: str) -> Iterator[FieldError]:

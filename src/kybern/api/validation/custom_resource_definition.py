@@ -5,7 +5,6 @@ Source: apiextensions-apiserver pkg/apis/apiextensions/validation.
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from kybern.api.resource import FieldError, Object
 from kybern.api.structural.definition import (
@@ -17,8 +16,12 @@ from kybern.api.structural.definition import (
     validate_schema,
     validate_selectable_fields,
 )
+from kybern.api.structural.internal_schema import internal_version
 from kybern.api.structural.rule_checks import check_rules
+from kybern.api.structural.rules import why_inconvertible
+from kybern.api.structural.schema import walk
 from kybern.api.validation import names
+from kybern.api.validation.api_approval import fault_of_approval, validate_approval
 from kybern.api.validation.certificate_bundle import NO_BUNDLE, is_bundle
 from kybern.api.validation.custom_resource_parts import (
     deprecation_faults,
@@ -26,50 +29,48 @@ from kybern.api.validation.custom_resource_parts import (
     validate_names,
     validate_shown,
 )
-from kybern.api.validation.field import forbidden, immutable, invalid, not_supported, quote, required
+from kybern.api.validation.field import forbidden, go_json, immutable, invalid, not_supported, quote, required
 from kybern.api.validation.webhooks import validate_client_config, validate_review_versions
 
 _SCOPES = ("Cluster", "Namespaced")
 _STRATEGIES = ("None", "Webhook")
 _REVIEWS = ("v1", "v1beta1")
-_APPROVED = "api-approved.kubernetes.io"
-_PROTECTED = (".k8s.io", ".kubernetes.io")
-_APPROVAL_MISSING = (
-    f'protected groups must have approval annotation "{_APPROVED}", '
-    "see https://github.com/kubernetes/enhancements/pull/1111"
-)
-
 
 _PARTS = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
 """Of a version; what all versions have alike upstream keeps, and checks, once for all."""
 
 
-def validate_definition(obj: Object, strict: Strictness = STRICT) -> Iterator[FieldError]:
-    spec = obj.get("spec") or {}
+def _validate_spec(spec: Object, strict: Strictness = STRICT) -> Iterator[FieldError]:
     group = spec.get("group") or ""
     yield from _group_and_scope(spec, group)
     versions = spec.get("versions") or []
     yield from _schemas_there(versions)
+    if spec.get("preserveUnknownFields") and _has_defaults(versions):
+        detail = "must be false in order to use defaults in the schema"
+        yield invalid("spec.preserveUnknownFields", True, detail)
     shared = {key: _shared(versions, key) for key in _PARTS}
     for index, version in enumerate(versions):
         own = {key: value for key, value in version.items() if shared.get(key) is None}
         has_status = _has_status(version)
         yield from _version(own, f"spec.versions[{index}]", strict, has_status=has_status)
-    yield from _version_list(versions)
+    yield from _version_list(spec.get("versions"))
     yield from _first_version(versions)
     yield from validate_all_names(spec.get("names") or {}, "spec.names")
     yield from _whole(shared, versions, strict)
     yield from _conversion(spec, "spec.conversion")
-    yield from _stored_versions(obj, versions)
 
 
 def validate_new_definition(obj: Object) -> Iterator[FieldError]:
     """What more is asked of definitions that are created."""
-    spec, name = obj.get("spec") or {}, obj["metadata"].get("name") or ""
-    if name and name != f"{(spec.get('names') or {}).get('plural') or ''}.{spec.get('group') or ''}":
-        yield invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
-    yield from validate_definition(obj)
-    yield from _api_approval(obj)
+    spec = obj.get("spec") or {}
+    wanted = f"{(spec.get('names') or {}).get('plural') or ''}.{spec.get('group') or ''}"
+    for key in ("generateName", "name"):
+        given = obj["metadata"].get(key)
+        if given and given != wanted:
+            yield invalid(f"metadata.{key}", given, 'must be spec.names.plural+"."+spec.group')
+    yield from _validate_spec(spec)
+    yield from _stored_versions(obj, spec)
+    yield from validate_approval(obj)
     yield from _no_preserving(spec)
 
 
@@ -97,10 +98,22 @@ def _whole(shared: Mapping[str, Any], versions: Sequence[Object], strict: Strict
         if schema is None:
             yield invalid("spec.selectableFields", "", "may only be set when validations.schema is included")
         else:
+            yield from _convertible(schema, "spec.schema.openAPIV3Schema")
             many = (versions[0].get("name") or "") in strict.too_many_selectable
             yield from validate_selectable_fields(
                 shared["selectableFields"], schema, "spec.selectableFields", may_be_many=many
             )
+
+
+def _convertible(schema: Object, path: str) -> Iterator[FieldError]:
+    """Selectable fields are looked up in the structural form of the schema, if it has one."""
+    if why := why_inconvertible(schema):
+        yield invalid(path, "", why)
+
+
+def _has_defaults(versions: Sequence[Object]) -> bool:
+    schemas = [schema for version in versions if (schema := schema_of(version)) is not None]
+    return any(each.get("default") is not None for schema in schemas for each in walk(schema))
 
 
 def _has_status(version: Object) -> bool:
@@ -117,15 +130,20 @@ def _no_preserving(spec: Object) -> Iterator[FieldError]:
 
 def _shared(versions: Sequence[Object], key: str) -> Any:
     """What all versions have alike: upstream checks it once, under `spec`."""
-    first = versions[0].get(key) if versions else None
-    return first if all(version.get(key) == first for version in versions) else None
+    return versions[0].get(key) if versions and _are_alike(versions, key) else None
 
 
-def _version_list(versions: Sequence[Object]) -> Iterator[FieldError]:
-    given = [version.get("name") for version in versions]
+def _are_alike(versions: Sequence[Object], key: str) -> bool:
+    """An empty list counts as none."""
+    given = [None if version.get(key) == [] else version.get(key) for version in versions]
+    return all(each == given[0] for each in given)
+
+
+def _version_list(versions: Sequence[Object] | None) -> Iterator[FieldError]:
+    given = [version.get("name") for version in versions or ()]
     if len(set(given)) != len(given):
         yield invalid("spec.versions", _internal(versions), "must contain unique version names")
-    if sum(bool(version.get("storage")) for version in versions) != 1:
+    if sum(bool(version.get("storage")) for version in versions or ()) != 1:
         detail = "must have exactly one version marked as storage version"
         yield invalid("spec.versions", _internal(versions), detail)
 
@@ -137,26 +155,18 @@ def _first_version(versions: Sequence[Object]) -> Iterator[FieldError]:
         yield invalid("spec.version", name, ",".join(messages))
 
 
-def _internal(versions: Sequence[Object]) -> list[Object] | None:
-    """As upstream shows them: in the form of its internal type, without what all versions have alike."""
-    keys = ("name", "served", "storage", "deprecated", "deprecationWarning")
-    unset = {"name": "", "served": False, "storage": False, "deprecated": False}
-    common = {key for key in _PARTS if _shared(versions, key) is not None}
-    if not versions:
+def _internal(versions: Sequence[Object] | None) -> list[Object] | None:
+    """As upstream shows them."""
+    if versions is None:
         return None
-    return [
-        {
-            key[0].upper() + key[1:]: None if key in common else version.get(key, unset.get(key))
-            for key in (*keys, *_PARTS)
-        }
-        for version in versions
-    ]
+    common = {key for key in _PARTS if _are_alike(versions, key)}
+    return [internal_version(version, common) for version in versions]
 
 
 def validate_definition_update(new: Object, old: Object) -> Iterator[FieldError]:
     """All rules of a changed definition; what an older one broke it may go on breaking."""
     after, before = new.get("spec") or {}, old.get("spec") or {}
-    yield from validate_definition(new, strictness_after(before.get("versions") or (), after.get("versions") or ()))
+    yield from _validate_spec(after, strictness_after(before.get("versions") or (), after.get("versions") or ()))
     conditions = (old.get("status") or {}).get("conditions") or ()
     if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
         yield from immutable("spec.scope", after.get("scope"), before.get("scope"))
@@ -164,8 +174,9 @@ def validate_definition_update(new: Object, old: Object) -> Iterator[FieldError]
         yield from _bundle(_bundle_of(after), _bundle_of(before))
     yield from immutable("spec.group", after.get("group"), before.get("group"))
     yield from _immutable_name("plural", after, before)
-    if _approval(new) != _approval(old):
-        yield from _api_approval(new)
+    yield from _stored_versions(new, after)
+    if fault_of_approval(new) != fault_of_approval(old):
+        yield from validate_approval(new)
     if not before.get("preserveUnknownFields"):
         yield from _no_preserving(after)
 
@@ -179,11 +190,6 @@ def _bundle(new: str, old: str) -> Iterator[FieldError]:
     """What is established keeps a sound bundle; one that was unsound before is tolerated."""
     if new and not is_bundle(new) and (not old or is_bundle(old)):
         yield invalid("spec.conversion.webhookClientConfig.caBundle", new, NO_BUNDLE)
-
-
-def _approval(obj: Object) -> str:
-    """The state of the approval, as far as changes of it count."""
-    return next((error.message for error in _api_approval(obj)), "")
 
 
 def _immutable_name(key: str, after: Object, before: Object) -> Iterator[FieldError]:
@@ -218,7 +224,8 @@ def _version(version: Object, path: str, strict: Strictness, *, has_status: bool
     warning = version.get("deprecationWarning")
     if warning is not None:
         for message in deprecation_faults(warning, deprecated=bool(version.get("deprecated"))):
-            yield invalid(f"{path}.deprecationWarning", warning, message)
+            shown = f"Invalid value: {go_json(warning)}: {message}"  # Go holds a pointer here, and shows it as JSON.
+            yield FieldError("FieldValueInvalid", f"{path}.deprecationWarning", shown)
     schema = schema_of(version)
     if schema is not None:
         place = f"{path}.schema.openAPIV3Schema"
@@ -229,6 +236,7 @@ def _version(version: Object, path: str, strict: Strictness, *, has_status: bool
         detail = "may only be set when `version.schema.openAPIV3Schema` is not included"
         yield invalid(f"{path}.selectableFields", "", detail)
     elif selectable and schema is not None:
+        yield from _convertible(schema, f"{path}.schema.openAPIV3Schema")
         many = name in strict.too_many_selectable
         yield from validate_selectable_fields(selectable, schema, f"{path}.selectableFields", may_be_many=many)
 
@@ -260,56 +268,25 @@ def _conversion(spec: Object, path: str) -> Iterator[FieldError]:
         yield forbidden(f"{path}.conversionReviewVersions", unwanted)
 
 
-def _stored_versions(obj: Object, versions: Sequence[Object]) -> Iterator[FieldError]:
+def _stored_versions(obj: Object, spec: Object) -> Iterator[FieldError]:
     stored = (obj.get("status") or {}).get("storedVersions") or []
     path = "status.storedVersions"
     if not stored:
         yield invalid(path, stored or None, "must have at least one stored version")
         return
-    known = {version.get("name") or "" for version in versions}
-    for version in versions:
-        if version.get("storage") and version.get("name") not in stored:
-            yield invalid(path, stored, f"must have the storage version {version.get('name') or ''}")
-    for index, name in enumerate(stored):
-        if name not in known:
+    places = {name: index for index, name in enumerate(stored)}
+    for version in spec.get("versions") or ():
+        name = version.get("name") or ""
+        if places.pop(name, None) is None and version.get("storage"):
+            yield invalid(path, stored, f"must have the storage version {name}")
+    for name, index in places.items():
+        if index is not None:
             detail = (
                 f"missing from spec.versions; {name} was previously a storage version, and must remain in "
                 "spec.versions until a storage migration ensures no data remains persisted in "
                 f"{name} and removes {name} from status.storedVersions"
             )
             yield invalid(f"{path}[{index}]", name, detail)
-
-
-def _api_approval(obj: Object) -> Iterator[FieldError]:
-    """Groups of the community's domains need a link to their review (KEP-1111)."""
-    group = (obj.get("spec") or {}).get("group") or ""
-    if group not in ("k8s.io", "kubernetes.io") and not group.endswith(_PROTECTED):
-        return
-    value = (obj["metadata"].get("annotations") or {}).get(_APPROVED) or ""
-    path = f"metadata.annotations[{_APPROVED}]"
-    if not value:
-        yield required(path, _APPROVAL_MISSING)
-    elif not value.startswith("unapproved") and not all(urlsplit(value)[:2]):
-        detail = (
-            f'protected groups must have approval annotation "{_APPROVED}" with either a URL or a reason starting '
-            'with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
-        )
-        yield invalid(path, value, detail)
-
-
-def approval_condition(obj: Object) -> tuple[bool, str, str] | None:
-    """(status, reason, message) of KubernetesAPIApprovalPolicyConformant; None for groups that need no approval."""
-    group = (obj.get("spec") or {}).get("group") or ""
-    if group not in ("k8s.io", "kubernetes.io") and not group.endswith(_PROTECTED):
-        return None
-    value = (obj["metadata"].get("annotations") or {}).get(_APPROVED) or ""
-    for error in _api_approval(obj):
-        missing = error.reason == "FieldValueRequired"
-        message = error.message.split(": ", 1 if missing else 2)[-1]
-        return False, "MissingAnnotation" if missing else "InvalidAnnotation", message
-    if value.startswith("unapproved"):
-        return False, "UnapprovedAnnotation", f"not approved: {quote(value)}"
-    return True, "ApprovedAnnotation", f"approved in {value}"
 
 
 def validate_definition_status(new: Object, old: Object) -> Iterator[FieldError]:

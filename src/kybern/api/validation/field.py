@@ -106,8 +106,14 @@ def sorted_map(entries: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if entries is None else dict(sorted(entries.items()))
 
 
+class Ordered(dict[str, Any]):
+    """A value that is in Go's order already, as are all its parts."""
+
+
 def with_sorted_maps(value: Any) -> Any:
     """A value whose parts are in the order in which Go shows them."""
+    if isinstance(value, Ordered):
+        return value
     if isinstance(value, dict):
         return {
             key: sorted_map(part) if key in _MAPS and isinstance(part, dict) else with_sorted_maps(part)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kybern.api.resource import Object
+from kybern.api.validation.api_approval import approval_condition
 from kybern.api.validation.certificate_bundle import is_bundle
-from kybern.api.validation.custom_resource_definition import approval_condition
 from kybern.api.validation.field import quote
 
 _LISTS = ("shortNames", "categories")

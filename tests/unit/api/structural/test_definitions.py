@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from kybern.api.registry import find
@@ -232,3 +233,91 @@ def test_what_the_root_may_say_beside_a_status_subresource():
         {"title": "t", "not": {}},
     ):
         assert len(told(**fields)) == 1, fields
+
+
+def test_versions_are_shown_in_the_internal_form():
+    lean = {"type": "object", "properties": {"labels": {"type": "object", "additionalProperties": True}}}
+    columns = [{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]
+    paths = {"specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"}
+    versions = [
+        {"name": "v1", "storage": True, "schema": {"openAPIV3Schema": lean}, "additionalPrinterColumns": []},
+        {"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}, "additionalPrinterColumns": columns,
+         "subresources": {"status": {}, "scale": paths}, "deprecationWarning": "old"},
+    ]  # fmt: skip
+    told = next(each for each in faults(versions=versions) if "unique version names" in each)
+    shown = orjson.loads(told.partition("Invalid value: ")[2].rpartition(": must")[0])
+    assert [version["Name"] for version in shown] == ["v1", "v1"]
+    assert list(shown[0]["Schema"]["OpenAPIV3Schema"]["Properties"]["labels"])[:3] == ["ID", "Schema", "Ref"]
+    assert shown[1]["Subresources"]["Scale"]["LabelSelectorPath"] is None
+    assert shown[1]["AdditionalPrinterColumns"][0]["JSONPath"] == ".metadata.creationTimestamp"
+    assert shown[1]["DeprecationWarning"] == "old"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"versions": []}, "spec.versions: Invalid value: []: must have exactly one version marked as storage version"),
+        ({"versions": None},
+         "spec.versions: Invalid value: null: must have exactly one version marked as storage version"),
+        ({"version": {"deprecationWarning": "a\x01"}},
+         'spec.versions[0].deprecationWarning: Invalid value: "a\\u0001": can only be set for deprecated versions'),
+        ({"preserveUnknownFields": True, "spec_schema": {"type": "string", "default": "x"}},
+         "spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema"),
+        ({"spec_schema": {"type": "object", "dependencies": {}}},
+         f"{SCHEMA}.properties[spec].dependencies: Forbidden: dependencies is not supported"),
+        ({"root": {"properties": {"metadata": {"type": "object", "maxProperties": 0}}}},
+         f"{SCHEMA}.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but "
+         "metadata is implicitly specified"),
+    ],
+)  # fmt: skip
+def test_explicit_empties_and_zeros(given: Any, expected: str) -> None:
+    assert expected in faults(**given)
+
+
+def test_no_structural_form_no_structural_faults():
+    assert faults(spec_schema={"additionalItems": False}) == below(
+        ".additionalItems: Forbidden: additionalItems is not supported"
+    )
+
+
+def test_generated_names_are_not_for_definitions():
+    assert RESOURCE is not None
+    body = definition()
+    body["metadata"] = {"generateName": "widgets-", "name": "widgets.example.com"}
+    [fault] = validate_create(RESOURCE, body)
+    assert (fault.path, fault.message) == (
+        "metadata.generateName", 'Invalid value: "widgets-": must be spec.names.plural+"."+spec.group'
+    )  # fmt: skip
+
+
+def test_a_version_named_twice_is_stored_once():
+    twice = [{"name": "v1", "served": True, "schema": {"openAPIV3Schema": {"type": "object"}}}] * 2
+    versions = [twice[0], {**twice[1], "storage": True}]
+    assert 'status.storedVersions: Invalid value: ["v1"]: must have the storage version v1' in faults(versions=versions)
+
+
+def test_rules_are_read_wherever_nothing_around_them_is_at_fault():
+    spec = {
+        "type": "object",
+        "properties": {
+            "bad": {"type": "string", "x-kubernetes-list-type": "set"},
+            "good": {"type": "string", "x-kubernetes-validations": [{"rule": "self >"}]},
+        },
+        "x-kubernetes-validations": [{"rule": "self <"}],
+    }
+    paths = [each.partition(": ")[0] for each in faults(spec_schema=spec)]
+    assert paths == below(".properties[bad].type", ".properties[good].x-kubernetes-validations[0].rule")
+
+
+def test_selectable_fields_need_the_structural_form():
+    told = faults(spec_schema={"type": "array", "items": [{}]}, version={"selectableFields": [{"jsonPath": ""}]})
+    fault = "OpenAPIV3Schema 'items' must be a schema, but is an array"
+    assert f'spec.schema.openAPIV3Schema: Invalid value: "": {fault}' in told
+
+
+def test_what_an_approval_said_before_it_may_say_in_another_group():
+    assert RESOURCE is not None
+    old, new = definition(), definition(group="x.k8s.io")
+    told = [each.path for each in validate_update(RESOURCE, new, old)]
+    assert "spec.group" in told
+    assert not [each for each in told if each.startswith("metadata.annotations")]
