@@ -136,7 +136,9 @@ def _scheduler(ground: Ground) -> Iterator[None]:
 
 def kybern_scheduler(kubeconfig: object) -> str:
     """The command of Kybern's."""
-    return shlex.join([sys.executable, "-m", "kybern", "scheduler", "--kubeconfig", str(kubeconfig)])
+    return shlex.join(
+        [sys.executable, "-m", "kybern", "scheduler", "--secure-port", "0", "--kubeconfig", str(kubeconfig)]
+    )
 
 
 async def _prepare(connection: Connection) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kybern.apiserver.config import ApiServerConfig
     from kybern.client.client import Client
+    from kybern.client.request_counts import RequestCounts
     from kybern.kubelet.server.service import NodeServer
+    from kybern.serving.server import Serving
     from kybern.storage.backend import Backend
     from kybern.supervisor.cluster import Options
     from kybern.supervisor.layout import NodeLayout
@@ -67,17 +69,18 @@ class Processes:
 
     def import_controllers(self) -> None:
         importlib.import_module("kybern.controllers.run")
-        importlib.import_module("kybern.scheduler.loop")
+        importlib.import_module("kybern.scheduler.run")
 
     def run_controllers(self, options: "Options") -> None:
         import socket
 
         from kybern.base.garbage import collect_seldom
-        from kybern.controllers.run import Config
+        from kybern.client.request_counts import RequestCounts
+        from kybern.controllers.config import Config
         from kybern.controllers.run import run as run_controllers
         from kybern.scheduler.config import SchedulerConfig
-        from kybern.scheduler.loop import run as run_scheduler
-        from kybern.supervisor.layout import POD_NETWORK, SERVICE_NETWORK
+        from kybern.scheduler.run import run as run_scheduler
+        from kybern.supervisor.layout import MANAGER_PORT, POD_NETWORK, SCHEDULER_PORT, SERVICE_NETWORK
 
         pki = options.layout.pki
         config = Config(
@@ -91,11 +94,15 @@ class Processes:
         )
 
         async def serve() -> None:
-            manager = client(pki / "controller-manager.kubeconfig", "kube-controller-manager")
-            scheduler = client(pki / "scheduler.kubeconfig", "kube-scheduler")
+            requests = RequestCounts(), RequestCounts()
+            manager = client(pki / "controller-manager.kubeconfig", "kube-controller-manager", requests[0])
+            scheduler = client(pki / "scheduler.kubeconfig", "kube-scheduler", requests[1])
             # The controllers ship the decisions of their process, the scheduler's with them.
             scheduling = SchedulerConfig(host=socket.gethostname())
-            await together(run_controllers(config, manager), run_scheduler(scheduling, scheduler))
+            await together(
+                run_controllers(config, manager, serving=told_of(pki, MANAGER_PORT, manager, requests[0])),
+                run_scheduler(scheduling, scheduler, serving=told_of(pki, SCHEDULER_PORT, scheduler, requests[1])),
+            )
 
         collect_seldom()
         run_until_told(serve())
@@ -198,11 +205,26 @@ async def open_backend(store: str, data_directory: Path, config: "ApiServerConfi
     return await EtcdBackend.open(store.split(","), layout=etcd_layout(config.etcd_prefix), tls=tls)
 
 
-def client(kubeconfig: Path, user_agent: str) -> "Client":
+def client(kubeconfig: Path, user_agent: str, counts: "RequestCounts | None" = None) -> "Client":
     """A client of one identity of the cluster."""
     from kybern.client.kubeconfig import client_from_kubeconfig
 
-    return client_from_kubeconfig(str(kubeconfig), user_agent=user_agent)
+    return client_from_kubeconfig(str(kubeconfig), user_agent=user_agent, counts=counts)
+
+
+def told_of(pki: Path, port: int, own: "Client", counts: "RequestCounts") -> "Serving":
+    """How a component of the control plane tells of itself: to this machine, and to whom the API server lets it."""
+    from kybern.serving.server import Serving
+
+    return Serving(
+        secure_port=port,
+        bind_address="127.0.0.1",
+        client_ca_file=pki / "ca.crt",
+        authentication=own,
+        authorization=own,
+        sources=(counts.families,),
+        patient=True,
+    )
 
 
 async def ship_traces(shipper: "Client") -> None:

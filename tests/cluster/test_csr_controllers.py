@@ -24,7 +24,8 @@ from kybern.base.ids import RandomIds
 from kybern.client.client import Client
 from kybern.client.inprocess import InProcessTransport
 from kybern.controllers import csr_cleaner
-from kybern.controllers.run import Config, run_all
+from kybern.controllers.config import Config
+from kybern.controllers.run import run_all
 from kybern.transport.exchange import Request
 
 from .api_server import ADMIN, Api, api_server

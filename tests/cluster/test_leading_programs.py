@@ -29,7 +29,8 @@ async def test_a_program_that_is_told_to_end_lets_go_of_its_lease(name: str, tmp
     async with serving(tmp_path) as kubeconfig, asyncio.timeout(WAIT_SECONDS):
         client = client_from_kubeconfig(str(kubeconfig), user_agent="test")
         program = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "kybern", name, "--kubeconfig", str(kubeconfig), stderr=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "kybern", name, "--kubeconfig", str(kubeconfig), "--secure-port", "0"),
+            stderr=asyncio.subprocess.PIPE,
         )
         try:
             while not await holder(client, f"kube-{name}"):

@@ -18,7 +18,7 @@ from kybern.base.ids import RandomIds
 from kybern.client.client import Client
 from kybern.client.inprocess import InProcessTransport
 from kybern.scheduler.config import SchedulerConfig
-from kybern.scheduler.loop import run
+from kybern.scheduler.run import run
 from kybern.storage.memory import MemoryBackend
 from kybern.transport.exchange import Request
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from kybern.apiserver.health import Check
+from kybern.serving.health import Check, well
 
 HOOKS = (
     "poststarthook/start-apiserver-admission-initializer",
@@ -60,12 +60,8 @@ def health_checks(
     def shutdown() -> str:
         return "process is shutting down" if stopping() else ""
 
-    basic: dict[str, Check] = {"ping": _well, "log": _well}
+    basic: dict[str, Check] = {"ping": well, "log": well}
     hooks: dict[str, Check] = {**dict.fromkeys(HOOKS, started), **more}
-    live = {**basic, "loopback-serving-certificate": _well, "etcd": store, **hooks}
+    live = {**basic, "loopback-serving-certificate": well, "etcd": store, **hooks}
     waits: dict[str, Check] = {"etcd": store, "etcd-readiness": store, "informer-sync": informers}
     return {"healthz": live, "livez": live, "readyz": {**basic, **waits, **hooks, "shutdown": shutdown}}
-
-
-def _well() -> str:
-    return ""

@@ -14,11 +14,11 @@ from kybern.api.resource import Resource
 from kybern.apiserver import answer, negotiate, yaml
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.publishing import Publisher
-from kybern.apiserver.health import TEXT, Health
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.negotiate import JSON
 from kybern.apiserver.status import method_not_allowed, no_such_path
 from kybern.metrics.family import render
+from kybern.serving.health import TEXT, Health
 from kybern.transport.exchange import Response
 
 _OPENAPI_V3 = "/openapi/v3"

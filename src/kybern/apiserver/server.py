@@ -41,7 +41,6 @@ from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.etcd_layout import etcd_layout
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.flow.dangling import Dangling
-from kybern.apiserver.health import Check, Health
 from kybern.apiserver.health_checks import health_checks
 from kybern.apiserver.identity import IdentityLease
 from kybern.apiserver.metrics.features import feature_families
@@ -62,6 +61,7 @@ from kybern.apiserver.zpages import Zpages
 from kybern.base.clock import Clock
 from kybern.base.ids import Ids
 from kybern.metrics import process
+from kybern.serving.health import Check, Health
 from kybern.storage.backend import Backend
 from kybern.transport.exchange import Answer, Request
 

@@ -3,12 +3,16 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from kybern.cli.parser import words_for
+from kybern.cli.serving import add_serving, serving_of
 from kybern.cli.values import add_boolean, seconds
 
 if TYPE_CHECKING:
-    from kybern.controllers.run import Config
+    from kybern.controllers.config import Config
 
 NAME = "controller-manager"
+PORT = 10257
+AGENT = "kube-controller-manager"
 HELP = "run the controllers alone, against the API server of a kubeconfig"
 
 
@@ -56,6 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="finished Pods that may stay; 0: all; default: 12500",
     )
     add_boolean(parser, "--leader-elect", True, "act only while holding the lease kube-system/kube-controller-manager")
+    add_serving(parser, PORT)
 
 
 def _configure_ranges(parser: argparse.ArgumentParser) -> None:
@@ -94,19 +99,19 @@ def execute(args: argparse.Namespace) -> int:
         chosen(config.controllers)
         if config.allocate_node_cidrs:
             ranges_of_flags(config.cluster_cidr, config.node_cidr_masks)
-        uvloop.run(_run(config, args.kubeconfig))
+        uvloop.run(_run(config, args))
     except* asyncio.CancelledError:
         status = 0
-    except* (KubeconfigError, LeadershipLost, ValueError) as group:
-        print(f"kybern controller-manager: {group.exceptions[0]}", file=sys.stderr)
+    except* (KubeconfigError, LeadershipLost, ValueError, OSError) as group:
+        print(f"kybern controller-manager: {words_for(group) or group.exceptions[0]}", file=sys.stderr)
         status = 1
     return status
 
 
 def config_of(args: argparse.Namespace) -> "Config":
     """What the controllers are told."""
+    from kybern.controllers.config import Config
     from kybern.controllers.node_ranges import Masks
-    from kybern.controllers.run import Config
 
     return Config(
         controllers=tuple(args.controllers.split(",")),
@@ -126,19 +131,24 @@ def config_of(args: argparse.Namespace) -> "Config":
     )
 
 
-async def _run(config: "Config", kubeconfig: str) -> None:
+async def _run(config: "Config", args: argparse.Namespace) -> None:
     import asyncio
     import signal
 
     from kybern.client.kubeconfig import client_from_kubeconfig, client_in_cluster
+    from kybern.client.request_counts import RequestCounts
     from kybern.controllers.run import run
 
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # The lease is let go on the way.
-    agent = "kube-controller-manager"
-    client = client_from_kubeconfig(kubeconfig, user_agent=agent) if kubeconfig else client_in_cluster(user_agent=agent)
+    counts = RequestCounts()
+    serving = serving_of(args, AGENT, counts)
+    if args.kubeconfig:
+        client = client_from_kubeconfig(args.kubeconfig, user_agent=AGENT, counts=counts)
+    else:
+        client = client_in_cluster(user_agent=AGENT, counts=counts)
     try:
-        await run(config, client)
+        await run(config, client, serving=serving)
     finally:
         await client.close()

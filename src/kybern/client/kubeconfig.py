@@ -10,13 +10,16 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kybern.base.clock import Clock, SystemClock
 from kybern.base.errors import KybernError
 from kybern.client.client import Client
 from kybern.client.credentials import Credentials
 from kybern.client.http import HttpTransport
+from kybern.client.request_counts import CountedTransport, RequestCounts
 from kybern.client.retry import RetryingTransport
+from kybern.client.transport import Transport
 
 SERVICE_ACCOUNT_DIRECTORY = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -34,19 +37,30 @@ class Access:
     namespace: str = "default"
 
 
-def client_from_kubeconfig(path: str, *, context: str = "", user_agent: str, clock: Clock | None = None) -> Client:
+def client_from_kubeconfig(
+    path: str,
+    *,
+    context: str = "",
+    user_agent: str,
+    clock: Clock | None = None,
+    counts: RequestCounts | None = None,
+) -> Client:
     """A client as the file's context (or its current one) says. Raises KubeconfigError."""
-    return client_of(load_kubeconfig(path, context=context), user_agent=user_agent, clock=clock)
+    return client_of(load_kubeconfig(path, context=context), user_agent=user_agent, clock=clock, counts=counts)
 
 
-def client_in_cluster(*, user_agent: str, clock: Clock | None = None) -> Client:
+def client_in_cluster(*, user_agent: str, clock: Clock | None = None, counts: RequestCounts | None = None) -> Client:
     """A client for a program in a Pod. Raises KubeconfigError outside of one."""
-    return client_of(in_cluster_access(), user_agent=user_agent, clock=clock)
+    return client_of(in_cluster_access(), user_agent=user_agent, clock=clock, counts=counts)
 
 
-def client_of(access: Access, *, user_agent: str, clock: Clock | None = None) -> Client:
-    """A client over HTTP that retries where that is safe."""
-    transport = HttpTransport(access.server, access.credentials, user_agent=user_agent)
+def client_of(
+    access: Access, *, user_agent: str, clock: Clock | None = None, counts: RequestCounts | None = None
+) -> Client:
+    """A client over HTTP that retries where that is safe; `counts` are told of each attempt."""
+    transport: Transport = HttpTransport(access.server, access.credentials, user_agent=user_agent)
+    if counts is not None:
+        transport = CountedTransport(transport, urlsplit(access.server).netloc, counts)
     return Client(RetryingTransport(transport, clock or SystemClock(), random.Random()))
 
 

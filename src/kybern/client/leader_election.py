@@ -7,7 +7,7 @@ Clocks need not agree: a lease counts as old by the time at which it was last *s
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from kybern.api.types.coordination_v1 import Lease, LeaseSpec
@@ -17,10 +17,13 @@ from kybern.base.clock import Clock, format_micro_time
 from kybern.base.errors import AlreadyExists, Conflict, KybernError, NotFound
 from kybern.client.client import Client
 from kybern.client.events import EventRecorder
+from kybern.metrics.family import GAUGE, Family
 
 log = logging.getLogger(__name__)
 
 JITTER_FACTOR = 1.2
+TOLERATED_SECONDS = 20.0
+"""How long after its lease's end a leader still counts as healthy (upstream's health check)."""
 
 
 class LeadershipLost(KybernError):
@@ -61,6 +64,7 @@ class LeaderElector:
         self._events = events
         self._observed: Lease | None = None
         self._observed_at = 0.0
+        self.leading = False
 
     async def run(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Wait for leadership, then run `callback` while it lasts; release the lease when the callback ends.
@@ -71,6 +75,7 @@ class LeaderElector:
             await self._clock.sleep(period * (1 + JITTER_FACTOR * self._random.random()))
         log.info("%s became leader", self._identity)
         self._tell("became leader")
+        self.leading = True
         work = asyncio.ensure_future(callback())
         renewal = asyncio.create_task(self._renew())
         try:
@@ -80,10 +85,29 @@ class LeaderElector:
                 raise LeadershipLost(f"{self._identity} no longer holds {self._namespace}/{self._name}")
             await work
         finally:
+            self.leading = False
             for task in (work, renewal):
                 task.cancel()
             await asyncio.gather(work, renewal, return_exceptions=True)
             await asyncio.shield(self._release())
+
+    def check(self) -> str:
+        """What is wrong with this leader (a health check), "" for nothing: one that could not renew ends itself."""
+        late = self._clock.monotonic() - self._observed_at
+        if self.leading and late > self._timing.lease_duration_seconds + TOLERATED_SECONDS:
+            return f"failed election to renew leadership on lease {self._name}"
+        return ""
+
+    def families(self) -> Iterator[Family]:
+        """What /metrics tells."""
+        family = Family(
+            "leader_election_master_status",
+            GAUGE,
+            "[ALPHA] Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates "
+            "master. 'name' is the string used to identify the lease. Please make sure to group by name.",
+        )
+        family.add(int(self.leading), name=self._name)
+        yield family
 
     async def _renew(self) -> None:
         """Returns when the lease could not be renewed within the deadline."""

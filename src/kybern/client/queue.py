@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from kybern.base.clock import Clock
+from kybern.client.queue_counts import QueueCounts
 
 FIRST_PAUSE_SECONDS = 0.005
 PAUSE_LIMIT_SECONDS = 1000.0
@@ -23,8 +24,10 @@ K = TypeVar("K", bound=Hashable)
 class WorkQueue(Generic[K]):
     """Ks for the workers of one controller."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, name: str = "", counts: QueueCounts | None = None) -> None:
+        """`name` is upstream's for a queue of this work, under which `counts` tells of it."""
         self._clock = clock
+        self._watch = counts.watch(name, self.__len__) if counts is not None else None
         self._ready: deque[K] = deque()
         self._dirty: set[K] = set()
         self._busy: set[K] = set()
@@ -44,6 +47,8 @@ class WorkQueue(Generic[K]):
         if key in self._dirty:
             return
         self._dirty.add(key)
+        if self._watch is not None:
+            self._watch.added(key)
         if key not in self._busy:
             self._ready.append(key)
             self._some_ready.set()
@@ -68,6 +73,8 @@ class WorkQueue(Generic[K]):
         """Have the key reconciled after its back-off; the pause in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
+        if self._watch is not None:
+            self._watch.retried()
         pause = min(FIRST_PAUSE_SECONDS * float(2 ** min(failures, 30)), PAUSE_LIMIT_SECONDS)
         self.add_after(key, pause)
         return pause
@@ -84,11 +91,15 @@ class WorkQueue(Generic[K]):
         key = self._ready.popleft()
         self._dirty.discard(key)
         self._busy.add(key)
+        if self._watch is not None:
+            self._watch.taken(key)
         return key
 
     def done(self, key: K) -> None:
         """The key may be worked on again."""
         self._busy.discard(key)
+        if self._watch is not None:
+            self._watch.done(key)
         if key in self._dirty:
             self._ready.append(key)
             self._some_ready.set()

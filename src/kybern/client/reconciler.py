@@ -25,6 +25,7 @@ from kybern.client.informer import EventType, Informer
 from kybern.client.objects import Key, KubeObject, controller_of, key_of
 from kybern.client.plan import Outcome, RequeueAfter
 from kybern.client.queue import WorkQueue
+from kybern.client.queue_counts import QueueCounts
 from kybern.client.selectors import matches
 from kybern.client.watches import Ownership, Relation, Watches
 from kybern.trace import Verdict, record
@@ -88,10 +89,13 @@ class Loop:
         clock: Clock,
         ids: Ids,
         host: str = "",
+        queue: str = "",
+        counts: QueueCounts | None = None,
     ) -> None:
+        """`counts` tells of its queue as `queue`."""
         self._controller = controller
         self._clock = clock
-        self.queue: WorkQueue[Key] = WorkQueue(clock)
+        self.queue: WorkQueue[Key] = WorkQueue(clock, queue, counts)
         informers: dict[type[Any], Informer[Any]] = {kind: factory.informer(kind) for kind in controller.watches.kinds}
         events = EventRecorder(client, controller.reporter or controller.name, host, clock=clock)
         self._world = World(controller.name, client, informers, events, clock, ids)

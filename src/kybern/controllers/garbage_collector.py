@@ -22,6 +22,7 @@ from kybern.client.factory import InformerFactory
 from kybern.client.informer import EventType, Informer
 from kybern.client.objects import Key
 from kybern.client.queue import WorkQueue
+from kybern.client.queue_counts import QueueCounts
 from kybern.controllers.garbage_graph import (
     FOREGROUND_FINALIZER,
     Act,
@@ -59,13 +60,21 @@ class Item(NamedTuple):
 class GarbageCollector:
     """The loop. `run` ends with its task."""
 
-    def __init__(self, client: Client, factory: InformerFactory, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        factory: InformerFactory,
+        *,
+        clock: Clock,
+        queue: str = "",
+        counts: QueueCounts | None = None,
+    ) -> None:
         self._client = client
         self._factory = factory
         self._clock = clock
         self._informers: dict[ResourceName, Informer[Any]] = {}
         self._kinds: dict[tuple[str, str], ResourceName] = {}
-        self._queue: WorkQueue[Item] = WorkQueue(clock)
+        self._queue: WorkQueue[Item] = WorkQueue(clock, queue, counts)
         self._definitions_changed = asyncio.Event()
         self._unsettled: set[Item] = set()
         """Objects with owners of kinds that were not known when they were looked at."""

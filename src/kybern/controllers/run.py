@@ -1,9 +1,10 @@
 """The table of all controllers, and one process that runs those that were asked for, over shared caches."""
 
 import asyncio
+import logging
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kybern.client.client import Client
 from kybern.client.events import EventRecorder
 from kybern.client.factory import InformerFactory
 from kybern.client.leader_election import LeaderElector
+from kybern.client.queue_counts import QueueCounts
 from kybern.client.reconciler import Controller, Loop, controller_of_module
 from kybern.client.trace_shipper import ship_traces
 from kybern.controllers import (
@@ -56,40 +58,16 @@ from kybern.controllers import (
     volume_protection,
     volume_release,
 )
-from kybern.controllers.node_ranges import Masks, ranges_of_flags
+from kybern.controllers.config import Config
+from kybern.controllers.configz import configz
+from kybern.controllers.names import ALIASES, ELSEWHERE, QUEUES
+from kybern.controllers.node_ranges import ranges_of_flags
+from kybern.serving.health import Check, Health, well
+from kybern.serving.server import Serving, Told, serve
+
+log = logging.getLogger(__name__)
 
 LEASE_NAME = "kube-controller-manager"
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Upstream's flags and defaults, where it has them."""
-
-    controllers: tuple[str, ...] = ("*",)
-    """Names to run: `*` is all, `-NAME` is not that one."""
-    allocate_node_cidrs: bool = False
-    """Nodes get their ranges of Pod addresses from here; a network add-on may bring its own."""
-    cluster_cidr: str = ""
-    """Of all Pods: one range, or one of each family, comma-separated."""
-    node_cidr_masks: Masks = field(default_factory=Masks)
-    service_cluster_ip_range: str = ""
-    """Ranges, comma-separated, that no Node gets."""
-    root_ca_file: str = ""
-    """PEM bundle for the ConfigMap kube-root-ca.crt; "": none is published."""
-    service_account_private_key_file: str = ""
-    """Signs the tokens that are kept in Secrets; "": such Secrets are not filled."""
-    legacy_token_clean_up_seconds: float = legacy_token_cleaner.CLEAN_UP_SECONDS
-    """For how long a token stays that came without asking and that nobody uses."""
-    cluster_signing_cert_file: str = ""
-    """PEM of the authority of the built-in certificate signers; "": nothing is signed."""
-    cluster_signing_key_file: str = ""
-    cluster_signing_duration_seconds: float = csr_signing.YEAR_SECONDS
-    node_monitor_grace_period_seconds: float = 50.0
-    node_startup_grace_period_seconds: float = 60.0
-    terminated_pod_gc_threshold: int = 12500
-    leader_elect: bool = False
-    identity: str = ""
-    """Of the candidate for the lease; "": the host's name and a random part."""
 
 
 def _node_lifecycle(config: Config) -> Controller:
@@ -182,16 +160,21 @@ ON_DEMAND = (bootstrap_tokens.SIGNER, bootstrap_tokens.CLEANER)
 
 
 def chosen(controllers: Sequence[str]) -> list[str]:
-    """The names to run. Raises ValueError for a name that no controller has."""
-    unknown = [each for each in controllers if each != "*" and each.removeprefix("-") not in NAMES]
+    """The names to run. Raises ValueError for a name that no controller of upstream's has."""
+    asked = [f"{'-' * each.startswith('-')}{_full(each)}" for each in controllers]
+    unknown = [each.removeprefix("-") for each in controllers if _full(each) not in (*NAMES, *ELSEWHERE, "*")]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is not in the list of known controllers: {', '.join(NAMES)}")
-    everything = "*" in controllers
+        faults = [f'"{each}" is not in the list of known controllers' for each in unknown]
+        raise ValueError(faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]")
+    everything = "*" in asked
     return [
-        name
-        for name in NAMES
-        if name in controllers or (everything and name not in ON_DEMAND and f"-{name}" not in controllers)
+        name for name in NAMES if name in asked or (everything and name not in ON_DEMAND and f"-{name}" not in asked)
     ]
+
+
+def _full(name: str) -> str:
+    name = name.removeprefix("-")
+    return ALIASES.get(name, name)
 
 
 async def run(
@@ -201,43 +184,96 @@ async def run(
     clock: Clock | None = None,
     ids: Ids | None = None,
     source: random.Random | None = None,
+    serving: Serving | None = None,
 ) -> None:
-    """Run until cancelled; with leader election, only while leading (raises LeadershipLost after that)."""
+    """Run until cancelled; with leader election, only while leading (raises LeadershipLost after that).
+
+    `serving`: where it is told how they are. Raises OSError where that cannot be had.
+    """
     clock = clock or SystemClock()
     source = source or random.SystemRandom()
     ids = ids or RandomIds(source)
+    counts = QueueCounts(clock) if serving is not None else None
+    checks: dict[str, Check] = {}
+    elector = None
     async with asyncio.TaskGroup() as group:
+        if config.leader_elect:
+            events = EventRecorder(client, LEASE_NAME, clock=clock)
+            group.create_task(events.run())
+            identity = config.identity or f"{socket.gethostname().lower()}_{ids.uid()}"
+            elector = LeaderElector(client, LEASE_NAME, identity, clock=clock, source=source, events=events)
+            checks["leaderElection"] = elector.check
+        if serving is not None and counts is not None:
+            sources = (counts.families, elector.families) if elector is not None else (counts.families,)
+            health = Health({"healthz": checks})
+            group.create_task(serve(serving, Told(LEASE_NAME, health, configz(config), sources), clock))
         group.create_task(ship_traces(client, clock=clock))
-        if not config.leader_elect:
-            group.create_task(run_all(config, client, clock, ids, source))
-            return
-        events = EventRecorder(client, LEASE_NAME, clock=clock)
-        group.create_task(events.run())
-        identity = config.identity or f"{socket.gethostname().lower()}_{ids.uid()}"
-        elector = LeaderElector(client, LEASE_NAME, identity, clock=clock, source=source, events=events)
-        group.create_task(elector.run(lambda: run_all(config, client, clock, ids, source)))
+        work = _Work(config, client, clock, ids, source, counts, checks)
+        group.create_task(work.run() if elector is None else elector.run(work.run))
 
 
 async def run_all(config: Config, client: Client, clock: Clock, ids: Ids, source: random.Random) -> None:
+    """The chosen controllers over one set of caches, and nothing else."""
+    await _Work(config, client, clock, ids, source).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
     """The chosen controllers over one set of caches."""
-    names = chosen(config.controllers)
-    if not config.allocate_node_cidrs:
-        names = [name for name in names if name != "node-ipam-controller"]
-    if not config.root_ca_file:
-        names = [name for name in names if name != "root-ca-certificate-publisher-controller"]
-    if not (config.cluster_signing_cert_file and config.cluster_signing_key_file):
-        names = [name for name in names if name != csr_signing.NAME]
-    if not config.service_account_private_key_file:
-        names = [name for name in names if name != service_account_tokens.NAME]
-    factory = InformerFactory(client, clock=clock, source=source)
-    # The loops make the kinds' own informers first; the garbage collector then shares them.
-    made = [CONTROLLERS[name](config) for name in names if name in CONTROLLERS]
-    controllers = [each for one in made for each in (one if isinstance(one, tuple) else (one,))]
-    loops = [Loop(each, client, factory, clock=clock, ids=ids) for each in controllers]
-    async with asyncio.TaskGroup() as group:
-        group.create_task(factory.run())
-        for loop in loops:
-            group.create_task(loop.run())
-        if GARBAGE_COLLECTOR in names:
-            collector = garbage_collector.GarbageCollector(client, factory, clock=clock)
-            group.create_task(collector.run())
+
+    config: Config
+    client: Client
+    clock: Clock
+    ids: Ids
+    source: random.Random
+    counts: QueueCounts | None = None
+    checks: dict[str, Check] = field(default_factory=dict)
+    """Health: each controller that runs has its place."""
+
+    async def run(self) -> None:
+        names = self._names()
+        self.checks.update(dict.fromkeys(names, well))
+        factory = InformerFactory(self.client, clock=self.clock, source=self.source)
+        # The loops make the kinds' own informers first; the garbage collector then shares them.
+        loops = [loop for name in names if name in CONTROLLERS for loop in self._loops(name, factory)]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(factory.run())
+            for loop in loops:
+                group.create_task(loop.run())
+            if GARBAGE_COLLECTOR in names:
+                (queue,) = QUEUES[GARBAGE_COLLECTOR]
+                collector = garbage_collector.GarbageCollector(
+                    self.client, factory, clock=self.clock, queue=queue, counts=self.counts
+                )
+                group.create_task(collector.run())
+
+    def _names(self) -> list[str]:
+        """Those that have what they need."""
+        config = self.config
+        lacking = set()
+        if not config.allocate_node_cidrs:
+            lacking.add("node-ipam-controller")
+        if not config.root_ca_file:
+            lacking.add("root-ca-certificate-publisher-controller")
+        if not (config.cluster_signing_cert_file and config.cluster_signing_key_file):
+            lacking.add(csr_signing.NAME)
+        if not config.service_account_private_key_file:
+            lacking.add(service_account_tokens.NAME)
+        for name in config.controllers:
+            if _full(name) in ELSEWHERE and not name.startswith("-"):
+                log.warning("%s is not built: nobody does its work", _full(name))
+        return [name for name in chosen(config.controllers) if name not in lacking]
+
+    def _loops(self, name: str, factory: InformerFactory) -> Iterator[Loop]:
+        made = CONTROLLERS[name](self.config)
+        controllers = made if isinstance(made, tuple) else (made,)
+        for controller, queue in zip(controllers, QUEUES.get(name, (name,)), strict=True):
+            yield Loop(
+                controller,
+                self.client,
+                factory,
+                clock=self.clock,
+                ids=self.ids,
+                queue=queue,
+                counts=self.counts,
+            )

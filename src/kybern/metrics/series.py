@@ -63,3 +63,11 @@ class Histogram:
             labels = dict(zip(self._labels, values, strict=True))
             family.add_histogram(self._bounds, counts, total[0], labels)
         return family
+
+
+def exponential(start: float, factor: float, count: int) -> tuple[float, ...]:
+    """Upper bounds of buckets, each `factor` times the one before; whole ones as integers, as they are told."""
+    bounds = [start]
+    while len(bounds) < count:
+        bounds.append(bounds[-1] * factor)
+    return tuple(int(bound) if bound == int(bound) else bound for bound in bounds)

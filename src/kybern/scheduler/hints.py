@@ -22,6 +22,17 @@ class EventKind(Enum):
     VOLUME_CHANGED = "a claim, volume or storage class changed"
 
 
+LABELS: Mapping[EventKind, str] = {
+    EventKind.NODE_ADDED: "NodeAdd",
+    EventKind.NODE_CHANGED: "NodeUpdate",
+    EventKind.POD_PLACED: "AssignedPodAdd",
+    EventKind.POD_GONE: "AssignedPodDelete",
+    EventKind.NAMESPACE_CHANGED: "NamespaceUpdate",
+    EventKind.VOLUME_CHANGED: "PersistentVolumeClaimUpdate",
+}
+"""Names of events in metrics; upstream's, where it tells the same apart."""
+
+
 class ClusterEvent(NamedTuple):
     kind: EventKind
     pod: PodRequest | None = None

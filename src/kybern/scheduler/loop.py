@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-from random import Random, SystemRandom
+from random import Random
 
 from kybern.api.types.core_v1 import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod
 from kybern.api.types.policy_v1 import PodDisruptionBudget
 from kybern.api.types.storage_v1 import StorageClass
-from kybern.base.clock import Clock, SystemClock
+from kybern.base.clock import Clock
 from kybern.client.client import Client
 from kybern.client.factory import InformerFactory
 from kybern.client.objects import Key
 from kybern.scheduler.config import SchedulerConfig
 from kybern.scheduler.events import SchedulerEvents
+from kybern.scheduler.metrics import Attempt, SchedulerMetrics
 from kybern.scheduler.preemption import Budget
 from kybern.scheduler.selectors import from_label_selector
 from kybern.scheduler.shape import PodRequest
-from kybern.scheduler.state import Placement, SchedulerState, Verdict
+from kybern.scheduler.state import Placement, SchedulerState
 from kybern.scheduler.volumes import VolumeView
 from kybern.scheduler.writer import BindingFailed, Writer
 
@@ -44,7 +45,10 @@ class Scheduler:
         self.state = SchedulerState(config, random, view, self._budgets)
         self._events = SchedulerEvents(client, clock, config.profiles[0].scheduler_name, config.host)
         self._writer = Writer(client, clock, self._events, self._claim)
-        self._work: asyncio.Queue[Verdict | PodRequest] = asyncio.Queue(config.parallel_bindings)
+        self.metrics = SchedulerMetrics(clock, self.state)
+        self.synced = False
+        """Whether all that was there at the start has been seen."""
+        self._work: asyncio.Queue[Attempt | PodRequest] = asyncio.Queue(config.parallel_bindings)
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -54,6 +58,7 @@ class Scheduler:
             group.create_task(self._factory.run())
             for informer in (self._nodes, self._namespaces, self._claims, self._volumes, self._classes, self._pods):
                 await informer.synced()
+            self.synced = True
             group.create_task(self._events.run())
             for _ in range(self._config.parallel_bindings):
                 group.create_task(self._carry_out())
@@ -64,11 +69,12 @@ class Scheduler:
         while True:
             self._wake.clear()
             for _ in range(self._config.batch_limit):
-                verdict = self.state.decide(self._clock.monotonic())
+                began = self._clock.monotonic()
+                verdict = self.state.decide(began)
                 if verdict is None:
                     break
                 self._events.calm.clear()
-                await self._work.put(verdict)
+                await self._work.put(self.metrics.decided(verdict, began))
             else:
                 await asyncio.sleep(0)
                 continue
@@ -90,15 +96,21 @@ class Scheduler:
             work = await self._work.get()
             if isinstance(work, PodRequest):
                 await self._writer.gated(work)
-            elif isinstance(work, Placement):
-                try:
-                    await self._writer.place(work)
-                except BindingFailed as error:
-                    log.warning("%s: %s", work.request.subject, error)
-                    self.state.failed(work.request, self._clock.monotonic())
-                    self._wake.set()
+            elif isinstance(work.verdict, Placement):
+                await self._place(work, work.verdict)
             else:
-                await self._writer.postpone(work)
+                await self._writer.postpone(work.verdict)
+
+    async def _place(self, attempt: Attempt, placement: Placement) -> None:
+        try:
+            await self._writer.place(placement)
+        except BindingFailed as error:
+            log.warning("%s: %s", placement.request.subject, error)
+            self.metrics.failed(attempt)
+            self.state.failed(placement.request, self._clock.monotonic())
+            self._wake.set()
+        else:
+            self.metrics.placed(attempt)
 
     # Caches
 
@@ -171,9 +183,3 @@ class Scheduler:
 
 def _says_gated(pod: Pod) -> bool:
     return any(each.type == "PodScheduled" and each.reason == "SchedulingGated" for each in pod.status.conditions)
-
-
-async def run(config: SchedulerConfig, client: Client, clock: Clock | None = None) -> None:
-    """The component: runs until it is cancelled."""
-    random = Random(config.seed) if config.seed is not None else SystemRandom()
-    await Scheduler(config, client, clock or SystemClock(), random).run()

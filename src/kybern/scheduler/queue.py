@@ -4,16 +4,22 @@ Pure: time comes in as an argument. Invariant: a Pod is in exactly one of the fo
 """
 
 import heapq
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from kybern.scheduler.hints import ClusterEvent, concerns, may_help
+from kybern.scheduler.hints import LABELS, ClusterEvent, concerns, may_help
 from kybern.scheduler.shape import PodRequest
 
 UNSCHEDULABLE_SECONDS = 300.0
 """The longest that a refused Pod waits for an event (upstream's podMaxInUnschedulablePodsDuration)."""
 
 Key = tuple[str, str]
+
+POD_ADDED, POD_UPDATED = "UnschedulablePodAdd", "UnschedulablePodUpdate"
+ATTEMPT_FAILED, BACKOFF_OVER, WAITED_LONG = "ScheduleAttemptFailure", "BackoffComplete", "UnschedulableTimeout"
+"""What brings a Pod to a place, by upstream's names."""
 
 
 @dataclass(slots=True)
@@ -28,6 +34,8 @@ class Waiting:
     place: str = ""
     ticket: int = 0
     """Entries of the heaps with another ticket are stale."""
+    entered: float = 0.0
+    """When it was first seen without a node, in monotonic seconds."""
 
 
 class SchedulingQueue:
@@ -42,9 +50,19 @@ class SchedulingQueue:
         self._unschedulable: dict[frozenset[str], dict[Key, Waiting]] = {}
         """By the plugins that refused them; who waits longest comes first."""
         self._tickets = count(1)
+        self.incoming: Counter[tuple[str, str]] = Counter()
+        """How many came to each place, and by which event."""
 
     def __len__(self) -> int:
         return len(self._pods)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(self._pods.values())
+
+    def history_of(self, key: Key) -> tuple[int, float]:
+        """(attempts so far, when it entered) of a Pod that is here."""
+        waiting = self._pods[key]
+        return waiting.attempts, waiting.entered
 
     def place_of(self, key: Key) -> str:
         """`active`, `backoff`, `unschedulable`, `gated`, `scheduling`, or "" for a stranger."""
@@ -61,15 +79,15 @@ class SchedulingQueue:
         waiting = self._pods.get(request.key)
         if waiting is None or waiting.request.uid != request.uid:
             self.forget(request.key)
-            waiting = self._pods[request.key] = Waiting(request)
-            self._put(waiting, "gated" if request.gates else "active", now)
+            waiting = self._pods[request.key] = Waiting(request, entered=now)
+            self._put(waiting, "gated" if request.gates else "active", now, POD_ADDED)
             return
         changed = _differs(waiting.request, request)
         waiting.request = request
         if request.gates:
-            self._put(waiting, "gated", now)
+            self._put(waiting, "gated", now, POD_UPDATED)
         elif waiting.place == "gated" or (changed and waiting.place in ("unschedulable", "active")):
-            self._put(waiting, "active", now)
+            self._put(waiting, "active", now, POD_UPDATED)
 
     def forget(self, key: Key) -> None:
         """The Pod is gone, or has a node."""
@@ -94,20 +112,20 @@ class SchedulingQueue:
         if waiting is None or waiting.place != "scheduling":
             return
         waiting.plugins = plugins
-        self._put(waiting, "unschedulable", now)
+        self._put(waiting, "unschedulable", now, ATTEMPT_FAILED)
 
     def retry(self, request: PodRequest, now: float) -> None:
         """It failed for a reason outside (a binding was refused): again after its back-off."""
         waiting = self._pods.get(request.key)
         if waiting is not None and waiting.place == "scheduling":
-            self._put(waiting, "backoff", now)
+            self._put(waiting, "backoff", now, ATTEMPT_FAILED)
 
     def happened(self, event: ClusterEvent, now: float) -> int:
         """Move every Pod that the event may help; returns how many."""
         groups = [group for plugins, group in self._unschedulable.items() if concerns(event.kind, plugins)]
         moved = [waiting for group in groups for waiting in group.values() if may_help(event, waiting)]
         for waiting in moved:
-            self._put(waiting, "backoff", now)
+            self._put(waiting, "backoff", now, LABELS[event.kind])
         return len(moved)
 
     def tick(self, now: float) -> None:
@@ -116,10 +134,10 @@ class SchedulingQueue:
             _, ticket, key = heapq.heappop(self._backing_off)
             waiting = self._pods.get(key)
             if waiting is not None and waiting.ticket == ticket:
-                self._put(waiting, "active", now)
+                self._put(waiting, "active", now, BACKOFF_OVER)
         for group in [*self._unschedulable.values()]:
             while group and now - (oldest := next(iter(group.values()))).since >= UNSCHEDULABLE_SECONDS:
-                self._put(oldest, "backoff", now)
+                self._put(oldest, "backoff", now, WAITED_LONG)
 
     def next_tick(self) -> float | None:
         """When the next back-off ends, in monotonic seconds."""
@@ -129,7 +147,7 @@ class SchedulingQueue:
         """1 s after the first attempt, doubling up to 10 s."""
         return min(self._initial * 2.0 ** max(attempts - 1, 0), self._max) if attempts else 0.0
 
-    def _put(self, waiting: Waiting, place: str, now: float) -> None:
+    def _put(self, waiting: Waiting, place: str, now: float, event: str) -> None:
         key = waiting.request.key
         self._take_out(waiting)
         waiting.ticket = next(self._tickets)
@@ -146,6 +164,7 @@ class SchedulingQueue:
         elif place == "unschedulable":
             self._unschedulable.setdefault(waiting.plugins, {})[key] = waiting
         waiting.place, waiting.since = place, now
+        self.incoming[place, event] += 1
 
     def _take_out(self, waiting: Waiting) -> None:
         """Of those that wait for an event, if it is there."""

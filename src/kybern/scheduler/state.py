@@ -70,6 +70,14 @@ class SchedulerState:
         self._assumed: dict[tuple[str, str], str] = {}
         """Pods with a node that the cluster does not show yet, and their uids."""
 
+    def profile_of(self, key: tuple[str, str]) -> str:
+        """The profile that decides on a Pod which waits; "" for any other."""
+        return self._profile_of.get(key, "")
+
+    def sizes(self) -> dict[str, int]:
+        """How much is known of the cluster."""
+        return {"nodes": len(self.table), "pods": len(self.table.pods), "assumed_pods": len(self._assumed)}
+
     # What is seen
 
     def set_pod(self, pod: Pod, now: float, old: Pod | None = None) -> None:

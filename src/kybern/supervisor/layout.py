@@ -24,6 +24,7 @@ DNS_PORT = 10053
 DNS_METRICS_PORT = 9153
 CLUSTER_DOMAIN = "cluster.local"
 API_PORT = 6443
+MANAGER_PORT, SCHEDULER_PORT = 10257, 10259
 KUBELET_PORT = 10250
 NODES_LIMIT = 64
 """Nodes on one machine; every one has its own containerd."""

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping
 
+from kybern.base.go_duration import go_duration
 from kybern.cli.apiserver.flags import add_flags
 from kybern.cli.values import ports, seconds, whole_seconds
 
@@ -23,19 +24,9 @@ def _shown(action: argparse.Action, value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if action.type in (seconds, whole_seconds) and isinstance(value, int | float):
-        return _duration(value)
+        return go_duration(value)
     if action.type is ports and isinstance(value, tuple):
         return "-".join(map(str, value))
     if isinstance(value, list | tuple):
         return f"[{','.join(map(str, value))}]"
     return str(value)
-
-
-def _duration(value: float) -> str:
-    """As Go prints durations: 90 is `1m30s`, 0.5 is `500ms`."""
-    if 0 < value < 1:
-        return f"{value * 1000:g}ms"
-    hours, rest = divmod(value, 3600)
-    minutes, left = divmod(rest, 60)
-    told = f"{hours:.0f}h" if hours else ""
-    return told + (f"{minutes:.0f}m" if hours or minutes else "") + f"{left:g}s"

@@ -4,17 +4,12 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-au
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from kybern.kubelet.server.plain import plain
+from kybern.serving.caller import Caller
 from kybern.transport.exchange import Request, Response
 
-MASTERS: Final = "system:masters"
-AUTHENTICATED: Final = "system:authenticated"
 API_SERVER: Final = "kube-apiserver-kubelet-client"
 
 VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -33,19 +28,9 @@ FINE_SUBRESOURCES: Final = {"healthz": "healthz", "pods": "pods", "runningpods":
 """Those that have one of their own before `proxy` (KEP-2862)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A user of the cluster."""
-
-    name: str
-    groups: tuple[str, ...]
-    uid: str = ""
-    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    @property
-    def is_allowed(self) -> bool:
-        """Without asking: whom the API server would let do anything, and the API server itself."""
-        return MASTERS in self.groups or self.name == API_SERVER
+def is_allowed(caller: Caller) -> bool:
+    """Without asking: whom the API server would let do anything, and the API server itself."""
+    return caller.is_master or caller.name == API_SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +51,6 @@ class Attributes:
         """As messages name it."""
         subresources = " ".join(self.subresources)
         return f"(user={caller.name}, verb={self.verb}, resource=nodes, subresource(s)=[{subresources}])\n"
-
-
-@lru_cache(64)
-def caller_of(certificate: bytes) -> Caller | None:
-    """From DER, whose chain to the cluster's CA the transport has verified; None for one that names nobody."""
-    subject = x509.load_der_x509_certificate(certificate).subject
-    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if not names:
-        return None
-    groups = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return Caller(str(names[0].value), (*(str(group.value) for group in groups), AUTHENTICATED))
 
 
 def unauthorized() -> Response:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kybern.base.go_duration import go_duration
 from kybern.kubelet.kubelet_config import KubeletConfig
 
 
@@ -13,8 +14,8 @@ def configz(config: KubeletConfig) -> dict[str, Any]:
         "enableServer": True,
         "staticPodPath": str(config.static_pod_path) if config.static_pod_path is not None else None,
         "podLogsDir": str(config.pod_logs_directory),
-        "syncFrequency": duration(config.volume_refresh_seconds),
-        "fileCheckFrequency": duration(config.file_check_frequency),
+        "syncFrequency": go_duration(config.volume_refresh_seconds),
+        "fileCheckFrequency": go_duration(config.file_check_frequency),
         "address": config.node_ips[0],
         "port": config.port,
         "registerNode": config.register_node,
@@ -28,22 +29,11 @@ def configz(config: KubeletConfig) -> dict[str, Any]:
         "cpuCFSQuota": config.cpu_cfs_quota,
         "serializeImagePulls": config.serialize_image_pulls,
         "maxParallelImagePulls": config.max_parallel_image_pulls,
-        "imageMinimumGCAge": duration(config.image_minimum_gc_age),
+        "imageMinimumGCAge": go_duration(config.image_minimum_gc_age),
         "imageGCHighThresholdPercent": config.image_gc_high,
         "imageGCLowThresholdPercent": config.image_gc_low,
         "containerLogMaxSize": str(config.container_log_max_size),
         "containerLogMaxFiles": config.container_log_max_files,
-        "containerLogMonitorInterval": duration(config.container_log_monitor_interval),
+        "containerLogMonitorInterval": go_duration(config.container_log_monitor_interval),
     }
     return {"kubeletconfig": {name: value for name, value in told.items() if value is not None}}
-
-
-def duration(seconds: float) -> str:
-    """As Go prints one: `1m0s`, `20s`, `1h0m0s`, `0.5s` as `500ms`."""
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:g}ms"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    if hours:
-        return f"{hours}h{minutes}m{rest:g}s"
-    return f"{minutes}m{rest:g}s" if minutes else f"{rest:g}s"

@@ -5,7 +5,6 @@ Form of the answers: https://kubernetes.io/docs/reference/using-api/health-check
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from kybern.apiserver.request_info import truthy
 from kybern.metrics.family import Family
 from kybern.metrics.series import Counter, Gauge
 from kybern.transport.exchange import Request, Response
@@ -16,8 +15,13 @@ Check = Callable[[], str | Awaitable[str]]
 """"" when all is well, else what is wrong; some have to ask others to know."""
 
 
+def well() -> str:
+    """The check of what is well as long as it is there to be asked."""
+    return ""
+
+
 class Health:
-    """The checks of each of the three paths."""
+    """The checks of each path that has some: healthz, livez, readyz."""
 
     def __init__(self, checks: Mapping[str, Mapping[str, Check]]) -> None:
         self._checks = checks
@@ -100,7 +104,7 @@ class _Told:
             lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
         if any(faults.values()):
             return Response(500, ("\n".join([*lines, f"{self._path} check failed"]) + "\n").encode(), TEXT)
-        if "verbose" in self._request.query and truthy(self._request.parameter("verbose")):
+        if "verbose" in self._request.query:  # Whatever its value is.
             return Response(200, ("\n".join([*lines, f"{self._path} check passed"]) + "\n").encode(), TEXT)
         return Response(200, b"ok", TEXT)
 
