@@ -43,6 +43,10 @@ class Call:
     """Of the request, and told in the answer's header `Audit-Id`."""
     audit_verdict: "Verdict | None" = None
     """What the audit tells of this request; None: nothing."""
+    audit_received: bytes = b""
+    """When it came, as its audit events tell it."""
+    audit_opening: tuple[bytes, bytes] | None = None
+    """What its audit events have in common, once one is made."""
     audit_annotations: dict[str, str] = field(default_factory=dict)
     audit_body: bytes | None = None
     """What the request asks for as the audit tells it (JSON); None where nobody has read it, or it is not to be told."""

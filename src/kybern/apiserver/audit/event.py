@@ -1,11 +1,13 @@
 """One audit event: `audit.k8s.io/v1` Event, as a line of JSON.
 
-Bodies go in as the bytes that they are; they are parsed only where managed fields are to be left out.
+What all events of a request have in common is made once. Bodies go in as the bytes that they are; they are parsed only
+where managed fields are to be left out, or where they are not known to be JSON in one line.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import orjson
 
@@ -13,55 +15,83 @@ from kybern.api import protobuf
 from kybern.apiserver import yaml
 from kybern.apiserver.audit.policy import API_VERSION, Verdict
 from kybern.apiserver.call import Call
-from kybern.apiserver.negotiate import JSON, PROTOBUF
+from kybern.apiserver.negotiate import PROTOBUF
+from kybern.apiserver.user import User
 from kybern.base.clock import format_micro_time
 from kybern.base.errors import BadRequest
 from kybern.transport.exchange import Answer, Response
 
+REMEMBERED_LIMIT: Final = 4096
+"""Users, and connections, whose part of an event is remembered."""
 
-def line(call: Call, verdict: Verdict, stage: str, now: float, seconds: float, answer: Answer | None) -> bytes:
-    """`now` in seconds since 1970, `seconds` since the request came."""
-    info = call.info
-    event: dict[str, Any] = {
-        "kind": "Event",
-        "apiVersion": API_VERSION,
-        "level": verdict.level,
-        "auditID": call.audit_id,
-        "stage": stage,
-        "requestURI": call.request.raw_path + (f"?{call.request.raw_query}" if call.request.raw_query else ""),
-        "verb": info.verb,
-        "user": (call.impersonator or call.user).info() if call.authenticated else {},
-        "sourceIPs": _sources(call),
-        "userAgent": call.request.headers.get("user-agent", ""),
-    }
+
+def line(call: Call, verdict: Verdict, stage: str, moment: bytes, answer: Answer | None) -> bytes:
+    """`moment`: when the stage was reached, in JSON; `call.audit_received` tells when the request came."""
+    if call.audit_opening is None:
+        call.audit_opening = _opening(call, verdict)
+    head, request = call.audit_opening
+    pieces = [head, stage.encode(), request]
+    is_resource = call.info.is_resource
     if call.impersonator is not None:
-        event["impersonatedUser"] = call.user.info()
-    if info.is_resource:
-        event["objectRef"] = _reference(call)
+        pieces += b',"impersonatedUser":', _user(call.user)
+    if is_resource:
+        pieces += b',"objectRef":', orjson.dumps(_reference(call))
     if answer is not None:
-        event["responseStatus"] = _status(answer)
-    if call.audit_body is not None and info.is_resource:
-        event["requestObject"] = _object(call.audit_body, verdict)
-    if verdict.with_response and info.is_resource and isinstance(answer, Response) and answer.body:
-        body = _object(_joined(answer.body), verdict, answer.content_type)
-        if body is not None:
-            event["responseObject"] = body
-    event["requestReceivedTimestamp"] = format_micro_time(now - seconds)
-    event["stageTimestamp"] = format_micro_time(now)
+        pieces += b',"responseStatus":', _status(answer)
+    if is_resource and call.audit_body is not None:
+        pieces += b',"requestObject":', _sent(call.audit_body, verdict)
+    if is_resource and verdict.with_response and isinstance(answer, Response) and answer.body:
+        body = _answered(answer, verdict)
+        if body:
+            pieces += b',"responseObject":', body
+    pieces += b',"requestReceivedTimestamp":', call.audit_received, b',"stageTimestamp":', moment
     if call.audit_annotations:
-        event["annotations"] = call.audit_annotations
-    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        pieces += b',"annotations":', orjson.dumps(call.audit_annotations)
+    pieces.append(b"}\n")
+    return b"".join(pieces)
 
 
-def _sources(call: Call) -> list[str]:
-    """Those before the client that it names itself (not to be trusted), then where the connection came from."""
-    headers = call.request.headers
-    named = [each.strip() for each in headers.get("x-forwarded-for", "").split(",") if each.strip()]
-    real = headers.get("x-real-ip", "")
+def moment(seconds: float) -> bytes:
+    """A time in JSON; `seconds` since 1970."""
+    return b'"%b"' % format_micro_time(seconds).encode()
+
+
+def _opening(call: Call, verdict: Verdict) -> tuple[bytes, bytes]:
+    """What all events of a request have before their stage, and right after it."""
+    request = call.request
+    uri = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
+    user = _user(call.impersonator or call.user) if call.authenticated else b"{}"
+    headers = request.headers
+    origin = _origin(
+        request.peer,
+        headers.get("x-forwarded-for", ""),
+        headers.get("x-real-ip", ""),
+        headers.get("user-agent", ""),
+    )
+    head = b'{"kind":"Event","apiVersion":"%b","level":"%b","auditID":%b,"stage":"' % (
+        API_VERSION.encode(),
+        verdict.level.encode(),
+        orjson.dumps(call.audit_id),
+    )
+    rest = b'","requestURI":%b,"verb":%b,"user":%b,%b' % (orjson.dumps(uri), orjson.dumps(call.info.verb), user, origin)
+    return head, rest
+
+
+@lru_cache(maxsize=REMEMBERED_LIMIT)
+def _user(user: User) -> bytes:
+    return orjson.dumps(user.info())
+
+
+@lru_cache(maxsize=REMEMBERED_LIMIT)
+def _origin(peer: str, forwarded: str, real: str, agent: str) -> bytes:
+    """The members `sourceIPs` and `userAgent`. Sources are those before the client that it names itself (not to be
+    trusted), then where the connection came from."""
+    named = [each.strip() for each in forwarded.split(",") if each.strip()]
     if real and real not in named:
         named.append(real)
-    peer = call.request.peer.rpartition(":")[0].strip("[]")
-    return named if named[-1:] == [peer] else [*named, peer]
+    address = peer.rpartition(":")[0].strip("[]")
+    sources = named if named[-1:] == [address] else [*named, address]
+    return orjson.dumps({"sourceIPs": sources, "userAgent": agent})[1:-1]
 
 
 def _reference(call: Call) -> dict[str, str]:
@@ -69,26 +99,27 @@ def _reference(call: Call) -> dict[str, str]:
     info, named = call.info, call.audit_named
     reference = {
         "resource": info.resource,
-        "namespace": info.namespace or named.get("namespace", ""),
-        "name": info.name or named.get("name", ""),
-        "uid": named.get("uid", ""),
+        "namespace": info.namespace or named.get("namespace"),
+        "name": info.name or named.get("name"),
+        "uid": named.get("uid"),
         "apiGroup": info.group,
         "apiVersion": info.version,
-        "resourceVersion": named.get("resourceVersion", ""),
+        "resourceVersion": named.get("resourceVersion"),
         "subresource": info.subresource,
     }
     return {key: value for key, value in reference.items() if value}
 
 
-def _status(answer: Answer) -> dict[str, Any]:
+def _status(answer: Answer) -> bytes:
     """The code; of an answer that is a Status all that it says, but for its kind."""
     code = 101 if not hasattr(answer, "status") else answer.status
     if isinstance(answer, Response):
         body = answer.body if isinstance(answer.body, bytes) else answer.body[0] if answer.body else b""
         if body.startswith((_STATUS, _BINARY_STATUS)):
             told: dict[str, Any] = _read(_joined(answer.body), answer.content_type)
-            return {key: value for key, value in told.items() if key not in ("kind", "apiVersion")} | {"code": code}
-    return {"metadata": {}, "code": code}
+            said = {key: value for key, value in told.items() if key not in ("kind", "apiVersion")}
+            return orjson.dumps(said | {"code": code})
+    return b'{"metadata":{},"code":%d}' % code
 
 
 _STATUS = b'{"kind":"Status",'
@@ -107,15 +138,23 @@ def tell_patch(call: Call) -> None:
             call.audit_body = orjson.dumps(yaml.load(body))
 
 
-def _object(body: bytes, verdict: Verdict, media: str = JSON) -> Any:
-    """None for what is no object."""
+def _sent(body: bytes, verdict: Verdict) -> bytes:
+    """What the request asks for, as it is kept: JSON of ours."""
+    return _without_managers(orjson.loads(body)) if verdict.omit_managed_fields else body
+
+
+def _answered(answer: Response, verdict: Verdict) -> bytes:
+    """The object that was answered; b"" where it is none. Pieces come from the cache, and are JSON in one line."""
+    body = answer.body
+    if not (isinstance(body, bytes) or verdict.omit_managed_fields):
+        return b"".join(body)
     try:
-        told = _read(body, media)
+        told = _read(_joined(body), answer.content_type)
     except (ValueError, BadRequest):
-        return None
-    if verdict.omit_managed_fields:
-        _strip(told)
-    return told
+        return b""
+    if told is None:
+        return b""
+    return _without_managers(told) if verdict.omit_managed_fields else orjson.dumps(told)
 
 
 def _read(body: bytes, media: str) -> Any:
@@ -123,11 +162,12 @@ def _read(body: bytes, media: str) -> Any:
     return protobuf.decode(body)[2] if media == PROTOBUF else orjson.loads(body)
 
 
-def _strip(obj: Any) -> None:
+def _without_managers(obj: Any) -> bytes:
     for each in (obj, *(obj.get("items") or ())) if isinstance(obj, dict) else ():
         metadata = each.get("metadata") if isinstance(each, dict) else None
         if isinstance(metadata, dict):
             metadata.pop("managedFields", None)
+    return orjson.dumps(obj)
 
 
 def _joined(body: bytes | Sequence[bytes]) -> bytes:

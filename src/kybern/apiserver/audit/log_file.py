@@ -1,7 +1,8 @@
 """Audit events as lines of a file, which is set aside when it is full.
 
 Names and limits are upstream's (`--audit-log-maxsize`, `-maxbackup`, `-maxage`): `audit.log` becomes
-`audit-2026-01-31T12-00-00.000.log`. A line is with the kernel when `write` returns.
+`audit-2026-01-31T12-00-00.000.log`. Lines are with the kernel when `flush` returns, in one call for all that were written
+since the last one.
 """
 
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 MEGABYTE = 1 << 20
 DAY_SECONDS = 24 * 3600
 STDOUT = "-"
+LINES_LIMIT = 256
+"""Lines that wait for `flush` at most."""
 
 
 class LogFile:
@@ -28,16 +31,34 @@ class LogFile:
         """When the newest file was set aside, by its name."""
         self._file = 1 if self._stdout else self._open()
         self._size = 0 if self._stdout else os.fstat(self._file).st_size
+        """With the lines that wait."""
+        self._lines: list[bytes] = []
 
     def write(self, line: bytes) -> None:
-        """Raises OSError."""
+        """Raises OSError, where the file is full and cannot be set aside."""
         if not self._stdout and self._max_bytes and self._size and self._size + len(line) > self._max_bytes:
+            self.flush()
             self._set_aside()
-        self._size += os.write(self._file, line)
+        self._lines.append(line)
+        self._size += len(line)
+        if len(self._lines) >= LINES_LIMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Raises OSError; what was not written then is lost."""
+        lines, self._lines = self._lines, []
+        data = b"".join(lines)
+        while data:
+            data = data[os.write(self._file, data) :]
 
     def close(self) -> None:
-        if not self._stdout:
-            os.close(self._file)
+        """Raises OSError, where lines that waited are lost."""
+        try:
+            self.flush()
+        finally:
+            if not self._stdout:
+                os.close(self._file)
+            self._file = -1  # Nothing late is written to whatever gets this number next.
 
     def _open(self) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True)

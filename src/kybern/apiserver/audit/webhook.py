@@ -50,6 +50,9 @@ class WebhookSink:
         if len(self._waiting) >= BATCH_LIMIT:
             self._many.set()
 
+    def flush(self) -> None:
+        """Nothing: what is sent waits for its batch."""
+
     def close(self) -> None:
         """What still waits is dropped with the process."""
 
