@@ -9,6 +9,7 @@ from kybern.apiserver.authentication.service_account_keys import NamedKey
 from kybern.apiserver.authentication.service_account_token import TokenIssuer
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.rbac import Rbac
+from kybern.apiserver.endpoints.component_statuses import ComponentStatuses
 from kybern.apiserver.endpoints.pod_streams import PodStreams
 from kybern.apiserver.endpoints.proxying import Proxying
 from kybern.apiserver.endpoints.reviews import Reviews
@@ -42,6 +43,7 @@ def make_special(
         **Reviews(authenticator, authorizer, rbac).endpoints(),
         **PodStreams(kubelets, authorizer).endpoints(),
         **Proxying(lookup, kubelets).endpoints(),
+        **ComponentStatuses().endpoints(),
     }
     if config.service_account_signing_key_file is not None:
         issuer = TokenIssuer(keys[0], config.service_account_issuer, clock, ids)

@@ -20,6 +20,8 @@ WHOLE_LIMIT = 32 << 20
 """Bytes of an answer that is kept whole: a hostile server would send for ever."""
 HEAD_LIMIT = 10 << 20
 """Bytes of an answer's head, as Go bounds it."""
+_PLAIN_HTTP = ("HTTP_REQUEST", "WRONG_VERSION_NUMBER")
+"""OpenSSL's reasons where the other side speaks no TLS."""
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -183,6 +185,10 @@ async def ask(place: Place, method: str, target: str, headers: Fields, body: byt
             reader, writer = await asyncio.open_connection(place.host, place.port, ssl=place.tls, server_hostname=name)
     except TimeoutError:
         raise Unreachable(f"dial tcp {place.netloc}: i/o timeout") from None
+    except ssl.SSLError as error:
+        if error.reason not in _PLAIN_HTTP:
+            raise Unreachable(f"dial tcp {place.netloc}: connect: {os.strerror(error.errno or EIO).lower()}") from None
+        raise Unreachable("http: server gave HTTP response to HTTPS client") from None
     except OSError as error:
         # asyncio words the error itself; the number has upstream's words.
         raise Unreachable(f"dial tcp {place.netloc}: connect: {os.strerror(error.errno or EIO).lower()}") from None
