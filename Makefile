@@ -40,18 +40,21 @@ FORKING := tests/unit/supervisor/test_processes.py
 EFFORT ?= 0.3
 test: EFFORT = 1
 
+# The last net of `make test`, on shared machines with clocks of their own: what fails is run again, twice at most. The
+# log shows each failure, and the closing line says how many were run again. `make check` forgives nothing.
+test: RERUNS = --reruns 2 --rerun-show-tracebacks
+
 check: $(VENV)/.dev  ## style, types, layers and the quick tests, which search a share of their examples: in under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	EFFORT=$(EFFORT) $(BIN)/pytest -q -n 2 --ignore $(FORKING) tests/unit
-	$(BIN)/pytest -q $(FORKING)
+	EFFORT=$(EFFORT) $(BIN)/pytest -q -n 2 $(RERUNS) --ignore $(FORKING) tests/unit
+	$(BIN)/pytest -q -p no:xdist $(RERUNS) $(FORKING)
 
 test: $(if $(filter 0,$(shell id -u)),test-packages) check  ## everything that this machine can run
-	$(BIN)/pytest -q tests/cluster
-	# Real containers and their clocks on a shared machine: what fails once is run again, and the closing line says so.
-	$(BIN)/pytest -q --reruns 2 --rerun-show-tracebacks tests/node tests/scenarios
+	$(BIN)/pytest -q $(RERUNS) tests/cluster
+	$(BIN)/pytest -q $(RERUNS) tests/node tests/scenarios
 
 bench: $(VENV)/.dev  ## every benchmark, one after the other; bench/README.md says what each measures
 	for each in schema cel store transport api fields admission custom_resources scheduling proxy fairness fan_out create_path attack large; do $(BIN)/python bench/$$each.py; done
