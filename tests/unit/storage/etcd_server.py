@@ -1,6 +1,7 @@
 """A real etcd, alone, on a free port, that forgets everything when its test is over."""
 
 import asyncio
+import random
 import shutil
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -16,10 +17,17 @@ from kybern.storage.etcd.messages import MESSAGES
 needs_etcd = pytest.mark.skipif(shutil.which("etcd") is None, reason="Debian's etcd-server is not installed")
 QUICK = ("--heartbeat-interval", "10", "--election-timeout", "50", "--log-level", "panic", "--logger", "zap")
 START_SECONDS = 60.0
+OWN_PORTS = (10_000, 32_000)
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Of those that the kernel gives to no client: nobody takes one before it is listened on."""
+    sockets: list[socket.socket] = []
+    while len(sockets) < count:
+        try:
+            sockets.append(socket.create_server(("127.0.0.1", random.SystemRandom().randrange(*OWN_PORTS))))
+        except OSError:
+            continue  # Somebody listens there.
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
