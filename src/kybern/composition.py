@@ -112,13 +112,14 @@ class Processes:
             importlib.import_module(module)
 
     def run_node(self, options: "Options", node: "NodeLayout") -> None:
+        from kybern.client.request_counts import RequestCounts
         from kybern.dns.run import DnsConfig
         from kybern.dns.run import run as run_dns
         from kybern.kubelet.eviction.thresholds import Thresholds
         from kybern.kubelet.kubelet_config import KubeletConfig
         from kybern.kubelet.run import Extensions
         from kybern.kubelet.run import run as run_kubelet
-        from kybern.proxy.run import ProxyConfig
+        from kybern.proxy.config import ProxyConfig
         from kybern.proxy.run import run as run_proxy
         from kybern.supervisor.layout import CLUSTER_DOMAIN, DNS_ADDRESS, DNS_METRICS_PORT, DNS_PORT, POD_NETWORK
 
@@ -141,11 +142,12 @@ class Processes:
 
         async def serve() -> None:
             kubelet = client(pki / f"kubelet-{node.name}.kubeconfig", "kubelet")
-            proxy = client(pki / "kube-proxy.kubeconfig", "kube-proxy")
+            requests = RequestCounts()
+            proxy = client(pki / "kube-proxy.kubeconfig", "kube-proxy", requests)
             dns = DnsConfig(node.address, DNS_PORT, CLUSTER_DOMAIN, DNS_ADDRESS, metrics_port=DNS_METRICS_PORT)
             await together(
                 run_kubelet(kubelet_config, kubelet, Extensions(services=(node_server(options, node).service(),))),
-                run_proxy(ProxyConfig(node.name, str(POD_NETWORK)), proxy, kubelet),
+                run_proxy(ProxyConfig(node.name, str(POD_NETWORK)), proxy, kubelet, (requests.families,)),
                 run_dns(dns, client(pki / "dns.kubeconfig", "kybern-dns")),
                 ship_traces(kubelet),
             )

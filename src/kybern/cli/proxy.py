@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--metrics-bind-address",
         default="127.0.0.1:10249",
         metavar="ADDRESS",
-        help="of /proxyMode; default: %(default)s",
+        help="of /proxyMode, /metrics and /configz; default: %(default)s",
     )
     parser.add_argument("--cleanup", action="store_true", help="remove the Service table from the kernel and exit")
 
@@ -36,7 +36,9 @@ def execute(args: argparse.Namespace) -> int:
     import uvloop
 
     from kybern.client.kubeconfig import client_from_kubeconfig
-    from kybern.proxy.run import ProxyConfig, run
+    from kybern.client.request_counts import RequestCounts
+    from kybern.proxy.config import ProxyConfig
+    from kybern.proxy.run import run
 
     name = args.hostname_override or socket.gethostname().lower()
     config = ProxyConfig(
@@ -46,6 +48,7 @@ def execute(args: argparse.Namespace) -> int:
         health_address=args.healthz_bind_address,
         status_address=args.metrics_bind_address,
     )
-    client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-proxy")
-    uvloop.run(run(config, client))
+    counts = RequestCounts()
+    client = client_from_kubeconfig(args.kubeconfig, user_agent="kube-proxy", counts=counts)
+    uvloop.run(run(config, client, sources=(counts.families,)))
     return 0

@@ -7,19 +7,23 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kybern.api.types.core_v1 import Node
 from kybern.base.clock import Clock, format_time
+from kybern.metrics.family import Family, render
 from kybern.proxy.http import answer, listen
+from kybern.proxy.metrics import FAMILY, ProxyMetrics
 
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 60.0
 """A change that waits longer than this is told (upstream: twice the period of its full syncs)."""
 TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler"
-FAMILY = "IPv4"
 MODE = "nftables"
+Source = Callable[[], Iterator[Family]]
 
 
 @dataclass
@@ -27,6 +31,7 @@ class NodeHealth:
     """What the proxy tells of itself."""
 
     clock: Clock
+    metrics: ProxyMetrics
     node: Node | None = None
     _updated_at: float | None = None
     _pending_since: float | None = None
@@ -68,20 +73,37 @@ class NodeHealth:
             told["nodeEligible"] = self.is_eligible
         if updated is not None:
             told["status"] = {FAMILY: {"lastUpdated": format_time(updated), "healthy": self.is_healthy}}
-        return answer(200 if good else 503, json.dumps(told, separators=(",", ":")).encode())
+        code = 200 if good else 503
+        self.metrics.probed(path.removeprefix("/"), code)
+        return answer(code, json.dumps(told, separators=(",", ":")).encode())
 
 
-def respond_status(path: str) -> bytes:
-    """What is asked on loopback."""
-    texts = {"/healthz": b"ok", "/proxyMode": MODE.encode()}
-    found = texts.get(path)
-    return answer(404 if found is None else 200, found or b"404 page not found\n", "text/plain; charset=utf-8")
+class StatusPages:
+    """What is asked on loopback: `configuration` is told at /configz."""
+
+    def __init__(self, metrics: ProxyMetrics, configuration: Mapping[str, Any], sources: Sequence[Source] = ()) -> None:
+        self._sources = (metrics.families, *sources)
+        self._configuration = configuration
+
+    def respond(self, path: str) -> bytes:
+        text = "text/plain; charset=utf-8"
+        match path:
+            case "/healthz":
+                return answer(200, b"ok", text)
+            case "/proxyMode":
+                return answer(200, MODE.encode(), text)
+            case "/metrics":
+                families = (family for source in self._sources for family in source())
+                return answer(200, render(families), "text/plain; version=0.0.4; charset=utf-8")
+            case "/configz":
+                return answer(200, json.dumps(self._configuration, separators=(",", ":")).encode())
+        return answer(404, b"404 page not found\n", text)
 
 
-async def serve_health(health: NodeHealth, health_address: str, status_address: str) -> None:
+async def serve_health(health: NodeHealth, health_address: str, status: StatusPages, status_address: str) -> None:
     """Answer at both addresses (`host:port`; "" for none) until cancelled. One that is taken is left to its owner."""
     async with contextlib.AsyncExitStack() as servers:
-        for address, respond in ((health_address, health.respond), (status_address, respond_status)):
+        for address, respond in ((health_address, health.respond), (status_address, status.respond)):
             host, _, port = address.rpartition(":")
             if not port:
                 continue

@@ -6,8 +6,7 @@ Nothing is written before the first lists are whole: a proxy that starts anew le
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kybern import trace
@@ -18,14 +17,16 @@ from kybern.client.client import Client
 from kybern.client.factory import InformerFactory
 from kybern.client.informer import EventType, Informer
 from kybern.client.objects import Key
+from kybern.proxy.config import ProxyConfig, configz
 from kybern.proxy.conntrack import clean_flows, stale
 from kybern.proxy.decide import SERVICE_NAME_LABEL, Elements, ServicePlan, Serving, decide_host_ports, decide_service
 from kybern.proxy.endpoints import Here, is_ipv4
 from kybern.proxy.health import HealthServers, HealthTarget
 from kybern.proxy.ledger import Change, Ledger
 from kybern.proxy.limits import set_limits
+from kybern.proxy.metrics import ENDPOINT, SERVICE, ProxyMetrics
 from kybern.proxy.nft import Nft, NftError, ServiceTable
-from kybern.proxy.node_health import NodeHealth, serve_health
+from kybern.proxy.node_health import NodeHealth, Source, StatusPages, serve_health
 
 log = logging.getLogger(__name__)
 COMPONENT = "kube-proxy"
@@ -38,22 +39,13 @@ SEEN_LIMIT = 20
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
-@dataclass(frozen=True)
-class ProxyConfig:
-    """What the proxy of one node must know."""
+async def run(
+    config: ProxyConfig, client: Client, pods_client: Client | None = None, sources: Sequence[Source] = ()
+) -> None:
+    """Serve until cancelled. `pods_client` sees this node's Pods, where `client` may not. The table stays behind.
 
-    node_name: str
-    cluster_cidr: str = "10.244.0.0/16"
-    """The range of all Pods; traffic to Services from elsewhere is masqueraded."""
-    host_ports: bool = True
-    """Whether to serve the host ports of this node's Pods (needs the right to list Pods)."""
-    health_address: str = "0.0.0.0:10256"
-    """Where load balancers ask for the node; "" for nowhere."""
-    status_address: str = "127.0.0.1:10249"
-
-
-async def run(config: ProxyConfig, client: Client, pods_client: Client | None = None) -> None:
-    """Serve until cancelled. `pods_client` sees this node's Pods, where `client` may not. The table stays behind."""
+    `sources`: metrics of what was made outside of the proxy, its client's.
+    """
     clock = SystemClock()
     proxy = Proxy(config, ServiceTable(Nft(), config.cluster_cidr), clock)
     factories = [InformerFactory(client, clock=clock, source=random.Random())]
@@ -63,7 +55,8 @@ async def run(config: ProxyConfig, client: Client, pods_client: Client | None = 
     async with asyncio.TaskGroup() as group:
         for factory in factories:
             group.create_task(factory.run())
-        group.create_task(serve_health(proxy.health, config.health_address, config.status_address))
+        status = StatusPages(proxy.metrics, configz(config), sources)
+        group.create_task(serve_health(proxy.health, config.health_address, status, config.status_address))
         await proxy.run()
 
 
@@ -80,7 +73,8 @@ class Proxy:
         self._dirty_pods: set[Key] = set()
         self._wake = asyncio.Event()
         self._health = HealthServers()
-        self.health = NodeHealth(clock)
+        self.metrics = ProxyMetrics(clock)
+        self.health = NodeHealth(clock, self.metrics)
         self._here = Here(config.node_name)
         self._written = False
 
@@ -89,7 +83,7 @@ class Proxy:
         self._services: Informer[Service] = factory.informer(Service)
         self._slices: Informer[EndpointSlice] = factory.informer(EndpointSlice)
         self._slices.add_index(BY_SERVICE, _service_of)
-        self._services.subscribe(lambda _event, new, old: self._touch(_key(new or old)))
+        self._services.subscribe(self._service_changed)
         self._slices.subscribe(self._slice_changed)
         node = factory.informer(Node, field_selector=f"metadata.name={self._config.node_name}")
         node.subscribe(self._node_changed)
@@ -113,6 +107,7 @@ class Proxy:
                         await asyncio.to_thread(set_limits)
                         due = self._clock.monotonic() + RESYNC_SECONDS
                 except NftError as error:
+                    self.metrics.failed()
                     log.error("the kernel refused the Service table; written anew in %.0f s: %s", RETRY_SECONDS, error)
                     self._written = False
                     await self._clock.sleep(RETRY_SECONDS)
@@ -128,6 +123,7 @@ class Proxy:
     async def sync(self, full: bool) -> None:
         """Bring the kernel to what the caches say. Raises NftError."""
         self._wake.clear()
+        began = self.metrics.begun()
         change = Change()
         serving: Serving = {}
         touched = self._services_to_decide(full)
@@ -148,6 +144,7 @@ class Proxy:
             self._written = True
         elif change:
             self._table.apply(change)
+        self.metrics.ended(began, full=full)
         # Only now may a number be given anew: until here the kernel may still have used it.
         self._ledger.release(released)
         if not self._wake.is_set():
@@ -240,7 +237,12 @@ class Proxy:
         self.health.queued()
         self._wake.set()
 
+    def _service_changed(self, _event: EventType, new: Service | None, old: Service | None) -> None:
+        self.metrics.changed(SERVICE)
+        self._touch(_key(new or old))
+
     def _slice_changed(self, _event: EventType, new: EndpointSlice | None, old: EndpointSlice | None) -> None:
+        self.metrics.changed(ENDPOINT)
         for slice_ in (new, old):
             if slice_ is not None:
                 for name in _service_of(slice_):
