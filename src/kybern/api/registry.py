@@ -14,12 +14,17 @@ from kybern.api.rows import NAMES, Names
 
 _BY_PLURAL = {(row.group, row.version, row.plural): row for row in NAMES}
 _BY_KIND = {(row.group, row.version, row.kind): row for row in NAMES}
+_LOADED: dict[tuple[str, str, str], Resource] = {}
+"""What was asked for by plural: every creation asks."""
 
 
 def find(group: str, version: str, plural: str) -> Resource | None:
     """The resource with its behaviour, or None where it does not exist."""
-    row = _BY_PLURAL.get((group, version, plural))
-    return None if row is None else _load(row)
+    place = (group, version, plural)
+    known = _LOADED.get(place)
+    if known is None and place in _BY_PLURAL:
+        known = _LOADED[place] = _load(_BY_PLURAL[place])
+    return known
 
 
 def find_kind(group: str, version: str, kind: str) -> Resource | None:

@@ -70,9 +70,9 @@ def immutable(path: str, new: Any, old: Any) -> Sequence[FieldError]:
     return () if (new or None) == (old or None) else (invalid(path, new, IMMUTABLE),)
 
 
-def each_invalid(path: str, value: Any, messages: Iterable[str]) -> list[FieldError]:
+def each_invalid(path: str, value: Any, messages: Iterable[str]) -> Sequence[FieldError]:
     """One `invalid` per message of a name check."""
-    return [invalid(path, value, message) for message in messages]
+    return [invalid(path, value, message) for message in messages] if messages else ()
 
 
 def quote(text: str) -> str:

@@ -36,6 +36,8 @@ _percent = re.compile(_PERCENT).fullmatch
 _header = re.compile(_HEADER).fullmatch
 _http_path = re.compile(_HTTP_PATH).fullmatch
 _port_name = re.compile("[-a-z0-9]+").fullmatch
+_plain_port_name = re.compile("[a-z](-?[a-z0-9])*").fullmatch
+"""Of most good ones, which need no closer look."""
 
 _ALPHANUMERIC_ENDS = "and must start and end with an alphanumeric character"
 _LABEL_MESSAGE = (
@@ -221,6 +223,8 @@ def port_number(value: int) -> Sequence[str]:
 
 
 def port_name(value: str) -> Sequence[str]:
+    if len(value) <= 15 and _plain_port_name(value):
+        return ()
     messages = [max_length(15)] if size(value) > 15 else []
     if not _port_name(value):
         messages.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")

@@ -60,10 +60,12 @@ def validate_quota_resource_name(name: str, path: str) -> Iterator[FieldError]:
 
 
 def validate_container_resource_name(name: str, path: str) -> Iterator[FieldError]:
+    if name in CONTAINER_RESOURCES:
+        return
     errors = list(validate_resource_name(name, path))
     yield from errors
     if "/" not in name:
-        if name not in CONTAINER_RESOURCES and not is_huge_page(name):
+        if not is_huge_page(name):
             yield invalid(path, name, "must be a standard resource for containers")
     elif not is_native(name) and not is_extended(name):
         yield invalid(path, name, "doesn't follow extended resource name standard")
