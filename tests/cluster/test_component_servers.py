@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.free_ports import free_ports
+
 from .server_over_tls import serving
 
 WAIT_SECONDS = 120
@@ -22,12 +24,6 @@ PROGRAMS = {
     "scheduler": ("kube-scheduler", "componentconfig", "leaderElection"),
 }
 """Upstream's name, the key of its configuration, and one of its health checks."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Asked:
@@ -84,7 +80,7 @@ async def program(name: str, kubeconfig: Path, port: int, *flags: str) -> AsyncI
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_a_component_tells_how_it_is(name: str, tmp_path: Path) -> None:
     upstream, configuration, check = PROGRAMS[name]
-    port = free_port()
+    (port,) = free_ports(1)
     async with asyncio.timeout(WAIT_SECONDS), serving(tmp_path) as kubeconfig, program(name, kubeconfig, port):
         asked = Asked(port, tmp_path / "pki")
         verbose = await asked.until("/healthz?verbose", f"[+]{check} ok")
@@ -121,7 +117,7 @@ async def test_a_port_that_is_taken_ends_it(name: str, tmp_path: Path) -> None:
             _, words = await process.communicate()
     where = f"127.0.0.1:{port}"
     assert words.decode().splitlines()[-1] == (
-        f"kybern {name}: failed to create listener: failed to listen on {where}: listen tcp {where}: bind: "
+        f"kybern {name}: error: failed to create listener: failed to listen on {where}: listen tcp {where}: bind: "
         "address already in use"
     )
     assert process.returncode == 1
@@ -129,7 +125,7 @@ async def test_a_port_that_is_taken_ends_it(name: str, tmp_path: Path) -> None:
 
 async def test_a_controller_that_is_not_built_is_told_and_keeps_nobody_from_working(tmp_path: Path) -> None:
     names = "--controllers=attachdetach,serviceaccount"
-    port = free_port()
+    (port,) = free_ports(1)
     async with (
         asyncio.timeout(WAIT_SECONDS),
         serving(tmp_path) as kubeconfig,

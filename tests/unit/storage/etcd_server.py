@@ -1,9 +1,7 @@
 """A real etcd, alone, on a free port, that forgets everything when its test is over."""
 
 import asyncio
-import random
 import shutil
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,25 +11,11 @@ import pytest
 from kybern.storage.backend import StoreUnavailable
 from kybern.storage.etcd.client import EtcdClient, TlsFiles
 from kybern.storage.etcd.messages import MESSAGES
+from tests.free_ports import free_ports
 
 needs_etcd = pytest.mark.skipif(shutil.which("etcd") is None, reason="Debian's etcd-server is not installed")
 QUICK = ("--heartbeat-interval", "10", "--election-timeout", "50", "--log-level", "panic", "--logger", "zap")
 START_SECONDS = 60.0
-OWN_PORTS = (10_000, 32_000)
-
-
-def free_ports(count: int) -> list[int]:
-    """Of those that the kernel gives to no client: nobody takes one before it is listened on."""
-    sockets: list[socket.socket] = []
-    while len(sockets) < count:
-        try:
-            sockets.append(socket.create_server(("127.0.0.1", random.SystemRandom().randrange(*OWN_PORTS))))
-        except OSError:
-            continue  # Somebody listens there.
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @asynccontextmanager

@@ -11,9 +11,10 @@ from kybern.storage.backend import Compacted, Entry, Event, StoreUnavailable
 from kybern.storage.etcd import EtcdBackend
 from kybern.storage.etcd.client import TlsFiles
 from kybern.storage.etcd.layout import Moved
+from tests.free_ports import free_ports
 
 from .conftest import HandClock, Tape, eventually
-from .etcd_server import etcd_server, free_ports, needs_etcd
+from .etcd_server import etcd_server, needs_etcd
 
 pytestmark = needs_etcd
 
