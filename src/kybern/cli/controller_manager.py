@@ -102,7 +102,7 @@ def execute(args: argparse.Namespace) -> int:
         uvloop.run(_run(config, args))
     except* asyncio.CancelledError:
         status = 0
-    except* (KubeconfigError, LeadershipLost, ValueError, OSError) as group:
+    except* (KubeconfigError, LeadershipLost, ValueError) as group:
         print(f"kybern controller-manager: {words_for(group) or group.exceptions[0]}", file=sys.stderr)
         status = 1
     return status

@@ -36,7 +36,6 @@ def execute(args: argparse.Namespace) -> int:
     import uvloop
 
     from kybern.base.garbage import collect_seldom
-    from kybern.client.kubeconfig import KubeconfigError
     from kybern.client.leader_election import LeadershipLost
     from kybern.scheduler.config_file import load
 
@@ -49,8 +48,8 @@ def execute(args: argparse.Namespace) -> int:
         status = 0
     except* KeyboardInterrupt:
         status = 130
-    except* (KubeconfigError, LeadershipLost, ValueError, OSError) as group:
-        print(f"kybern scheduler: {words_for(group) or group.exceptions[0]}", file=sys.stderr)
+    except* LeadershipLost as group:
+        print(f"kybern scheduler: {words_for(group)}", file=sys.stderr)
         status = 1
     return status
 

@@ -18,7 +18,7 @@ def add_serving(parser: argparse.ArgumentParser, port: int) -> None:
     add = group.add_argument
     add(
         "--secure-port",
-        type=int,
+        type=_port,
         default=port,
         metavar="PORT",
         help=f"of /healthz and /metrics; 0: nowhere; default: {port}",
@@ -47,16 +47,20 @@ def add_serving(parser: argparse.ArgumentParser, port: int) -> None:
     )
 
 
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    told = "must be between 0 and 65535, inclusive. 0 for turning off secure port"
+    raise argparse.ArgumentTypeError(f"{text} {told}")
+
+
 def serving_of(args: argparse.Namespace, user_agent: str, counts: "RequestCounts") -> "Serving":
-    """Raises KubeconfigError, ValueError; `counts` are told with the rest."""
+    """Raises KybernError; `counts` are told with the rest."""
+    from kybern.base.errors import KybernError
     from kybern.serving.server import Serving
 
-    if not 0 <= args.secure_port <= 65535:
-        raise ValueError(
-            f"--secure-port {args.secure_port} must be between 0 and 65535, inclusive. 0 for turning off secure port"
-        )
     if (args.tls_cert_file is None) != (args.tls_private_key_file is None):
-        raise ValueError("--tls-cert-file and --tls-private-key-file go together")
+        raise KybernError("--tls-cert-file and --tls-private-key-file go together")
     return Serving(
         secure_port=args.secure_port,
         bind_address=args.bind_address,
