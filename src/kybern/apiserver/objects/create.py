@@ -41,8 +41,20 @@ async def create(life: Life, served: Served, obj: Object, attributes: Attributes
     check_admitted(obj, owners, attributes)
     single_owners(obj, attributes, admitted=True)
     prefix = "" if metadata.get("name") else metadata.get("generateName", "")
-    if prefix:
-        metadata["name"] = _free_name(life, served, metadata.get("namespace", ""), prefix)
+    if not prefix:
+        return await _make(life, served, obj, attributes)
+    metadata["name"] = _free_name(life, served, metadata.get("namespace", ""), prefix)
+    key = served.cache.prefix + served.key(metadata.get("namespace", ""), metadata["name"])
+    life.generated.add(key)
+    try:
+        return await _make(life, served, obj, attributes)
+    finally:
+        life.generated.discard(key)
+
+
+async def _make(life: Life, served: Served, obj: Object, attributes: Attributes) -> Outcome:
+    """An object that is admitted and named. Raises StatusError."""
+    metadata = obj["metadata"]
     metadata["uid"] = life.ids.uid()
     metadata["creationTimestamp"] = life.timestamp()
     effect = life.effect(served)
@@ -96,10 +108,11 @@ async def _settle(life: Life, served: Served, obj: Object, attributes: Attribute
 
 
 def _free_name(life: Life, served: Served, namespace: str, prefix: str) -> str:
-    """A generated name that nothing has. Raises AlreadyExists when several in turn are taken."""
+    """A generated name that nothing has or is about to get. Raises AlreadyExists when several in turn are taken."""
     for _ in range(NAME_ATTEMPTS):
         name = prefix[:NAME_PREFIX_LIMIT] + life.ids.suffix()
-        if served.find(namespace, name) is None:
+        key = served.key(namespace, name)
+        if key not in served.cache.objects and served.cache.prefix + key not in life.generated:
             return name
     raise _not_unique(served, name)
 

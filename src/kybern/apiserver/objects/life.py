@@ -25,6 +25,8 @@ class Life:
     effects: Mapping[str, Effect] = field(default_factory=dict)
     """By group_resource."""
     turns: Turns = field(default_factory=Turns)
+    generated: set[str] = field(default_factory=set)
+    """Keys of objects under way whose names were generated, so that no two at once get the same."""
     _timestamp: tuple[int, str] = (0, "")
     """The last one made, and of which second."""
 
