@@ -68,8 +68,17 @@ def test_quantities_that_were_not_sent_are_none():
     source = {"resource": "limits.cpu"}
     stored = {"spec": {"containers": [{"env": [{"valueFrom": {"resourceFieldRef": {**source, "divisor": "0"}}}]}]}}
     sent = {"spec": {"containers": [{"env": [{"valueFrom": {"resourceFieldRef": source}}]}]}}
-    assert restored(POD, stored, sent, encoded=True) == sent
-    assert restored(POD, stored, stored, encoded=True) is stored
+    assert restored(POD, stored, sent, encoded=True, unsent=True) == sent
+    assert restored(POD, stored, stored, encoded=True, unsent=True) is stored
+    assert restored(POD, stored, sent, encoded=True) is stored
+
+
+def test_so_are_those_in_lists_that_are_one_value():
+    def volume(**more):
+        items = [{"path": "p", "resourceFieldRef": {"resource": "limits.cpu", **more}}]
+        return {"spec": {"volumes": [{"name": "v", "downwardAPI": {"items": items}}]}}
+
+    assert restored(POD, volume(divisor="0"), volume(), encoded=True, unsent=True) == volume()
     assert restored(POD, stored, sent) is stored
 
 

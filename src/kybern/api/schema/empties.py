@@ -12,12 +12,14 @@ from kybern.api.schema import structure, unions
 from kybern.api.schema.structure import Type
 
 
-def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: Collection[str] = ()) -> Object:
+def restored(
+    name: str, obj: Object, sent: Any, *, encoded: bool = False, unsent: bool = False, but: Collection[str] = ()
+) -> Object:
     """`obj`, of the definition, with the empty lists and maps of `sent` where it has nothing; else `obj` itself.
 
     Lists are gone through in step while they are equally long. `encoded`: only what Go's encoding shows, the fields
-    without `omitempty`, and without the quantities that were not sent: Go tells them from the zero that is stored.
-    `but`: fields of the object itself that are left as they are.
+    without `omitempty`. `unsent`: without the quantities that were not sent: Go tells them from the zero that is
+    stored. `but`: fields of the object itself that are left as they are.
     """
     if not isinstance(sent, dict) or name in _WITHOUT:
         return obj
@@ -25,7 +27,7 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
     for wire, field in structure.fields(name).items():
         given = sent.get(wire)
         if given is None or wire in but:
-            if encoded and field["t"] == "q" and field.get("m") == "!" and wire in obj:
+            if unsent and field["t"] == "q" and field.get("m") == "!" and wire in obj:
                 whole = dict(obj) if whole is obj else whole
                 del whole[wire]
             continue
@@ -35,7 +37,7 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
                 continue
             kind = ["@", unions.SCHEMA]
         if kind[0] == "@" and mine is None:
-            full = {} if "*" in field.get("m", "") else restored(kind[1], {}, given, encoded=encoded)
+            full = {} if "*" in field.get("m", "") else restored(kind[1], {}, given, encoded=encoded, unsent=unsent)
             if not full:
                 continue
         elif mine is None:
@@ -43,7 +45,7 @@ def restored(name: str, obj: Object, sent: Any, *, encoded: bool = False, but: C
                 continue
             full = given
         else:
-            full = _within(kind, mine, given, encoded and not _is_atomic(field))
+            full = _within(kind, mine, given, encoded and not _is_atomic(field), unsent)
             if full is mine:
                 continue
         whole = dict(obj) if whole is obj else whole
@@ -62,21 +64,21 @@ _WITHOUT = frozenset((f"{_SHARED}LabelSelector", f"{_SHARED}LabelSelectorRequire
 """Messages show them encoded, without what is empty."""
 
 
-def _within(kind: Type, mine: Any, given: Any, encoded: bool) -> Any:
+def _within(kind: Type, mine: Any, given: Any, encoded: bool, unsent: bool) -> Any:
     """The same below a list, a map or a struct."""
     if isinstance(kind, str) or mine.__class__ is not given.__class__:
         return mine
     mark, inner = kind
     if mark == "@":
-        return restored(inner, mine, given, encoded=encoded)
+        return restored(inner, mine, given, encoded=encoded, unsent=unsent)
     if isinstance(inner, str):
         return mine
     if mark == "[":
         if len(mine) != len(given):
             return mine
-        full: Any = [_within(inner, one, other, encoded) for one, other in zip(mine, given, strict=True)]
+        full: Any = [_within(inner, one, other, encoded, unsent) for one, other in zip(mine, given, strict=True)]
         return mine if all(one is other for one, other in zip(full, mine, strict=True)) else full
-    full = {key: _within(inner, one, given.get(key), encoded) for key, one in mine.items()}
+    full = {key: _within(inner, one, given.get(key), encoded, unsent) for key, one in mine.items()}
     return mine if all(one is mine[key] for key, one in full.items()) else full
 
 

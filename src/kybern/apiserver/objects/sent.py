@@ -15,7 +15,7 @@ def with_lists(served: Served, obj: Object, attributes: Attributes) -> Object:
     """The object with those empty lists that its encoding shows; where there are none, the object itself."""
     if attributes.sent is None or not attributes.sent_lists or served.resource.is_custom:
         return obj
-    return empties.restored(served.codec.name, obj, attributes.sent(), encoded=True)
+    return empties.restored(served.codec.name, obj, attributes.sent(), encoded=True, unsent=True)
 
 
 def told(
