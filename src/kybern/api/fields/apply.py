@@ -91,7 +91,13 @@ def _own(own: Entry, last: Entry | None, tracked: Fields, *, changed: bool) -> E
 
 
 def _by_manager(lost: list[tuple[Entry, Fields]]) -> list[tuple[Entry, Fields]]:
-    return sorted(lost, key=lambda each: managers.identity(each[0]))
+    """In the order of what upstream calls them: of one manager's entries that of a subresource comes first."""
+
+    def called(each: tuple[Entry, Fields]) -> tuple[str, str, str, bool, str]:
+        manager, operation, version, subresource = managers.identity(each[0])
+        return manager, operation, version, not subresource, subresource
+
+    return sorted(lost, key=called)
 
 
 def _pruned(version: Version, merged: Object, last: Entry, entries: list[Entry]) -> Object:

@@ -11,6 +11,7 @@ lists may become atomic under objects that are owned piece by piece.
 Source: sigs.k8s.io/structured-merge-diff schema, k8s.io/kube-openapi schemaconv.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -19,7 +20,8 @@ import orjson
 
 Scalar = Literal["", "string", "numeric", "boolean", "untyped"]
 
-_ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+_ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_MARKED = re.compile("[<>&\u2028\u2029]").search
 
 
 OUTLINES_LIMIT = 512
@@ -102,11 +104,11 @@ class ListShape:
                 value = item[single]
                 if value.__class__ is str:
                     return _key_element(single, value)
-                return _escaped(f'k:{{"{single}":{_json(value)}}}')
+                return escaped(f'k:{{"{single}":{_json(value)}}}')
             return self._compound(item)
         if item.__class__ in (dict, list) or item is None:
             raise Unkeyed(_NO_SET[type(item)])
-        return _escaped(f"v:{_json(item)}")
+        return escaped(f"v:{_json(item)}")
 
     def _compound(self, item: dict[str, Any]) -> str:
         defaults = self.defaults
@@ -121,7 +123,7 @@ class ListShape:
                 f"associative list with keys has an element that omits all key fields {keys} (and doesn't have default "
                 "values for any key fields)"
             )
-        return _escaped("k:{" + ",".join([f'"{key}":{text}' for key, text in found.items()]) + "}")
+        return escaped("k:{" + ",".join([f'"{key}":{text}' for key, text in found.items()]) + "}")
 
 
 def _json(value: Any) -> str:
@@ -134,7 +136,7 @@ def _json(value: Any) -> str:
 @lru_cache(maxsize=8192)
 def _key_element(key: str, value: str) -> str:
     """The path element of an item known by one text: names of containers, variables, ports recur."""
-    return _escaped(f'k:{{"{key}":{orjson.dumps(value).decode()}}}')
+    return escaped(f'k:{{"{key}":{orjson.dumps(value).decode()}}}')
 
 
 _NO_SET = {
@@ -144,11 +146,9 @@ _NO_SET = {
 }
 
 
-def _escaped(text: str) -> str:
-    """Go's JSON escapes what HTML would read."""
-    if "<" in text or ">" in text or "&" in text:
-        return "".join(_ESCAPED.get(character, character) for character in text)
-    return text
+def escaped(text: str) -> str:
+    """Go's JSON escapes what HTML would read, and what ends a line of JavaScript."""
+    return "".join(_ESCAPED.get(character, character) for character in text) if _MARKED(text) else text
 
 
 _CLASSES: Mapping[Scalar, frozenset[type]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from kybern.api.fields import sets
-from kybern.api.fields.atom import Unkeyed
+from kybern.api.fields.atom import Unkeyed, escaped
 from kybern.api.fields.compare import compare, field_set
 from kybern.api.fields.sets import Fields
 from kybern.api.fields.typed import Mistyped, check
@@ -63,7 +63,7 @@ def _configuration(config: Object) -> str:
     kept = {key: value for key, value in metadata.items() if key != "annotations"}
     if annotations:
         kept["annotations"] = annotations
-    return orjson.dumps({**config, "metadata": kept}, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    return escaped(orjson.dumps({**config, "metadata": kept}, option=orjson.OPT_SORT_KEYS).decode()) + "\n"
 
 
 def _annotations(obj: Object) -> dict[str, str]:

@@ -69,32 +69,18 @@ def fault(entries: Any) -> str:
             return f"missing fieldsType in managed fields entry {index}"
         if kind != "FieldsV1":
             return f'invalid fieldsType "{kind}" in managed fields entry {index}'
-        if not _is_tree(each.get("fieldsV1") or {}):
+        if not sets.is_readable(each.get("fieldsV1")):
             return f"error decoding versioned set from managed fields entry {index}"
     return ""
-
-
-def _is_tree(tree: Any) -> bool:
-    if tree is None:
-        return True
-    if not isinstance(tree, dict):
-        return False
-    try:
-        for element, node in tree.items():
-            if element != ".":
-                sets.element_text(element)
-            if not _is_tree(node):
-                return False
-    except (ValueError, TypeError):
-        return False  # No path, or one whose keys are none.
-    return True
 
 
 def decoded(entries: Iterable[Entry] | None) -> list[Entry]:
     """The entries that a client sent: without a set it is the empty one; of several with one identity the last counts."""
     by_identity: dict[Identity, Entry] = {}
     for each in entries or ():
-        by_identity[identity(each)] = {**each, "fieldsV1": sets.ordered(sets.read(each.get("fieldsV1") or {}))}
+        fields = sets.read(each.get("fieldsV1") or {})
+        fields.pop(".", None)
+        by_identity[identity(each)] = {**each, "fieldsV1": sets.ordered(fields)}
     return ordered(list(by_identity.values()))
 
 

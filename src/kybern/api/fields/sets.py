@@ -16,6 +16,8 @@ import orjson
 Fields = dict[str, Any]
 Path = tuple[str, ...]
 
+_KINDS = frozenset(("f:", "k:", "v:", "i:"))
+
 LEAF: Fields = {}
 """A member with nothing below it. Shared by all trees."""
 EMPTY: Fields = LEAF
@@ -154,12 +156,41 @@ def paths(tree: Fields, prefix: Path = ()) -> Iterator[Path]:
 
 
 def read(tree: Mapping[str, Any]) -> Fields:
-    """A set that a client wrote: null is no member below, and what has only itself is a leaf."""
+    """A set that a client wrote: null is no member below, what has only itself is a leaf, unknown elements go."""
     found: Fields = {}
     for element, node in tree.items():
-        below = read(node) if node else LEAF
-        found[element] = LEAF if len(below) == 1 and "." in below else below
+        if element == ".":
+            found[element] = LEAF
+        elif is_known(element):
+            below = read(node) if node else LEAF
+            found[element] = LEAF if len(below) == 1 and "." in below else below
     return found
+
+
+def is_known(element: str) -> bool:
+    """Whether a path element is of a kind that has a meaning."""
+    return element[:2] in _KINDS
+
+
+def is_readable(tree: Any) -> bool:
+    """Whether what a client wrote is a set. What stands at `.` and at elements of unknown kinds is not looked at."""
+    if tree is None:
+        return True
+    if not isinstance(tree, dict):
+        return False
+    try:
+        for element, node in tree.items():
+            if element == ".":
+                continue
+            if element[1:2] != ":":
+                return False
+            if is_known(element):
+                _order(element)
+                if not is_readable(node):
+                    return False
+    except (ValueError, TypeError):
+        return False  # A path element whose value is none.
+    return True
 
 
 def ordered(tree: Fields) -> Fields:

@@ -135,6 +135,16 @@ def test_conflicts(spec: Spec, message: str, fields: list[str]) -> None:
     assert (story.obj, story.entries) == before
 
 
+def test_of_one_managers_conflicts_those_of_a_subresource_come_first() -> None:
+    story = Story()
+    story.update("u", {"replicas": 1, "name": "n"})
+    own, tree = story.entries[0], {"f:spec": {"f:replicas": {}}}
+    story.entries = [{**own, "fieldsV1": {"f:spec": {"f:name": {}}}}, {**own, "fieldsV1": tree, "subresource": "scale"}]
+    with pytest.raises(Conflicts) as refusal:
+        story.apply("b", {"replicas": 2, "name": "o"})
+    assert [each.path[-1] for each in refusal.value.conflicts] == ["f:replicas", "f:name"]
+
+
 def test_force_takes_over() -> None:
     story = Story()
     story.apply("a", {"replicas": 1, "name": "n"})

@@ -24,6 +24,10 @@ GOOD = {"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType":
         ({"fieldsType": "V2"}, 'invalid fieldsType "V2" in managed fields entry 0'),
         ({"fieldsV1": {"k:{": {}}}, "error decoding versioned set from managed fields entry 0"),
         ({"fieldsV1": {"f:a": None}}, ""),
+        ({"fieldsV1": {"f:a": {".": [1]}, "x:y": 1}}, ""),
+        ({"fieldsV1": {"zz": {}}}, "error decoding versioned set from managed fields entry 0"),
+        ({"fieldsV1": []}, "error decoding versioned set from managed fields entry 0"),
+        ({"fieldsV1": {"i:x": {}}}, "error decoding versioned set from managed fields entry 0"),
         ({"fieldsV1": {"f:a": 1}}, "error decoding versioned set from managed fields entry 0"),
     ],
 )
@@ -35,6 +39,9 @@ def test_sets_are_read_as_members() -> None:
     given = {"f:a": {".": {}}, "f:b": None, "f:c": {".": {}, "f:d": {".": {}}}}
     (entry,) = managers.decoded([{**GOOD, "fieldsV1": given}])
     assert entry["fieldsV1"] == {"f:a": {}, "f:b": {}, "f:c": {".": {}, "f:d": {}}}
+    odd = {".": {}, "f:a": {".": "x", "f:b": {"l:ater": {}}}, "n:ew": {"f:c": {}}}
+    (entry,) = managers.decoded([{**GOOD, "fieldsV1": odd}])
+    assert entry["fieldsV1"] == {"f:a": {".": {}, "f:b": {}}}
 
 
 def test_resets() -> None:
@@ -124,11 +131,12 @@ def test_annotations_that_tell_nothing(text: str) -> None:
 
 def test_the_annotation_follows_what_is_applied() -> None:
     live = thing({"replicas": 2}, annotations={last_applied.ANNOTATION: "old", "a": "b"})
-    config = thing({"replicas": 2}, annotations={last_applied.ANNOTATION: "mine", "c": "d"})
+    config = thing({"replicas": 2}, annotations={last_applied.ANNOTATION: "mine", "c": "<d>&\u2028"})
     annotations = last_applied.refreshed(live, config)["metadata"]["annotations"]
     assert annotations == {
         "a": "b",
-        last_applied.ANNOTATION: '{"apiVersion":"example.com/v1","kind":"Thing","metadata":{"annotations":{"c":"d"},'
+        last_applied.ANNOTATION: '{"apiVersion":"example.com/v1","kind":"Thing",'
+        '"metadata":{"annotations":{"c":"\\u003cd\\u003e\\u0026\\u2028"},'
         '"name":"t"},"spec":{"replicas":2}}\n',
     }
     assert last_applied.refreshed(thing({}), config) == thing({})

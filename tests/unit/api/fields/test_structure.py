@@ -36,6 +36,13 @@ def test_lists() -> None:
     check_list("spec.topologySpreadConstraints", True, "topologyKey", "whenUnsatisfiable")
 
 
+def test_amounts_and_ports_may_be_anything_until_they_are_converted() -> None:
+    for kind in ("io.k8s.api.core.v1.ResourceFieldSelector", "io.k8s.api.core.v1.ServicePort"):
+        shape = structure.atom(kind).map
+        assert shape is not None
+        assert shape.of("divisor" if "Field" in kind else "targetPort") is DEDUCED
+
+
 def test_keys_have_upstreams_defaults() -> None:
     ports = at(POD, "spec.containers.*.ports").list
     assert ports is not None
