@@ -38,7 +38,7 @@ def validate_update(resource: Resource, new: Object, old: Object) -> list[FieldE
     errors = _validate_common(resource, new, old)
     errors += resource.validate_update(new, old)
     if resource.validate_on_update:
-        errors += resource.validate(new)
+        errors += [*_validate_whole(resource, new), *resource.validate(new)]
     return errors
 
 
@@ -62,9 +62,16 @@ def _validate_common(resource: Resource, new: Object, old: Object, subresource: 
         else changes
     )
     errors += _finalizers(resource, new)
-    if resource.group_resource in (_WHOLE_METADATA_OF_STATUS if subresource else _WHOLE_METADATA):
-        errors += [*validate_metadata(new["metadata"], resource.namespaced, name), *_finalizers(resource, new)]
+    if subresource or not resource.validate_on_update:
+        errors += _validate_whole(resource, new, subresource)
     return errors
+
+
+def _validate_whole(resource: Resource, new: Object, subresource: str = "") -> Iterator[FieldError]:
+    """What kinds whose rules look at the whole metadata of an update find in it."""
+    if resource.group_resource in (_WHOLE_METADATA_OF_STATUS if subresource else _WHOLE_METADATA):
+        yield from validate_metadata(new["metadata"], resource.namespaced, names.path_segment_name)
+        yield from _finalizers(resource, new)
 
 
 def _is_checked_once(resource: Resource, subresource: str) -> bool:

@@ -20,6 +20,7 @@ from kybern.api.validation.field import (
     non_negative,
     not_supported,
     required,
+    sorted_map,
     too_long,
 )
 from kybern.api.validation.internal_form import internal_form
@@ -103,7 +104,8 @@ def _topology(requirement: Object, path: str) -> Iterator[FieldError]:
 
 def validate_storage_class_update(new: Object, old: Object) -> Iterator[FieldError]:
     for key in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
-        yield from immutable(key, new.get(key), old.get(key))
+        value = new.get(key)
+        yield from immutable(key, sorted_map(value) if isinstance(value, dict) else value, old.get(key))
 
 
 def _forbid_update(key: str, new: Object, old: Object) -> Iterator[FieldError]:

@@ -285,12 +285,17 @@ def validate_daemon_set_status(new: Object, old: Object) -> Iterator[FieldError]
 
 
 def validate_controller_revision(obj: Object) -> Iterator[FieldError]:
-    yield from non_negative("revision", obj.get("revision") or 0)
+    yield from validate_revision(obj)
     data = obj.get("data")
     if data is None:
         yield required("data", "data is mandatory")
     elif not isinstance(data, dict):
         yield required("data", "data must be a valid JSON object")
+
+
+def validate_revision(obj: Object) -> Iterator[FieldError]:
+    """What is asked of a revision that there is already."""
+    yield from non_negative("revision", obj.get("revision") or 0)
 
 
 def validate_controller_revision_update(new: Object, old: Object) -> Iterator[FieldError]:

@@ -48,6 +48,17 @@ def test_a_resize_changes_cpu_and_memory_only(edit, expected):
     assert faults(made(), edit, "resize") == expected
 
 
+def test_a_node_that_tells_no_resources_of_what_runs_does_not_resize():
+    pod, edit = made(), request("containers", 0, cpu="2", memory="1Gi")
+    pod["status"]["containerStatuses"] = [
+        {"name": "d", "state": {"waiting": {}}},
+        {"name": "c", "state": {"running": {}}},
+    ]
+    assert faults(pod, edit, "resize") == ["spec: Forbidden: Pod running on node without support for resize"]
+    pod["status"]["containerStatuses"][1]["resources"] = {}
+    assert faults(pod, edit, "resize") == []
+
+
 def status(**fields):
     return lambda pod: pod["status"].update(fields)
 

@@ -47,6 +47,25 @@ REFUSED = [
         '-  "Kind": "PersistentVolumeClaim",\n-  "Name": "n"\n+  "Kind": "",\n+  "Name": ""\n  },\n  "DataSourceRef": {\n'
         '   "APIGroup": null,\n-  "Kind": "PersistentVolumeClaim",\n-  "Name": "n",\n+  "Kind": "",\n+  "Name": "",\n'
         '   "Namespace": null\n  },\n  "VolumeAttributesClassName": null\n']),
+    (new("ControllerRevision", revision=1, data={"a": 1}), top(data=None),
+     [f"data: Invalid value: null: {IMMUTABLE}"]),
+    (new("PersistentVolumeClaim", CLAIM), of("spec", volumeName="v", accessModes=["ReadWriteMany"]),
+     ["spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for "
+      'bound claims\n@@ -1,6 +1,6 @@\n {\n  "AccessModes": [\n-  "ReadWriteOnce"\n+  "ReadWriteMany"\n  ],\n'
+      '  "Selector": null,\n  "Resources": {\n']),
+    (new("VolumeAttributesClass", driverName="d", parameters={"a": "b"}),
+     lambda obj: (obj.update(driverName="e"), obj["metadata"].update(finalizers=["x"])),
+     ['metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified',
+      "driverName: Forbidden: updates to driverName are forbidden.",
+      'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified']),
+    (new("StorageClass", provisioner="p", parameters={"b": "1"}), top(parameters={"b": "1", "a": "2"}),
+     [f'parameters: Invalid value: {{"a":"2","b":"1"}}: {IMMUTABLE}']),
+    (new("Node", {"podCIDRs": ["10.4.0.0/24", "fd00::/64"]}), of("spec", podCIDRs=["10.4.0.0/24", ""]),
+     ['spec.podCIDRs[1]: Invalid value: "": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+      "spec.podCIDRs: Internal error: invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[1]: "
+      "<nil> (invalid CIDR address: )",
+      'spec.podCIDRs: Invalid value: ["10.4.0.0/24",""]: may specify no more than one CIDR for each IP family',
+      'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid']),
     (new("Node", {"podCIDRs": ["10.4.0.0/24"]}), of("spec", podCIDRs=["x"], taints=[{"key": "k"}]),
      ["metadata.taints[0].effect: Required value",
       'spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
@@ -134,6 +153,9 @@ ALLOWED = [
         nodeSelector={"a": "b"},
         containers=[{**job["spec"]["template"]["spec"]["containers"][0], "resources": {"requests": {"cpu": "1"}}}])),
     (new("StorageClass", provisioner="p"), top(allowVolumeExpansion=True)),
+    (new("PersistentVolumeClaim", CLAIM), of("spec", volumeName="v", storageClassName="")),
+    (new("PersistentVolumeClaim", CLAIM, metadata={"annotations": {"volume.beta.kubernetes.io/storage-class": "c"}}),
+     lambda obj: (obj["spec"].update(storageClassName="c"), obj["metadata"].pop("annotations"))),
     (new("ConfigMap"), of("metadata", labels={"a": "b"}, finalizers=["a.b/c"])),
 ]  # fmt: skip
 
@@ -182,6 +204,25 @@ def test_the_message_names_kind_group_and_object():
     )
     assert validation.causes([other]) == [
         {"reason": "FieldValueInvalid", "message": 'Invalid value: "x": no', "field": "spec.b"}
+    ]
+
+
+def test_a_claim_tells_only_of_storage_that_grows():
+    made = create(new("PersistentVolumeClaim", CLAIM))
+    made["metadata"]["resourceVersion"] = "1"
+    status = {
+        "capacity": {"storage": "-1"},
+        "allocatedResourceStatuses": {"storage": "NodeResizePending", "example.com/x": "Growing"},
+        "allocatedResources": {"cpu": "1", "storage": "2Gi"},
+    }
+    changed = update(made, lambda obj: obj.update(status=status), "status")
+    errors = validation.validate_subresource_update(resource_of(made), "status", changed, made)
+    assert [f"{error.path}: {error.message}" for error in errors] == [
+        "status.capacity[storage]: Invalid value: -1: must be a valid resource quantity",
+        'status.allocatedResourceStatuses: Unsupported value: "example.com/x": supported values: '
+        '"ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", '
+        '"NodeResizePending"',
+        'status.allocatedResources: Unsupported value: "cpu": supported values: "storage"',
     ]
 
 

@@ -6,7 +6,11 @@ from typing import Any
 from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, NONE, age, column
 from kybern.api.resource import Column, Object
-from kybern.api.validation.workloads import validate_controller_revision, validate_controller_revision_update
+from kybern.api.validation.workloads import (
+    validate_controller_revision,
+    validate_controller_revision_update,
+    validate_revision,
+)
 
 COLUMNS = (
     NAME,
@@ -33,7 +37,7 @@ BEHAVIOUR = {
         columns=COLUMNS,
         cells=cells,
         validate=lambda obj: list(validate_controller_revision(obj)),
-        validate_update=checked_first(validate_controller_revision, validate_controller_revision_update),
+        validate_update=checked_first(validate_revision, validate_controller_revision_update),
         validate_on_update=False,
     )
 }

@@ -8,7 +8,11 @@ from kybern.api.groups.behaviour import Behaviour, checked_first
 from kybern.api.groups.columns import AGE, NAME, UNSET, age, column
 from kybern.api.groups.core.storage_cells import access_modes, storage_class
 from kybern.api.resource import Change, Column, Object
-from kybern.api.validation.core.persistent_volume_claim import validate_claim, validate_claim_update
+from kybern.api.validation.core.persistent_volume_claim import (
+    validate_claim,
+    validate_claim_status,
+    validate_claim_update,
+)
 from kybern.api.validation.core.volume_warnings import claim_warnings
 
 COLUMNS = (
@@ -89,5 +93,6 @@ BEHAVIOUR = {
         warnings=lambda new, old: list(claim_warnings(new)),
         validate_update=checked_first(validate_claim, validate_claim_update),
         validate_on_update=False,
+        validate_status=lambda new, old: list(validate_claim_status(new, old)),
     )
 }

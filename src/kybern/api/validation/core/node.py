@@ -8,7 +8,16 @@ from kybern.api.validation import names
 from kybern.api.validation.address_warnings import cidr_warnings
 from kybern.api.validation.addresses import parse_cidr, validate_cidr
 from kybern.api.validation.core.quantities import validate_amount
-from kybern.api.validation.field import duplicate, each_invalid, forbidden, invalid, not_supported, quote, required
+from kybern.api.validation.field import (
+    duplicate,
+    each_invalid,
+    forbidden,
+    internal,
+    invalid,
+    not_supported,
+    quote,
+    required,
+)
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _feature = re.compile("[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*").fullmatch
@@ -29,7 +38,11 @@ def validate_node(obj: Object) -> Iterator[FieldError]:
         yield from validate_cidr(f"spec.podCIDRs[{index}]", cidr)
     if len(cidrs) > 1:
         versions = {network.version for cidr in cidrs if (network := parse_cidr(cidr)) is not None}
-        if len(versions) < 2 or len(cidrs) > 2:
+        unread = next(((index, cidr) for index, cidr in enumerate(cidrs) if parse_cidr(cidr) is None), None)
+        if unread is not None:
+            why = f"invalid CIDR[{unread[0]}]: <nil> (invalid CIDR address: {unread[1]})"
+            yield internal("spec.podCIDRs", f"invalid PodCIDRs. failed to check with dual stack with error:{why}")
+        if unread is not None or len(versions) < 2 or len(cidrs) > 2:
             yield invalid("spec.podCIDRs", cidrs, "may specify no more than one CIDR for each IP family")
 
 

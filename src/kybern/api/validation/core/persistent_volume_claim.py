@@ -11,7 +11,7 @@ from kybern.api.validation.core.persistent_volume import (
     validate_access_modes,
     validate_class_name,
 )
-from kybern.api.validation.core.quantities import validate_amount
+from kybern.api.validation.core.quantities import is_native, validate_amount
 from kybern.api.validation.field import IMMUTABLE, each_invalid, forbidden, immutable, invalid, not_supported, required
 from kybern.api.validation.metadata import validate_annotations, validate_label_selector, validate_labels
 from kybern.api.validation.unified_diff import internal_diff
@@ -33,6 +33,15 @@ _NOT_OF_TEMPLATES = [
 ]
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 _SPEC = "io.k8s.api.core.v1.PersistentVolumeClaimSpec"
+_RESIZES = frozenset(
+    (
+        "ControllerResizeInProgress",
+        "ControllerResizeInfeasible",
+        "NodeResizePending",
+        "NodeResizeInProgress",
+        "NodeResizeInfeasible",
+    )
+)
 
 
 def validate_claim(obj: Object) -> Iterator[FieldError]:
@@ -102,11 +111,16 @@ def _data_source(source: Object, path: str) -> Iterator[FieldError]:
 
 def validate_claim_update(new: Object, old: Object) -> Iterator[FieldError]:
     after, before = new.get("spec") or {}, old.get("spec") or {}
-    bound = (new.get("status") or {}).get("phase") == "Bound"
     annotations, known = (obj["metadata"].get("annotations") or {} for obj in (new, old))
-    if annotations.get(_CLASS, "") != known.get(_CLASS, "") and after.get("storageClassName") != known.get(_CLASS):
-        yield invalid(f"metadata.annotations.{_CLASS}", annotations.get(_CLASS, ""), IMMUTABLE)
-    wanted = _comparable(after, before, bound=bound, class_named=_CLASS in annotations)
+    given = after.get("storageClassName") if before.get("storageClassName") is None else None
+    named, was_named = annotations.get(_CLASS, ""), known.get(_CLASS, "")
+    if named != was_named and not (given is not None and _CLASS in known and given == was_named and not named):
+        yield invalid(f"metadata.annotations.{_CLASS}", named, IMMUTABLE)
+    wanted = _comparable(after, before, bound=(new.get("status") or {}).get("phase") == "Bound")
+    if given is not None and given == known.get(_CLASS, given):
+        del wanted["storageClassName"]
+    if "volumeName" in after and not before.get("volumeName"):
+        before = {**before, "volumeName": after["volumeName"]}
     if wanted != before:
         detail = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
@@ -122,13 +136,9 @@ def validate_claim_update(new: Object, old: Object) -> Iterator[FieldError]:
     yield from _attributes_change(after, before, old.get("status") or {})
 
 
-def _comparable(after: Object, before: Object, *, bound: bool, class_named: bool) -> Object:
-    """The new spec with everything set back that may change."""
+def _comparable(after: Object, before: Object, *, bound: bool) -> Object:
+    """The new spec with what may change of a bound claim set back."""
     wanted = dict(after)
-    if not before.get("volumeName") and "volumeName" in wanted:
-        del wanted["volumeName"]
-    if before.get("storageClassName") is None and after.get("storageClassName") and not class_named:
-        del wanted["storageClassName"]
     if bound:
         requests = (before.get("resources") or {}).get("requests") or {}
         resources = dict(wanted.get("resources") or {})
@@ -150,3 +160,33 @@ def _attributes_change(after: Object, before: Object, status: Object) -> Iterato
         yield forbidden(f"spec.{key}", f"update to nil {current}")
     elif not after[key]:
         yield forbidden(f"spec.{key}", f"update to empty string {current}")
+
+
+def validate_claim_status(new: Object, old: Object) -> Iterator[FieldError]:
+    if not (new.get("spec") or {}).get("accessModes"):
+        yield required("Spec.accessModes")
+    status = new.get("status") or {}
+    for name, amount in (status.get("capacity") or {}).items():
+        yield from _basic(amount, f"status.capacity[{name}]")
+    path = "status.allocatedResourceStatuses"
+    for name, state in (status.get("allocatedResourceStatuses") or {}).items():
+        yield from _allocated(name, path)
+        if state not in _RESIZES:
+            yield not_supported(path, name, sorted(_RESIZES))
+    path = "status.allocatedResources"
+    for name, amount in (status.get("allocatedResources") or {}).items():
+        yield from [*_allocated(name, path)] or _basic(amount, f"{path}[{name}]")
+
+
+def _allocated(name: str, path: str) -> Iterator[FieldError]:
+    """Of Kubernetes' own resources only storage is a claim's."""
+    faults = each_invalid(path, name, names.qualified_name(name))
+    yield from faults
+    if not faults and is_native(name) and name != "storage":
+        yield not_supported(path, name, ["storage"])
+
+
+def _basic(amount: str, path: str) -> Iterator[FieldError]:
+    whole = quantity.value(amount)
+    if whole < 0:
+        yield invalid(path, whole, "must be a valid resource quantity")

@@ -25,11 +25,20 @@ def validate_resize(new: Object, old: Object) -> Iterator[FieldError]:
     if qos_class(after) != (old.get("status") or {}).get("qosClass", qos_class(before)):
         detail = "Pod QOS Class may not change as a result of resizing"
         yield invalid("spec", (new.get("status") or {}).get("qosClass", ""), detail)
+    if not _is_supported(old.get("status") or {}):
+        yield forbidden("spec", "Pod running on node without support for resize")
     yield from _of_pod(after.get("resources"), before.get("resources"))
     misplaced = [error for group in _GROUPS for error in _order(after, before, group)]
     yield from misplaced
     if not misplaced:
         yield from _of_containers(after, before)
+
+
+def _is_supported(status: Object) -> bool:
+    """A node that resizes tells the resources of what runs."""
+    states = status.get("containerStatuses") or ()
+    running = (each for each in states if (each.get("state") or {}).get("running") is not None)
+    return next((each.get("resources") is not None for each in running), True)
 
 
 def _of_pod(after: Object | None, before: Object | None) -> Iterator[FieldError]:
