@@ -15,12 +15,16 @@ from msgspec.structs import replace
 from kybern.api.quantity import milli_value, value
 from kybern.api.types import to_dict
 from kybern.api.types.core_v1 import Container, Pod, PodCondition, ResourceRequirements
+from kybern.kubelet.pod_level import effective_of
 from kybern.kubelet.pod_spec import is_sidecar
 
 COUNTED = ("cpu", "memory")
 PENDING, IN_PROGRESS, FAILED = "PodResizePending", "PodResizeInProgress", "Error"
 CONDITIONS = (PENDING, IN_PROGRESS)
 _DECODER = msgspec.json.Decoder(dict[str, dict[str, ResourceRequirements]])
+
+WHOLE = ""
+"""What the Pod says for all its containers together lies beside what they say, by this name."""
 
 Resources = Mapping[str, ResourceRequirements]
 """By container."""
@@ -33,7 +37,13 @@ def resizable(pod: Pod) -> Iterator[Container]:
 
 
 def resources_of(pod: Pod) -> dict[str, ResourceRequirements]:
-    return {container.name: container.resources or ResourceRequirements() for container in resizable(pod)}
+    found = {container.name: container.resources or ResourceRequirements() for container in resizable(pod)}
+    return found if pod.spec.resources is None else found | {WHOLE: pod.spec.resources}
+
+
+def effective_resources(pod: Pod) -> dict[str, ResourceRequirements]:
+    """The same as it is actuated: a container without a limit gets its Pod's."""
+    return resources_of(pod) | {container.name: effective_of(pod, container) for container in resizable(pod)}
 
 
 def amounts(resources: ResourceRequirements) -> dict[tuple[str, str], int]:
@@ -62,7 +72,9 @@ def with_resources(pod: Pod, resources: Resources) -> Pod:
 
     spec = pod.spec
     init = [given(each) if is_sidecar(each) else each for each in spec.init_containers]
-    return replace(pod, spec=replace(spec, containers=[given(each) for each in spec.containers], init_containers=init))
+    regular = [given(each) for each in spec.containers]
+    whole = resources.get(WHOLE, spec.resources)
+    return replace(pod, spec=replace(spec, containers=regular, init_containers=init, resources=whole))
 
 
 @dataclass
@@ -85,9 +97,10 @@ class Allocation:
             kept = _DECODER.decode(path.read_bytes())
         except (OSError, msgspec.MsgspecError):
             kept = {}
-        own = resources_of(pod)
-        allocation = cls(path, kept.get("allocated") or own, kept.get("actuated") or dict(own))
-        if not same(allocation.allocated, allocation.actuated):
+        allocated = kept.get("allocated") or resources_of(pod)
+        given = effective_resources(with_resources(pod, allocated))
+        allocation = cls(path, allocated, kept.get("actuated") or dict(given))
+        if not same(given, allocation.actuated):
             allocation.generation = pod.metadata.generation
         return allocation
 
@@ -98,7 +111,7 @@ class Allocation:
         self.path.write_bytes(msgspec.json.encode(data))
 
     def actuate(self, name: str, resources: ResourceRequirements | None) -> None:
-        """A container has been given these."""
+        """A container, or the Pod as a WHOLE, has been given these."""
         if name in self.allocated:
             self.actuated[name] = resources or ResourceRequirements()
             self.save()

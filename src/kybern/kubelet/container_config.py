@@ -18,6 +18,7 @@ from kybern.kubelet.config.expansion import expand
 from kybern.kubelet.container_mounts import container_devices, container_mounts
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.labels import container_annotations, container_labels, format_pod
+from kybern.kubelet.pod_level import effective_of
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, EventSink
 from kybern.kubelet.qos import PERIOD_MICROSECONDS, cpu_quota, cpu_shares, oom_score_adj
 from kybern.kubelet.references import References
@@ -121,8 +122,8 @@ def _addresses(place: ContainerPlace) -> dict[str, Any]:
 
 def linux_resources(config: KubeletConfig, pod: Pod, container: Container, memory_bytes: int) -> dict[str, Any]:
     """CRI's `LinuxContainerResources`. Pure."""
-    resources = container.resources
-    requests, limits = (resources.requests, resources.limits) if resources else ({}, {})
+    resources = effective_of(pod, container)
+    requests, limits = resources.requests, resources.limits
     made: dict[str, Any] = {
         "cpu_shares": cpu_shares(milli_value(requests.get("cpu") or limits.get("cpu") or "0")),
         "oom_score_adj": oom_score_adj(pod, container, memory_bytes),

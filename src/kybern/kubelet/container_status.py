@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from kybern.api.types.core_v1 import (
     Container,
     ContainerState,
@@ -202,7 +204,9 @@ def _add_running(
 ) -> None:
     """What only a running container has: resources, user."""
     if container.resources is not None:
-        status.resources = inputs.actuated.get(container.name, container.resources)
+        given = inputs.actuated.get(container.name, container.resources)
+        # The limit that it has from its Pod is the Pod's to tell.
+        status.resources = given if container.resources.limits else replace(given, limits={})
         status.allocated_resources = container.resources.requests
     if running.user is not None:
         uid, gid, groups = running.user

@@ -14,6 +14,7 @@ from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import MINIMUM_GRACE_SECONDS, Killer
 from kybern.kubelet.observed import PodRuntime, finished_at, name_of, restart_all_cause
 from kybern.kubelet.pod_cleanup import prune_containers
+from kybern.kubelet.pod_level import effective_of
 from kybern.kubelet.pod_spec import RESTART_ALL, find_container, grace_seconds, restart_policy
 from kybern.kubelet.ports import MountedVolume
 from kybern.kubelet.probes.prober import Prober
@@ -167,7 +168,7 @@ class PodActions:
             return
         self.retries.pop(name, None)
         self.waits.pop(name, None)
-        self._allocation.actuate(name, start.container.resources)
+        self._allocation.actuate(name, effective_of(pod, start.container))
         self._trace(pod, Traced.ACTED, "Started", f"container {name} was started, restart {start.restart_count}")
 
     def _fail(self, pod: Pod, key: str, error: StartFailed) -> None:

@@ -53,11 +53,12 @@ def oom_score_adj(pod: Pod, container: Container, memory_bytes: int) -> int:
         return GUARANTEED_OOM_SCORE
     if kind == BEST_EFFORT:
         return BEST_EFFORT_OOM_SCORE
-    score = 1000 - 1000 * _memory_request(container) // memory_bytes
+    share = _memory_share(pod)
+    score = 1000 - 1000 * (_memory_request(container) + share) // memory_bytes
     if is_sidecar(container) and container in pod.spec.init_containers:
         # A sidecar is not to die before the containers that it serves.
         smallest = min((_memory_request(each) for each in pod.spec.containers), default=0)
-        score = min(score, 1000 - 1000 * smallest // memory_bytes)
+        score = min(score, 1000 - 1000 * (smallest + share) // memory_bytes)
     return min(max(score, 1000 + GUARANTEED_OOM_SCORE), BEST_EFFORT_OOM_SCORE - 1)
 
 
@@ -66,6 +67,15 @@ def _memory_request(container: Container) -> int:
     if resources is None:
         return 0
     return value(resources.requests.get("memory") or resources.limits.get("memory") or "0")
+
+
+def _memory_share(pod: Pod) -> int:
+    """Bytes that the Pod asks for beyond what its containers do, in equal parts for each (KEP-2837)."""
+    asked = pod.spec.resources.requests.get("memory") if pod.spec.resources else None
+    if not asked:
+        return 0
+    rest = value(asked) - (_sum(pod, "memory", limits=False) or 0)
+    return rest // (len(pod.spec.containers) + len(pod.spec.init_containers))
 
 
 def pod_resources(pod: Pod, limits: bool) -> dict[str, int]:

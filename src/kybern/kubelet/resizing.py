@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from kybern.api.types.core_v1 import Container, Node, Pod, ResourceRequirements
 from kybern.base.errors import KybernError
-from kybern.kubelet.allocation import Allocation, amounts, resizable, resize_message, resources_of, same
+from kybern.kubelet.allocation import WHOLE, Allocation, amounts, resizable, resize_message, resources_of, same
 from kybern.kubelet.container_config import resized_resources
 from kybern.kubelet.cri import RuntimeFailed
 from kybern.kubelet.decide import Actions, StopContainer
@@ -15,6 +15,7 @@ from kybern.kubelet.events import PodEvents
 from kybern.kubelet.labels import POD_UID
 from kybern.kubelet.node_admission import Refusal, decide_resources
 from kybern.kubelet.observed import PodRuntime
+from kybern.kubelet.pod_level import effective_of
 from kybern.kubelet.qos import pod_resources
 from kybern.kubelet.runtime.views import ContainerState
 from kybern.kubelet.starting import Parts
@@ -79,9 +80,15 @@ def containers_to_resize(pod: Pod, allocation: Allocation, observed: PodRuntime)
         if active is None or active.state is not ContainerState.RUNNING:
             continue
         given = allocation.actuated.get(container.name, ResourceRequirements())
-        if amounts(given) != amounts(container.resources or ResourceRequirements()):
+        if amounts(given) != amounts(effective_of(pod, container)):
             found.append(container)
     return found
+
+
+def is_whole_to_resize(pod: Pod, allocation: Allocation) -> bool:
+    """Whether the Pod's own resources are other ones than its cgroup was given."""
+    given = allocation.actuated.get(WHOLE, ResourceRequirements())
+    return amounts(given) != amounts(pod.spec.resources or ResourceRequirements())
 
 
 def stops_for(pod: Pod, allocation: Allocation, observed: PodRuntime, actions: Actions) -> list[StopContainer]:
@@ -90,7 +97,7 @@ def stops_for(pod: Pod, allocation: Allocation, observed: PodRuntime, actions: A
     found = []
     for container in containers_to_resize(pod, allocation, observed):
         active = observed.active(container.name)
-        if active is not None and container.name not in stopped and _restarts(container, allocation):
+        if active is not None and container.name not in stopped and _restarts(pod, container, allocation):
             found.append(
                 StopContainer(active.id, container.name, f"Container {container.name} resize requires restart")
             )
@@ -101,7 +108,7 @@ def add_resize(actions: Actions, pod: Pod, allocation: Allocation, observed: Pod
     """Add what brings the containers to their allocation; where nothing is left to do, the resize is over."""
     if allocation.generation is None:
         return actions
-    if containers_to_resize(pod, allocation, observed):
+    if containers_to_resize(pod, allocation, observed) or is_whole_to_resize(pod, allocation):
         stops = (*actions.stops, *stops_for(pod, allocation, observed, actions))
         return dataclasses.replace(actions, stops=stops, resize=True)
     allocation.generation, allocation.error = None, ""
@@ -109,9 +116,9 @@ def add_resize(actions: Actions, pod: Pod, allocation: Allocation, observed: Pod
     return actions
 
 
-def _restarts(container: Container, allocation: Allocation) -> bool:
+def _restarts(pod: Pod, container: Container, allocation: Allocation) -> bool:
     before = amounts(allocation.actuated.get(container.name, ResourceRequirements()))
-    after = amounts(container.resources or ResourceRequirements())
+    after = amounts(effective_of(pod, container))
     changed = {
         name for kind, name in before.keys() | after.keys() if before.get((kind, name)) != after.get((kind, name))
     }
@@ -120,7 +127,8 @@ def _restarts(container: Container, allocation: Allocation) -> bool:
 
 async def actuate(parts: Parts, pod: Pod, allocation: Allocation, observed: PodRuntime) -> None:
     """Give the running containers, and the Pod as a whole, what is allocated. Raises ResizeFailed."""
-    containers = [each for each in containers_to_resize(pod, allocation, observed) if not _restarts(each, allocation)]
+    found = containers_to_resize(pod, allocation, observed)
+    containers = [each for each in found if not _restarts(pod, each, allocation)]
     try:
         await _check_usage(parts, pod, containers, allocation)
         # The Pod's own limits grow before those of its containers and shrink after them: the kernel refuses a child
@@ -131,8 +139,9 @@ async def actuate(parts: Parts, pod: Pod, allocation: Allocation, observed: PodR
             active = observed.active(container.name)
             assert active is not None, "a container that is resized runs"
             await parts.runtime.update_resources(active.id, resized_resources(parts.config, pod, container))
-            allocation.actuate(container.name, container.resources)
+            allocation.actuate(container.name, effective_of(pod, container))
         await _ensure(parts, pod)
+        allocation.actuate(WHOLE, pod.spec.resources)
     except RuntimeFailed as error:
         raise ResizeFailed(error.rpc_text) from error
     except OSError as error:
@@ -146,17 +155,22 @@ async def _ensure(parts: Parts, pod: Pod) -> None:
 
 async def _check_usage(parts: Parts, pod: Pod, containers: list[Container], allocation: Allocation) -> None:
     """A limit below what is used already would kill: it waits. Raises ResizeFailed, RuntimeFailed."""
-    key = ("limits", "memory")
-    lower = {}
-    for container in containers:
-        before = amounts(allocation.actuated.get(container.name, ResourceRequirements())).get(key)
-        after = amounts(container.resources or ResourceRequirements()).get(key)
-        if after is not None and (before is None or after < before):
-            lower[container.name] = after
+    wanted = {each.name: effective_of(pod, each) for each in containers}
+    wanted[WHOLE] = pod.spec.resources or ResourceRequirements()
+    lower = {name: limit for name, each in wanted.items() if (limit := _lower(allocation, name, each)) is not None}
     if not lower:
         return
-    for stats in await parts.runtime.stats({POD_UID: pod.metadata.uid}):
-        limit, used = lower.get(stats.name), stats.usage_bytes or 0
-        if limit is not None and used >= limit:
-            text = f'attempting to set container "{stats.name}" memory limit ({limit}) below current usage ({used})'
+    used = {each.name: each.usage_bytes or 0 for each in await parts.runtime.stats({POD_UID: pod.metadata.uid})}
+    for name, amount in {WHOLE: sum(used.values()), **used}.items():
+        if name in lower and amount >= lower[name]:
+            what = f'container "{name}"' if name else "pod"
+            text = f"attempting to set {what} memory limit ({lower[name]}) below current usage ({amount})"
             raise ResizeFailed(f"cannot decrease memory limits: {text}")
+
+
+def _lower(allocation: Allocation, name: str, wanted: ResourceRequirements) -> int | None:
+    """The limit of memory in bytes where it is to be lower than what there is; None: it is not."""
+    key = ("limits", "memory")
+    before = amounts(allocation.actuated.get(name, ResourceRequirements())).get(key)
+    after = amounts(wanted).get(key)
+    return after if after is not None and (before is None or after < before) else None

@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from kybern.api.types.core_v1 import ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus
 from kybern.base.clock import format_time
-from kybern.kubelet.allocation import Resources
+from kybern.kubelet.allocation import Resources, with_resources
 from kybern.kubelet.conditions import OWNED, has_started, make_conditions
 from kybern.kubelet.container_status import StatusInputs, Waiting, make_container_status
 from kybern.kubelet.observed import PodRuntime, restart_all_cause, sandbox_needed
 from kybern.kubelet.phase import make_phase
+from kybern.kubelet.pod_level import requests_of, status_resources
 from kybern.kubelet.pod_spec import Kind, containers_of, is_sidecar
 from kybern.kubelet.ports import ProbeResults
 from kybern.kubelet.qos import qos_class
@@ -74,6 +75,8 @@ def make_status(
         qos_class=pod.status.qos_class or qos_class(pod),
         start_time=pod.status.start_time or format_time(now),
         observed_generation=pod.metadata.generation,
+        resources=status_resources(pod, with_resources(pod, actuated or {}), phase),
+        allocated_resources=requests_of(pod),
     )
 
 

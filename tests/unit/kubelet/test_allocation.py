@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from kybern.api.types.core_v1 import Pod
-from kybern.kubelet.allocation import Allocation, resize_message, resources_of, same, with_resources
+from kybern.kubelet.allocation import WHOLE, Allocation, resize_message, resources_of, same, with_resources
 from kybern.kubelet.decide import Actions
 from kybern.kubelet.events import NoEvents, PodEvents
 from kybern.kubelet.node_admission import Refusal
-from kybern.kubelet.resizing import allocate, containers_to_resize, stops_for
+from kybern.kubelet.resizing import allocate, containers_to_resize, is_whole_to_resize, stops_for
 
 from .worlds import container, pod, runs, world
 
@@ -74,6 +74,22 @@ def test_a_policy_asks_for_a_restart(tmp_path: Path) -> None:
     allocate(wider, allocation, room, events(wider))
     (stop,) = stops_for(wider, allocation, world(runs("c")), Actions())
     assert stop.message == "Container c resize requires restart"
+
+
+def test_a_pods_own_resources_are_its_containers_where_they_have_none(tmp_path: Path) -> None:
+    small, large = ({"resources": {"requests": {"cpu": cpu}, "limits": {"cpu": cpu}}} for cpu in ("1", "2"))
+    both = (container("a"), sized("500m"))
+    allocation = Allocation.load(tmp_path / "a", pod(*both, **small))
+    assert allocation.conditions(pod(*both, **small)) == []
+    wider = pod(*both, **large)
+    assert allocate(wider, allocation, room, events(wider))
+    assert [each.name for each in containers_to_resize(wider, allocation, world(runs("a"), runs("c")))] == ["a"]
+    assert is_whole_to_resize(wider, allocation)
+    allocation.actuate(WHOLE, wider.spec.resources)
+    assert not is_whole_to_resize(wider, allocation)
+    assert with_resources(pod(*both, **small), allocation.allocated).spec.resources == wider.spec.resources
+    again = Allocation.load(tmp_path / "a", wider)
+    assert [each.type for each in again.conditions(wider)] == ["PodResizeInProgress"], "a container has it not yet"
 
 
 def test_the_words_of_an_event() -> None:
