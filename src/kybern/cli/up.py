@@ -100,6 +100,8 @@ def _is_equipped(options: "Options", install: bool) -> bool:
     taken = requirements.find_taken_ports(options.layout)
     if taken:
         return not failed(f"another program listens on {', '.join(taken)}; end it first (ss -lptn names it)")
+    for component, where in requirements.find_silenced():
+        print(f"warning: another program listens on {where}: nobody can ask the {component} how it is", file=sys.stderr)
     try:
         refuse(options.data_directory)
     except BadDataDirectory as error:

@@ -14,7 +14,16 @@ from pathlib import Path
 from kybern.supervisor import identity
 from kybern.supervisor.containerd import CNI_DIRECTORIES, find_cni
 from kybern.supervisor.images import BUSYBOX_PROGRAM
-from kybern.supervisor.layout import API_PORT, DNS_METRICS_PORT, DNS_PORT, HOST_ADDRESS, KUBELET_PORT, ClusterLayout
+from kybern.supervisor.layout import (
+    API_PORT,
+    DNS_METRICS_PORT,
+    DNS_PORT,
+    HOST_ADDRESS,
+    KUBELET_PORT,
+    MANAGER_PORT,
+    SCHEDULER_PORT,
+    ClusterLayout,
+)
 from kybern.supervisor.namespaces import run
 from kybern.supervisor.network import conflicting_routes
 
@@ -119,13 +128,28 @@ def find_taken_ports(layout: ClusterLayout) -> list[str]:
 
     Nothing, where programs of a former cluster may still run: those are ours, and will be taken over.
     """
-    record = identity.read_record()
-    if record is not None and any(process.alive for process in record.processes.values()):
+    if _has_former_programs():
         return []
     wanted = [("127.0.0.1", API_PORT), (HOST_ADDRESS, API_PORT)]
     if not layout.has_namespaces:
         wanted += [(HOST_ADDRESS, port) for port in (KUBELET_PORT, DNS_PORT, DNS_METRICS_PORT)]
     return [f"{address}:{port}" for address, port in wanted if _is_taken(address, port)]
+
+
+def find_silenced() -> list[tuple[str, str]]:
+    """(component, `address:port`) of each that will run and cannot be asked how it is: a program of others listens there.
+
+    A cluster is none the worse for it.
+    """
+    if _has_former_programs():
+        return []
+    ports = (("controller-manager", MANAGER_PORT), ("scheduler", SCHEDULER_PORT))
+    return [(component, f"127.0.0.1:{port}") for component, port in ports if _is_taken("127.0.0.1", port)]
+
+
+def _has_former_programs() -> bool:
+    record = identity.read_record()
+    return record is not None and any(process.alive for process in record.processes.values())
 
 
 def _is_taken(address: str, port: int) -> bool:
