@@ -12,8 +12,8 @@ _SCALARS: dict[str, Scalar] = {
 }  # fmt: skip
 _LETTERS = {
     **{letter: Atom(scalar) for letter, scalar in _SCALARS.items()},
-    **dict.fromkeys("tu", UNTYPED),
-    **dict.fromkeys("jFDqx", DEDUCED),
+    **dict.fromkeys("tuq", UNTYPED),
+    **dict.fromkeys("jFDx", DEDUCED),
     "r": OPAQUE,
 }
 

@@ -1,7 +1,7 @@
 """Atoms of upstream's kinds and of custom resources' schemas."""
 
 from kybern.api.fields import open_api, reset, structure
-from kybern.api.fields.atom import DEDUCED, Atom
+from kybern.api.fields.atom import DEDUCED, UNTYPED, Atom
 
 DEPLOYMENT = structure.atom("io.k8s.api.apps.v1.Deployment")
 POD = structure.atom("io.k8s.api.core.v1.Pod")
@@ -36,11 +36,9 @@ def test_lists() -> None:
     check_list("spec.topologySpreadConstraints", True, "topologyKey", "whenUnsatisfiable")
 
 
-def test_amounts_and_ports_may_be_anything_until_they_are_converted() -> None:
-    for kind in ("io.k8s.api.core.v1.ResourceFieldSelector", "io.k8s.api.core.v1.ServicePort"):
-        shape = structure.atom(kind).map
-        assert shape is not None
-        assert shape.of("divisor" if "Field" in kind else "targetPort") is DEDUCED
+def test_ports_may_be_anything_until_they_are_converted() -> None:
+    assert at(POD, "spec.containers.*.livenessProbe.httpGet.port") is DEDUCED
+    assert at(POD, "spec.containers.*.env.*.valueFrom.resourceFieldRef.divisor") is UNTYPED
 
 
 def test_keys_have_upstreams_defaults() -> None:
