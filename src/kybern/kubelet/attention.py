@@ -9,17 +9,26 @@ T = TypeVar("T")
 
 async def attend(work: asyncio.Task[None], woken: asyncio.Event, look: Callable[[], Awaitable[bool]]) -> None:
     """Wait until `work` is done; each time that something wakes us meanwhile, `look`. Once it gives False, the waiting
-    ends, and the work goes on."""
-    while not work.done():
-        waking = asyncio.create_task(woken.wait())
-        try:
-            await asyncio.wait({work, waking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waking.cancel()
-        if not work.done():
-            woken.clear()
-            if not await look():
-                return
+    ends, and the work goes on.
+
+    A look tells what there is, it does not decide: so no waking is used up here, `woken` is set again in the end.
+    """
+    looked = False
+    try:
+        while not work.done():
+            waking = asyncio.create_task(woken.wait())
+            try:
+                await asyncio.wait({work, waking}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waking.cancel()
+            if not work.done():
+                woken.clear()
+                looked = True
+                if not await look():
+                    return
+    finally:
+        if looked:
+            woken.set()
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

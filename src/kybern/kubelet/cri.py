@@ -14,7 +14,7 @@ from google.protobuf.json_format import ParseDict
 
 from kybern.base.errors import KybernError
 from kybern.kubelet.counters import RUNTIME_OPERATIONS, RUNTIME_OPERATIONS_ERRORS, Counters, operation_of
-from kybern.kubelet.runtime.event_messages import EVENTS, EVENTS_SERVICE, EXIT_TOPICS, container_of_event
+from kybern.kubelet.runtime.event_messages import EVENTS, EVENTS_SERVICE, TOPICS, event_of
 from kybern.kubelet.runtime.messages import MESSAGES, PACKAGE
 from kybern.kubelet.runtime.views import (
     Auth,
@@ -25,6 +25,7 @@ from kybern.kubelet.runtime.views import (
     FilesystemUsage,
     Image,
     RuntimeCondition,
+    RuntimeEvent,
     RuntimeFeatures,
     Sandbox,
 )
@@ -35,6 +36,10 @@ DEFAULT_TIMEOUT_SECONDS: Final = 120.0
 PULL_TIMEOUT_SECONDS: Final = 3600.0
 """A pull ends by progress of its own in the runtime; this only bounds a runtime that hangs."""
 NO_MAPPING: Final[Mapping[str, str]] = {}
+CONTAINER_STOPPED: Final = 2
+"""CRI's ContainerEventType CONTAINER_STOPPED_EVENT."""
+RECONNECT_MILLISECONDS: Final = (100, 1000)
+"""The first and the longest pause before a runtime that went away is called again (gRPC's own grows to two minutes)."""
 
 
 class RuntimeFailed(KybernError):
@@ -57,7 +62,11 @@ class Runtime:
 
     def __init__(self, socket: str, counters: Counters | None = None) -> None:
         self._counters = counters if counters is not None else Counters()
-        options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
+        options = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MILLISECONDS[0]),
+            ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS[1]),
+        ]
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=options)
         self._features: RuntimeFeatures | None = None
 
@@ -201,24 +210,24 @@ class Runtime:
 
     # Events
 
-    async def container_events(self) -> AsyncIterator[str]:
-        """The id of a container or sandbox, each time that something happens to one, by CRI's event stream.
+    async def container_events(self) -> AsyncIterator[RuntimeEvent]:
+        """Each time that something happens to a container or a sandbox, by CRI's event stream.
 
         Raises RuntimeFailed with code UNIMPLEMENTED where the runtime has none (containerd before 2.0).
         """
         method = f"/{PACKAGE}.RuntimeService/GetContainerEvents"
         stream = self._stream(method, MESSAGES["GetEventsRequest"](), MESSAGES["ContainerEventResponse"])
         async for event in stream:
-            yield event.container_id
+            yield RuntimeEvent(event.container_id, event.container_event_type == CONTAINER_STOPPED)
 
-    async def containerd_events(self, namespace: str = "k8s.io") -> AsyncIterator[str]:
+    async def containerd_events(self, namespace: str = "k8s.io") -> AsyncIterator[RuntimeEvent]:
         """The same from containerd's own event service, which every containerd has: exits come within milliseconds."""
-        filters = [f'namespace=="{namespace}",topic=="{topic}"' for topic in EXIT_TOPICS]
+        filters = [f'namespace=="{namespace}",topic=="{topic}"' for topic in TOPICS]
         request = EVENTS["SubscribeRequest"](filters=filters)
         async for envelope in self._stream(EVENTS_SERVICE, request, EVENTS["Envelope"]):
-            container = container_of_event(envelope)
-            if container:
-                yield container
+            event = event_of(envelope)
+            if event is not None:
+                yield event
 
     async def _stream(self, method: str, request: Any, answer: Any) -> AsyncIterator[Any]:
         call: Any = self._channel.unary_stream(

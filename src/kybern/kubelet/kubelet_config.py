@@ -33,8 +33,10 @@ class KubeletConfig:
     cluster_domain: str = "cluster.local"
     cluster_dns: tuple[str, ...] = ()
     resolv_conf: str = "/etc/resolv.conf"
-    relist_seconds: float = 10.0
-    """How often the runtime is listed although no event came."""
+    relist_seconds: float = 1.0
+    """How often the runtime is listed although no event came (as upstream's generic PLEG)."""
+    resync_seconds: float = 10.0
+    """How often each Pod is looked at although nothing has changed."""
     volume_refresh_seconds: float = 60.0
     """How often all volumes are looked at: for tokens, and for changes that no watch has told (`syncFrequency`)."""
     serialize_image_pulls: bool = False

@@ -1,12 +1,12 @@
 """What the runtime has of one Pod, as a value: sandboxes and containers, the newest first. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kybern.api.types.core_v1 import Pod
 from kybern.kubelet.labels import CONTAINER_HASH, CONTAINER_NAME, restart_count_of
 from kybern.kubelet.pod_spec import RESTART_ALL, find_status, restart_action
-from kybern.kubelet.runtime.views import ContainerState, ContainerStatus, Sandbox
+from kybern.kubelet.runtime.views import ContainerRecord, ContainerState, ContainerStatus, Sandbox
 
 NANOSECONDS = 1_000_000_000
 
@@ -49,9 +49,21 @@ class PodRuntime:
         return self.sandboxes[0].ips if self.sandboxes and self.sandboxes[0].ready else ()
 
     @property
+    def states(self) -> dict[str, bool | ContainerState]:
+        """How each of them is, by id."""
+        return states_of(self.sandboxes, self.containers)
+
+    @property
     def is_stopped(self) -> bool:
         """Nothing runs and nothing can start any more."""
         return not any(sandbox.ready for sandbox in self.sandboxes) and not self.running
+
+
+def states_of(
+    sandboxes: Iterable[Sandbox], containers: Iterable[ContainerStatus | ContainerRecord]
+) -> dict[str, bool | ContainerState]:
+    """Whether a sandbox is ready, and the state of a container, by id."""
+    return {each.id: each.ready for each in sandboxes} | {each.id: each.state for each in containers}
 
 
 def name_of(container: ContainerStatus) -> str:

@@ -10,6 +10,7 @@ from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.counters import METRIC_KINDS, STARTED_CONTAINERS, STARTED_CONTAINERS_ERRORS
 from kybern.kubelet.decide import Actions, StartContainer, StopContainer, crash_key
 from kybern.kubelet.events import PodEvents
+from kybern.kubelet.exits import Exits
 from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import MINIMUM_GRACE_SECONDS, Killer
 from kybern.kubelet.observed import PodRuntime, finished_at, name_of, restart_all_cause
@@ -39,6 +40,7 @@ class WorkerParts:
     prober: Prober
     crashes: Backoff
     pulls: Backoff
+    exits: Exits
 
 
 def trace_pod(component: str, pod: Pod, verdict: Traced, reason: str, message: str) -> None:

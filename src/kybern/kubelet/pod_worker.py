@@ -20,6 +20,7 @@ from kybern.kubelet.container_status import Waiting
 from kybern.kubelet.cri import RuntimeFailed
 from kybern.kubelet.decide import Actions, decide
 from kybern.kubelet.events import PodEvents
+from kybern.kubelet.exits import HiddenEnds
 from kybern.kubelet.images import RETRY_SECONDS
 from kybern.kubelet.killing import Killer
 from kybern.kubelet.labels import format_pod
@@ -62,6 +63,7 @@ class PodWorker:
         self._woken = asyncio.Event()
         self._observer = Observer(self._parts.runtime, self._parts.clock, pod.metadata.uid)
         self._actions = PodActions(shared, component, self._allocation, self._observe)
+        self._hidden = HiddenEnds(shared.exits, self.wake)
         self._held: set[str] = set()
         """Failed containers whose back-off was told already, by id."""
         self._verdict: Verdict | None = None
@@ -136,7 +138,7 @@ class PodWorker:
                 log.exception("pod %s", format_pod(self.pod))
                 self._trace(Traced.FAILED, "FailedSync", f"error syncing pod: {error!r}")
                 delay = RETRY_SECONDS
-            if delay is None or delay > 0:
+            if not self.finished.is_set() and (delay is None or delay > 0):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay):
                         await self._woken.wait()
@@ -163,6 +165,8 @@ class PodWorker:
             return STOPPED_SECONDS
         if any(self._actions.is_due(start) for start in actions.starts):
             return 0.0
+        if self.observed.states != observed.states:
+            return 0.0  # What a look has shown since is decided upon too: nothing else may come to wake us.
         return self._delay(actions)
 
     def _decide(self, observed: PodRuntime) -> Actions:
@@ -195,6 +199,7 @@ class PodWorker:
     async def _observe(self) -> PodRuntime:
         self.observed = await self._observer.look(self.pod, is_ending=self.is_ending)
         self._held &= self.observed.homes.keys()
+        self._hidden.seen(self.observed)
         return self.observed
 
     def _publish(self, *, ended: bool = False) -> PodStatus:

@@ -1,7 +1,7 @@
 """The workers of all Pods of this node, whatever source a Pod came from."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kybern.api.types.core_v1 import Container, Pod, PodSpec
@@ -17,11 +17,12 @@ from kybern.kubelet.labels import (
     is_static,
 )
 from kybern.kubelet.node_admission import Refusal
+from kybern.kubelet.observed import states_of
 from kybern.kubelet.pod_actions import WorkerParts
 from kybern.kubelet.pod_spec import grace_seconds, is_terminal
 from kybern.kubelet.pod_worker import PodWorker
 from kybern.kubelet.preemption import PREEMPTED, NoRoom, Room
-from kybern.kubelet.runtime.views import Sandbox
+from kybern.kubelet.runtime.views import ContainerRecord, RuntimeEvent, Sandbox
 from kybern.trace import Verdict, record
 
 Admit = Callable[[Pod, list[Pod]], Refusal | None]
@@ -75,13 +76,31 @@ class PodWorkers:
         worker.remove()
         self._begin(worker, [])
 
-    def wake(self, id: str) -> None:
-        """Something happened to a container or a sandbox."""
+    def hear(self, event: RuntimeEvent) -> None:
+        """Something happened to a container or a sandbox. One that no worker knows is one that a worker is making: it
+        looks when it is done, and then an end is remembered."""
+        if event.is_end:
+            self.shared.exits.tell(event.id)
         for worker in self._workers.values():
             observed = worker.observed
-            if id in observed.homes or any(sandbox.id == id for sandbox in observed.sandboxes):
+            if event.id in observed.homes or any(sandbox.id == event.id for sandbox in observed.sandboxes):
                 worker.wake()
                 return
+
+    def compare(self, sandboxes: Iterable[Sandbox], containers: Iterable[ContainerRecord]) -> None:
+        """Wake each worker whose last look shows anything else than what the whole runtime is now."""
+        listed = {uid: (list[Sandbox](), list[ContainerRecord]()) for uid in self._workers}
+        for sandbox in sandboxes:
+            if sandbox.uid in listed:
+                listed[sandbox.uid][0].append(sandbox)
+        for container in containers:
+            uid = container.labels.get(POD_UID, "")
+            if uid in listed:
+                listed[uid][1].append(container)
+        for uid, found in listed.items():
+            worker = self._workers[uid]
+            if worker.observed.states != states_of(*found):
+                worker.wake()
 
     def wake_all(self) -> None:
         for worker in self._workers.values():

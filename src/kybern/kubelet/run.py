@@ -27,6 +27,7 @@ from kybern.kubelet.counters import Counters
 from kybern.kubelet.cri import Runtime
 from kybern.kubelet.events import NodeEvents, NoEvents
 from kybern.kubelet.eviction.loop import EvictionLoop
+from kybern.kubelet.exits import Exits
 from kybern.kubelet.following import Following
 from kybern.kubelet.image_collection import ImageCollection
 from kybern.kubelet.images import Images
@@ -133,7 +134,7 @@ class Kubelet:
             self.counters,
         )
         self.prober = Prober(self.runtime, self.clock, sink, self.counters)
-        self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls)
+        self._shared = WorkerParts(self.parts, self.statuses, self.prober, Backoff(), pulls, Exits())
         self.workers: PodWorkers | None = None
 
     def _images_of_volumes(self) -> Iterable[str]:
@@ -161,9 +162,10 @@ class Kubelet:
                 tasks.create_task(self.statuses.run(), name="statuses")
                 tasks.create_task(self._watch_files(workers), name="static pods")
                 tasks.create_task(
-                    watch_runtime(self.runtime, self.clock, workers.wake, workers.wake_all), name="runtime events"
+                    watch_runtime(self.runtime, self.clock, workers.hear, workers.wake_all), name="runtime events"
                 )
                 tasks.create_task(self._relist(workers), name="relist")
+                tasks.create_task(self._resync(workers), name="resync")
                 tasks.create_task(self.eviction.run(), name="eviction")
                 tasks.create_task(self.image_collection.run(), name="image collection")
                 tasks.create_task(rotate_logs(self.config, self.runtime, self.clock), name="log rotation")
@@ -286,18 +288,26 @@ class Kubelet:
         return [worker.pod for worker in self._all_workers() if not worker.is_ending]
 
     async def _relist(self, workers: PodWorkers) -> None:
-        """Look at the whole runtime now and then; end what no source knows, once all sources have spoken."""
+        """Look at the whole runtime now and then: wake whom no event did. Once all sources have spoken, end what none
+        knows."""
         await self._static_read.wait()
         if self._pods is not None:
             await self._pods.synced()
 
         async def look() -> None:
-            for sandbox in await self.runtime.list_sandboxes():
+            containers, sandboxes = await self.runtime.list_containers(), await self.runtime.list_sandboxes()
+            for sandbox in sandboxes:
                 if POD_UID in sandbox.labels:
                     workers.end_orphan(sandbox)
-            workers.wake_all()
+            workers.compare(sandboxes, containers)
 
         await relist(self.clock, self.config.relist_seconds, look)
+
+    async def _resync(self, workers: PodWorkers) -> None:
+        """Have each Pod looked at now and then, whatever was told of it."""
+        while True:
+            await self.clock.sleep(self.config.resync_seconds)
+            workers.wake_all()
 
 
 async def run(config: KubeletConfig, client: Client | None, extensions: Extensions | None = None) -> None:

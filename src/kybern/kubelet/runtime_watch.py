@@ -1,29 +1,31 @@
-"""Wakes workers when something happens in the runtime: its event stream, and a slow relist for what that missed."""
+"""Tells what happens in the runtime: its event stream, and a list now and then for what that missed.
 
-import asyncio
+Between the end of one stream and the begin of the next nothing is told, and nobody learns when the next has begun: what
+happened meanwhile is found by the list.
+"""
+
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from kybern.base.clock import Clock
 from kybern.kubelet.cri import Runtime, RuntimeFailed
+from kybern.kubelet.runtime.views import RuntimeEvent
 
 log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
-LAG_SECONDS = 0.1
-"""ContainerStatus can lag an event by some milliseconds: the worker is woken a second time."""
 MISSING = ("UNIMPLEMENTED", "UNKNOWN")
 
 
-async def watch_runtime(runtime: Runtime, clock: Clock, wake: Callable[[str], None], lost: Callable[[], None]) -> None:
-    """Call `wake` with the id of each container that something happened to; `lost` when events may have been missed."""
-    source: Callable[[], AsyncIterator[str]] = runtime.container_events
-    loop = asyncio.get_running_loop()
+async def watch_runtime(
+    runtime: Runtime, clock: Clock, hear: Callable[[RuntimeEvent], None], lost: Callable[[], None]
+) -> None:
+    """Call `hear` with each event; `lost` when some may have been missed."""
+    source: Callable[[], AsyncIterator[RuntimeEvent]] = runtime.container_events
     while True:
         try:
-            async for id in source():
-                wake(id)
-                loop.call_later(LAG_SECONDS, wake, id)
+            async for event in source():
+                hear(event)
         except RuntimeFailed as error:
             if error.code in MISSING and source == runtime.container_events:
                 source = runtime.containerd_events

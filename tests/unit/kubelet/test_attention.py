@@ -1,4 +1,5 @@
-"""What must not stop half-way ends before the cancellation goes on; whoever cancels again does not wait."""
+"""Nobody sleeps through a waking. What must not stop half-way ends before the cancellation goes on; a second one does
+not wait."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kybern.kubelet.attention import to_the_end
+from kybern.kubelet.attention import attend, to_the_end
 
 
 class Work:
@@ -24,6 +25,39 @@ class Work:
     async def outer(self, work: Coroutine[Any, Any, str]) -> None:
         await to_the_end(work)
         self.done.append("what follows")
+
+
+async def test_who_is_woken_while_he_works_is_woken_still() -> None:
+    """What a look has seen, nobody has decided upon."""
+    work, woken = Work(), asyncio.Event()
+
+    async def look() -> bool:
+        work.done.append("look")
+        work.gate.set()
+        return True
+
+    async def run() -> None:
+        await work.run()
+
+    woken.set()
+    await attend(asyncio.create_task(run()), woken, look)
+    assert work.done == ["look", "work"]
+    assert woken.is_set()
+
+
+async def test_who_is_not_woken_is_not() -> None:
+    work, woken = Work(), asyncio.Event()
+
+    async def run() -> None:
+        await work.run()
+
+    async def look() -> bool:
+        raise LookupError
+
+    work.gate.set()
+    await attend(asyncio.create_task(run()), woken, look)
+    assert work.done == ["work"]
+    assert not woken.is_set()
 
 
 async def begun(work: Work) -> asyncio.Task[None]:

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
+from kybern.kubelet.runtime.views import RuntimeEvent
+
 EVENTS_SERVICE: Final = "/containerd.services.events.v1.Events/Subscribe"
-EXIT_TOPICS: Final = ("/tasks/exit", "/tasks/oom", "/tasks/start", "/tasks/delete")
+EXIT: Final = "/tasks/exit"
+TOPICS: Final = (EXIT, "/tasks/oom", "/tasks/start", "/tasks/delete")
 _PACKAGE: Final = "containerd.services.events.v1"
 _Field = descriptor_pb2.FieldDescriptorProto
 
@@ -27,6 +30,9 @@ def _declare() -> dict[str, Any]:
     envelope.field.add(name="event", number=4, label=one, type=message, type_name=".google.protobuf.Any")
     task = file.message_type.add(name="TaskEvent")
     task.field.add(name="container_id", number=1, label=one, type=text)
+    exit = file.message_type.add(name="TaskExit")
+    exit.field.add(name="container_id", number=1, label=one, type=text)
+    exit.field.add(name="id", number=2, label=one, type=text)
     pool = descriptor_pool.DescriptorPool()
     for known in (timestamp_pb2, any_pb2):
         pool.AddSerializedFile(known.DESCRIPTOR.serialized_pb)
@@ -39,6 +45,9 @@ EVENTS: Final = _declare()
 """Message class by name. `TaskEvent` reads the container's id, which is field 1 of every task event."""
 
 
-def container_of_event(envelope: Any) -> str:
-    """The container (or sandbox) that a task event is about."""
-    return str(EVENTS["TaskEvent"].FromString(envelope.event.value).container_id)
+def event_of(envelope: Any) -> RuntimeEvent | None:
+    """What a task event says of a container or a sandbox; None for the end of a command that was run in one."""
+    if envelope.topic != EXIT:
+        return RuntimeEvent(EVENTS["TaskEvent"].FromString(envelope.event.value).container_id, is_end=False)
+    exit = EVENTS["TaskExit"].FromString(envelope.event.value)
+    return RuntimeEvent(exit.container_id, is_end=True) if exit.id == exit.container_id else None

@@ -141,6 +141,15 @@ class ContainerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeEvent:
+    """Something happened to a container or a sandbox."""
+
+    id: str
+    is_end: bool
+    """Its first process has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One image of the node."""
 
