@@ -88,6 +88,35 @@ async def test_refusals_are_told(tmp_path: Path) -> None:
     assert absent["responseStatus"]["message"] == 'pods "absent" not found'
 
 
+async def test_the_reason_follows_the_bindings(tmp_path: Path) -> None:
+    bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+
+    def binding(name: str) -> dict[str, Any]:
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+        return {"metadata": {"name": name}, "roleRef": role, "subjects": [{"kind": "User", "name": "jane"}]}
+
+    async with api_server(**_policy(tmp_path)) as api:
+        jane = api.as_user(authenticated("jane", ()))
+        for name in ("first", "second"):
+            await api.create(bindings, binding(name))
+            for _ in range(2):
+                assert (await jane("GET", f"{CORE}/pods")).status == 200
+            assert (await api("DELETE", f"{bindings}/{name}")).status == 200
+        assert (await jane("GET", f"{CORE}/pods")).status == 403
+        told = [event["annotations"] for event in _events(tmp_path, verb="list", stage="ResponseComplete")]
+    reason = 'RBAC: allowed by ClusterRoleBinding "{}" of ClusterRole "cluster-admin" to User "jane"'
+    expected = [reason.format(name) for name in ("first", "first", "second", "second")]
+    assert [each["authorization.k8s.io/reason"] for each in told] == [*expected, ""]
+
+
+async def test_all_events_of_a_request_tell_the_same_arrival(tmp_path: Path) -> None:
+    async with api_server(**_policy(tmp_path)) as api:
+        await api.create(f"{CORE}/configmaps", config_map("c"))
+        received, complete = _events(tmp_path, verb="create", requestURI=f"{CORE}/configmaps")
+    assert received["requestReceivedTimestamp"] == complete["requestReceivedTimestamp"] == received["stageTimestamp"]
+    assert complete["stageTimestamp"] > received["stageTimestamp"]
+
+
 async def test_a_watch_is_told_when_it_begins(tmp_path: Path) -> None:
     async with api_server(**_policy(tmp_path)) as api:
         await api.watch(f"{CORE}/configmaps")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kybern.apiserver.authorization.webhook import Answer
 
 REMEMBERED_LIMIT = 65_536
+REASONS_LIMIT = 4096
 
 _Asked = tuple[User, str, str, str, str, str, str]
 """User, verb, group (or path), resource, subresource, namespace, name."""
@@ -85,6 +86,8 @@ class Authorizer:
         """Whether some decisions have to be waited for."""
         self.has_node = any(getattr(each, "is_node", False) for each in self._deciders)
         self._remembered: dict[_Asked, bool] = {}
+        self._reasons: dict[_Asked, str] = {}
+        """Why something is allowed."""
         self._on_any_name: set[tuple[User, str, str, str, str, str]] = set()
         """Rights that no names limit, remembered without the name."""
 
@@ -93,7 +96,7 @@ class Authorizer:
         if self.asks_others:
             return self._allows_by_chain(user, info)
         if not info.is_resource:
-            return self._allows(user, info, (user, info.verb, info.path, "", "", "", ""))
+            return self._allows(user, info, _asked(user, info))
         general = (user, info.verb, info.group, info.resource, info.subresource, info.namespace)
         return general in self._on_any_name or self._allows(user, info, (*general, info.name))
 
@@ -151,6 +154,7 @@ class Authorizer:
     def forget(self) -> None:
         """Roles, bindings or what the Node authoriser looks at have changed."""
         self._remembered.clear()
+        self._reasons.clear()
         self._on_any_name.clear()
 
     def check(self, user: User, info: RequestInfo) -> None:
@@ -160,6 +164,17 @@ class Authorizer:
 
     def allowed_by(self, user: User, info: RequestInfo) -> str:
         """Why something is allowed: the words of the first here that allows it; "" where that says nothing."""
+        key = _asked(user, info)
+        known = self._reasons.get(key)
+        if known is None:
+            known = self._find_reason(user, info)
+            if all(decider.remembers(user, info) for decider in self._deciders):
+                if len(self._reasons) >= REASONS_LIMIT:
+                    self._reasons.clear()
+                self._reasons[key] = known
+        return known
+
+    def _find_reason(self, user: User, info: RequestInfo) -> str:
         for each in self._deciders:
             if each.allows(user, info):
                 tell = getattr(each, "allowed_by", None)
@@ -168,6 +183,12 @@ class Authorizer:
 
     def reason(self, user: User, info: RequestInfo) -> str:
         return "\n".join(reason for each in self._deciders if (reason := each.reason(user, info)))
+
+
+def _asked(user: User, info: RequestInfo) -> _Asked:
+    if not info.is_resource:
+        return user, info.verb, info.path, "", "", "", ""
+    return user, info.verb, info.group, info.resource, info.subresource, info.namespace, info.name
 
 
 def forbidden(user: User, info: RequestInfo, reason: str = "") -> Forbidden:
