@@ -148,3 +148,38 @@ async def test_a_status_that_comes_through_another_version_is_taken_from_its_own
         left = await applied(api, f"{beta}/w", there, force="true")
         assert left["status"] == {"phase": "here"}
         assert [fields for manager, _, fields in owners(left) if manager == "loop"] == [{"f:status": {}}]
+
+
+async def test_nulls_are_for_validation_to_refuse_where_no_default_takes_their_place() -> None:
+    async with api_server() as api:
+        await established(api, typed())
+        refused = await apply(api, f"{WIDGETS}/w", widget("w", args=None))
+        assert [cause["message"] for cause in refused.body["details"]["causes"]] == [
+            'Invalid value: "null": spec.args in body must be of type array: "null"'
+        ]
+        assert (await applied(api, f"{WIDGETS}/w", widget("w", mode=None)))["spec"] == {"mode": "auto"}
+
+
+async def test_lists_that_cannot_be_tracked_are_not_applied_to() -> None:
+    async with api_server() as api:
+        items = {"type": "object", "x-kubernetes-map-type": "atomic", "properties": {"a": TEXT}}
+        pairs = {"type": "array", "x-kubernetes-list-type": "set", "items": items}
+        spec = {"type": "object", "properties": {"pairs": pairs}}
+        schema = {"type": "object", "properties": {"spec": spec}}
+        await established(api, definition(version={"schema": {"openAPIV3Schema": schema}}))
+        await api.create(WIDGETS, widget("w", pairs=[{"a": "b"}]))
+        refused = await apply(api, f"{WIDGETS}/w", {**widget("w"), "spec": {}})
+        assert refused.message == (
+            "failed to create manager for existing fields: failed to convert new object (default/w; example.com/v1, "
+            "Kind=Widget) to smd typed: .spec.pairs: element 0: associative list without keys has an element that's "
+            "a map type"
+        )
+
+
+async def test_what_does_not_fit_the_schema_is_tracked_no_more() -> None:
+    async with api_server() as api:
+        await established(api, typed())
+        made = await api.create(WIDGETS, widget("w", replicas=1))
+        assert owners(made)
+        put = await api("PUT", f"{WIDGETS}/w", {**made, "status": {"phase": 7}})
+        assert (put.status, "managedFields" in put.body["metadata"]) == (200, False)

@@ -102,3 +102,15 @@ async def test_what_is_not_there_is_not_found() -> None:
         assert (await api("GET", BETA)).status == 200
         missing = await api("GET", f"{BETA}/w/status")
         assert (missing.status, missing.message) == (404, 'widgets.example.com "w" not found')
+
+
+async def test_a_dry_run_answers_as_if_it_had_been_stored() -> None:
+    async with api_server() as api:
+        moved = [{**TWO_VERSIONS[0], "storage": False}, {**TWO_VERSIONS[1], "storage": True}]
+        await established(api, definition(versions=moved))
+        tried = await api("POST", BETA, widget("w", "v1beta1", odd=1), dryRun="All")
+        assert (tried.status, tried.body["spec"]) == (201, {"size": 3})
+        made = await api.create(BETA, widget("w", "v1beta1", odd=1))
+        assert made["spec"] == {"size": 3}
+        tried = await api("PUT", f"{BETA}/w", {**made, "spec": {"odd": 2}}, dryRun="All")
+        assert (tried.body["apiVersion"], tried.body["spec"]) == ("example.com/v1beta1", {"size": 3})

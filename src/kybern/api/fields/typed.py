@@ -16,13 +16,23 @@ class Mistyped(Exception):
     """A value that does not fit; the text is upstream's list of faults."""
 
 
+class Misconverted(Mistyped):
+    """An object that does not fit the type of the version that an entry is of."""
+
+
 def check(atom: Atom, value: Any) -> None:
     """Raises Mistyped."""
-    if not _fits(atom, value):
+    if not _fits(atom, value, unique=True):
         _refuse(atom, value)
 
 
-def _fits(atom: Atom, value: Any) -> bool:
+def check_stored(atom: Atom, value: Any) -> None:
+    """The same of a whole object, whose lists may name something twice. Raises Misconverted."""
+    if not _fits(atom, value, unique=False):
+        _refuse(atom, value, Misconverted)
+
+
+def _fits(atom: Atom, value: Any, *, unique: bool) -> bool:
     """Whether there is no fault: the quick look, on the way of every apply."""
     if value.__class__ is dict:
         shape = atom.map
@@ -31,31 +41,31 @@ def _fits(atom: Atom, value: Any) -> bool:
         fields, element = shape.fields, shape.element
         for key, inner in value.items():
             known = fields.get(key, element)
-            if known is None or not (inner.__class__ in known.classes or _fits(known, inner)):
+            if known is None or not (inner.__class__ in known.classes or _fits(known, inner, unique=unique)):
                 return False
         return True
     if value.__class__ is list:
-        return atom.list is not None and _list_fits(atom.list, value)
+        return atom.list is not None and _list_fits(atom.list, value, unique=unique)
     return value.__class__ in atom.classes
 
 
-def _list_fits(shape: ListShape, value: list[Any]) -> bool:
+def _list_fits(shape: ListShape, value: list[Any], *, unique: bool) -> bool:
     element = shape.element
     if shape.associative:
         try:
-            if len({shape.name(item) for item in value}) != len(value):
+            if len({shape.name(item) for item in value}) != len(value) and unique:
                 return False
         except Unkeyed:
             return False
-    return all(item.__class__ in element.classes or _fits(element, item) for item in value)
+    return all(item.__class__ in element.classes or _fits(element, item, unique=unique) for item in value)
 
 
-def _refuse(atom: Atom, value: Any) -> None:
-    faults = list(_faults(atom, value, ""))
+def _refuse(atom: Atom, value: Any, kind: type[Mistyped] = Mistyped) -> None:
+    faults = [each for each in _faults(atom, value, "") if kind is Mistyped or ": duplicate entries" not in each]
     if len(faults) == 1:
-        raise Mistyped(faults[0])
+        raise kind(faults[0])
     if faults:
-        raise Mistyped("\n".join(["errors:", *(f"  {fault}" for fault in faults)]))
+        raise kind("\n".join(["errors:", *(f"  {fault}" for fault in faults)]))
 
 
 def _faults(atom: Atom, value: Any, path: str) -> Iterator[str]:

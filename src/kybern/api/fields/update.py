@@ -12,6 +12,7 @@ from kybern.api.fields.compare import Comparison
 from kybern.api.fields.managers import UPDATE, Entry, Identity, Writer
 from kybern.api.fields.remove import reconciled
 from kybern.api.fields.sets import Fields
+from kybern.api.fields.typed import check_stored
 from kybern.api.fields.versions import UNTRACKED, Version
 
 Object = dict[str, Any]
@@ -24,9 +25,13 @@ def created(version: Version, new: Object, writer: Writer) -> list[Entry]:
 
 
 def updated(version: Version, old: Object, new: Object, entries: list[Entry], writer: Writer) -> list[Entry]:
-    """The entries after `old` became `new`; of an object that nobody is tracked for, none. Raises Unkeyed."""
+    """The entries after `old` became `new`; of an object that nobody is tracked for, none.
+
+    Raises Unkeyed, Misconverted."""
     if not entries:
         return []
+    if version.may_change:
+        check_stored(version.atom, new)
     entries = settled(version, managers.unique(entries))
     changes = compared(version, old, new)
     kept, _ = released(version, old, new, changes, entries)
@@ -53,10 +58,15 @@ def compared(version: Version, old: Any, new: Object) -> Comparison:
 
 
 def settled(version: Version, entries: list[Entry]) -> list[Entry]:
-    """The entries, fitted to a schema that has become another."""
+    """The entries, each fitted to the schema of its version, which may have become another, or is served no more."""
     if not version.may_change:
         return entries
-    return [managers.with_fields(each, reconciled(version.atom, each["fieldsV1"])) for each in entries]
+    kept = []
+    for each in entries:
+        own = version if each["apiVersion"] == version.api_version else version.find(each["apiVersion"])
+        if own is not None:
+            kept.append(managers.with_fields(each, reconciled(own.atom, each["fieldsV1"])))
+    return kept
 
 
 def released(
@@ -94,8 +104,11 @@ def released(
 
 
 def _in_version(version: Version, old: Object, new: Object, name: str) -> Comparison | None:
-    """The differences as another version sees them; None where it is no longer served."""
+    """The differences as another version sees them; None where it is no longer served. Raises Misconverted."""
     other = version.find(name)
     if other is None:
         return None
-    return compared(other, version.convert(old, name), version.convert(new, name))
+    converted = version.convert(new, name)
+    if other.may_change:
+        check_stored(other.atom, converted)
+    return compared(other, version.convert(old, name), converted)

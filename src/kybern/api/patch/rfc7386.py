@@ -1,4 +1,7 @@
-"""JSON merge patch, RFC 7386: null removes, objects merge, all else replaces."""
+"""JSON merge patch, RFC 7386: null removes, objects merge, all else replaces.
+
+As in upstream's library nulls are taken out of objects within lists too, but where a list replaces an object.
+"""
 
 from typing import Any
 
@@ -25,6 +28,14 @@ def _merge(target: Object, patch: Object) -> Object:
         elif isinstance(value, dict):
             old = merged.get(key)
             merged[key] = _merge(old if isinstance(old, dict) else {}, value)
+        elif isinstance(value, list) and not isinstance(merged.get(key), dict):
+            merged[key] = [_without_nulls(each) for each in value]
         else:
             merged[key] = value
     return merged
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _merge({}, value)
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value

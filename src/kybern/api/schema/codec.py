@@ -59,6 +59,10 @@ class Codec:
         converted, messages = self.convert(obj, field_validation)
         return self.default(converted), messages
 
+    def complete_applied(self, obj: Object) -> Object:
+        """`complete` for what server-side apply merged. Raises BadRequest."""
+        return self.complete(obj, "Ignore")[0]
+
     def default(self, obj: Object) -> Object:
         """Fill in, in place, defaults and what upstream always encodes. Raises BadRequest for what no decode let in."""
         out, _ = self._pass(compiler.ADMIT, obj)

@@ -67,6 +67,11 @@ class CustomCodec(Codec):
         """As `convert`, which puts the defaults in."""
         return self.convert(obj, field_validation)
 
+    def complete_applied(self, obj: Object) -> Object:
+        """Nulls that no default replaces stay: upstream takes them out of bodies and patches only."""
+        self._check_type(obj, b"")
+        return self._formed(obj, keeps_nulls=form.has_nulls(obj))[0]
+
     def default(self, obj: Object) -> Object:
         """Fill in, in place, what the schema has defaults for."""
         form.default(obj, self.schema)
@@ -80,7 +85,7 @@ class CustomCodec(Codec):
             self._shape_exactly(obj)
         return obj
 
-    def _formed(self, obj: Object) -> tuple[Object, list[str]]:
+    def _formed(self, obj: Object, *, keeps_nulls: bool = False) -> tuple[Object, list[str]]:
         """The object in its form, and messages about what was unknown, which stays in what was given. Raises BadRequest."""
         try:
             metadata, unknown = embedded.coerce_metadata(obj["metadata"]) if "metadata" in obj else ({}, [])
@@ -91,18 +96,21 @@ class CustomCodec(Codec):
             if self._is_open:
                 orjson.dumps(obj)
             try:
+                if keeps_nulls:
+                    raise Unfit
                 self._compiled[0](obj)
             except Unfit:
                 obj = form.copy(obj)
-                unknown += self._shape_exactly(obj)
+                unknown += self._shape_exactly(obj, keeps_nulls=keeps_nulls)
         except (orjson.JSONEncodeError, RecursionError):
             raise self._cannot("exceeded max depth") from None
         return obj, [f'unknown field "{path}"' for path in unknown]
 
-    def _shape_exactly(self, obj: Object) -> list[str]:
+    def _shape_exactly(self, obj: Object, *, keeps_nulls: bool = False) -> list[str]:
         form.whole_numbers(obj)
         unknown = form.prune(obj, self.schema)
-        form.drop_nulls(obj, self.schema)
+        if not keeps_nulls:
+            form.drop_nulls(obj, self.schema)
         within: list[str] = []
         try:
             embedded.coerce(obj, self.schema, "", within)

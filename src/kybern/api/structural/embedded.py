@@ -49,7 +49,7 @@ def coerce_metadata(metadata: Any, path: str = "metadata") -> tuple[Object, list
         detail = f"json: cannot unmarshal {inspection.go_value(metadata)} into Go value of type v1.ObjectMeta"
         raise Malformed(path, metadata, detail)
     try:
-        clean, messages = inspection.inspect(OBJECT_META, metadata)
+        clean, messages = inspection.inspect(OBJECT_META, dict(sorted(metadata.items())))  # Go wrote them so.
     except Mismatch as mismatch:
         raise Malformed(path, metadata, str(mismatch)) from None
     unknown = [f"{path}.{message.removeprefix(_UNKNOWN)[:-1]}" for message in messages]

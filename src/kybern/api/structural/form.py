@@ -65,6 +65,13 @@ def _prune_object(
             del obj[key]
 
 
+def has_nulls(value: Any) -> bool:
+    """Whether there is a null anywhere."""
+    if value.__class__ is dict:
+        return any(map(has_nulls, value.values()))
+    return any(map(has_nulls, value)) if value.__class__ is list else value is None
+
+
 def drop_nulls(value: Any, schema: Schema | None) -> None:
     """Remove nulls of fields that may be none and have no default to put in their place."""
     if value.__class__ is dict:

@@ -11,6 +11,7 @@ from kybern.api.fields import open_api, sets
 from kybern.api.fields.sets import Fields
 from kybern.api.fields.versions import Version as FieldsVersion
 from kybern.api.resource import Object, Resource
+from kybern.api.schema.codec import CannotHandle
 from kybern.api.structural.codec import CustomCodec, same_form
 from kybern.api.structural.judge import Judge, schema_or_any
 from kybern.api.structural.schema import Schema
@@ -19,6 +20,7 @@ from kybern.apiserver.custom.cache import CustomCache
 from kybern.apiserver.custom.conversion import Converter
 from kybern.apiserver.custom.definition import DefinedVersion, Definition
 from kybern.apiserver.served import Served
+from kybern.base.errors import Unclassified
 
 Schemas = Callable[[], Mapping[str, Schema | None]]
 """Parses the definition: the schemas of its versions."""
@@ -114,18 +116,30 @@ class CustomServed(Served):
             stored = self.in_version(obj, wanted)
         return encode(stored), stored["metadata"].get("labels") or {}, fields_of(self.cache.resource, stored)
 
+    def read_back(self, obj: Object) -> Object:
+        """With the defaults of the version in which it would be stored, and without what that one does not know."""
+        wanted = self.cache.resource.api_version
+        if self.as_stored or self.converter is not None or wanted not in self.siblings:
+            return obj
+        return self.codec.shape({**self.in_version(obj, wanted), "apiVersion": self.resource.api_version})
+
     async def _convert_ahead(self, obj: Object) -> None:
         assert self.converter is not None
         await self.converter.convert([obj], self.cache.resource.api_version)
 
     def in_version(self, obj: Object, api_version: str) -> Object:
-        """An object of this version in a sibling's. Raises Unconverted where a webhook has to be asked first."""
+        """An object of this version in a sibling's.
+
+        Raises Unconverted where a webhook has to be asked first, Unclassified for what the sibling cannot hold."""
         if self.converter is not None:
             return self.converter.converted(obj, api_version)
         copied: Object = orjson.loads(orjson.dumps({**obj, "apiVersion": api_version}))
         other = self.siblings[api_version]
         assert isinstance(other, CustomServed)
-        return other.codec.shape(copied)
+        try:
+            return other.codec.shape(copied)
+        except CannotHandle as error:
+            raise Unclassified(error.fault) from None
 
     def make_fields_version(self, subresource: str) -> FieldsVersion:
         """From the schema; a schema may become another one under objects that are owned already."""

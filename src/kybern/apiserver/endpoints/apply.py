@@ -144,13 +144,26 @@ def applied_to(
         raise Conflict(
             conflicts.message(found.conflicts), details={"causes": conflicts.causes(found.conflicts)}
         ) from None
+    except typed.Misconverted as fault:
+        raise ApplyFailed(f"failed to convert new object: {fault}") from None
     except typed.Mistyped as fault:
         raise ApplyFailed(f"failed to create typed patch object ({_names(config)}): {fault}") from None
     except Unkeyed as fault:
+        if not entries and (live.get("metadata") or {}).get("uid"):
+            _refuse_live(version, live)
         raise ApplyFailed(f"failed to merge config: {fault}") from None
     if given.manager == last_applied.MANAGER:
         return applied._replace(obj=last_applied.refreshed(applied.obj, config))
     return applied
+
+
+def _refuse_live(version: Version, live: Object) -> None:
+    """An object that nobody is tracked for, as its lists cannot be, is not applied to. Raises ApplyFailed."""
+    try:
+        typed.check(version.atom, live)
+    except typed.Mistyped as fault:
+        words = f"failed to create manager for existing fields: failed to convert new object ({_names(live)})"
+        raise ApplyFailed(f"{words} to smd typed: {fault}") from None
 
 
 def _with_upgrade(
@@ -195,7 +208,7 @@ def _in_form(served: Served, merged: Object, config: Object) -> Object:
 def in_form(codec: Codec, merged: Object, config: Object) -> Object:
     """Raises ApplyFailed for values that their types cannot hold."""
     try:
-        obj, _ = codec.complete(dict(merged), "Ignore")
+        return codec.complete_applied(dict(merged))
     except BadRequest as error:
         fault = getattr(error, "fault", error.message)
         if codec.name:
@@ -207,7 +220,6 @@ def in_form(codec: Codec, merged: Object, config: Object) -> Object:
             why = why or fault
             fault = f"unable to convert unstructured object to {kind}: {why}"
         raise ApplyFailed(f"failed to convert new object ({_names(config)}) to proper version: {fault}") from None
-    return obj
 
 
 def with_entries(obj: Object, entries: list[Entry]) -> Object:

@@ -146,5 +146,5 @@ async def _store(life: Life, served: Served, obj: Object, attributes: Attributes
     if served.find(metadata.get("namespace", ""), metadata["name"]) is not None:
         raise Changed
     if attributes.dry_run:
-        return Outcome(obj, created=True)
+        return Outcome(served.read_back(obj), created=True)
     return Outcome(obj, await life.committer.put(served, obj, expected=0), created=True)

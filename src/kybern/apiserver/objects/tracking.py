@@ -1,6 +1,7 @@
 """managedFields on the way of a write: `kybern.api.fields` applied to objects as they are served.
 
-Where tracking fails (an associative list whose elements nothing names) the object goes on untracked, as upstream's.
+Where tracking fails (an associative list whose elements nothing names, a value that does not fit a type) the object goes
+on untracked, as upstream's.
 """
 
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import Any
 from kybern.api.fields import managers, update
 from kybern.api.fields.atom import Unkeyed
 from kybern.api.fields.managers import Entry, Writer
+from kybern.api.fields.typed import Misconverted, check_stored
 from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.objects.sent import with_lists
@@ -47,11 +49,13 @@ def track_create(served: Served, obj: Object, attributes: Attributes, time: str)
     version, who = served.fields_version(""), writer(served, attributes, time)
     sent = with_lists(served, obj, attributes)
     try:
+        if version.may_change:
+            check_stored(version.atom, sent)
         if given and not managers.is_reset(given) and not managers.fault(given):
             entries = update.updated(version, dict(version.zero), sent, managers.decoded(given), who)
         else:
             entries = update.created(version, sent, who)
-    except Unkeyed:
+    except (Unkeyed, Misconverted):
         return
     if entries:
         metadata[FIELD] = entries
@@ -68,7 +72,7 @@ def track_update(served: Served, new: Object, old: Object, attributes: Attribute
         version = served.fields_version(attributes.subresource)
         sent = with_lists(served, new, attributes)
         entries = update.updated(version, old, sent, entries, writer(served, attributes, time))
-    except Unkeyed:
+    except (Unkeyed, Misconverted):
         return
     if entries:
         metadata[FIELD] = entries

@@ -237,7 +237,7 @@ async def _store(
             await remove(life, served, version, old)
         return Outcome(new, deleted=True)
     if attributes.dry_run:
-        return Outcome(new)
+        return Outcome(served.read_back(new))
     return Outcome(new, await life.committer.put(served, new, expected=version.revision))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from kybern.api.fields import managers, open_api, sets
 from kybern.api.fields.managers import Entry, Writer
+from kybern.api.fields.typed import Misconverted
 from kybern.api.fields.update import created, updated
 from kybern.api.fields.versions import Version
 from tests.unit.api.fields.shapes import ATOM, SCHEMA, VERSION, thing, told
@@ -155,3 +156,39 @@ def test_of_entries_with_one_identity_the_last_counts() -> None:
     who = writer("m").identity("Update")
     entries = [managers.entry(who, "example.com/v1", None, fields) for fields in (first, second)]
     assert managers.decoded(entries) == [entries[1]]
+
+
+def test_entries_are_fitted_to_the_schema_of_their_own_version() -> None:
+    whole = {"type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-map-type": "atomic"}}}
+    other = Version("example.com/v2", open_api.atom(whole), may_change=True)
+    both = Version(
+        "example.com/v1", ATOM, may_change=True, find=lambda name: other if name == "example.com/v2" else None
+    )
+    parts = {"f:spec": {".": {}, "f:name": {}}}
+    entries = [
+        managers.entry(writer(name).identity("Update"), f"example.com/{name}", None, parts)
+        for name in ("v0", "v1", "v2")
+    ]
+    assert owners(updated(both, FIRST, FIRST, entries, writer("me"))) == {
+        "v1": [".spec", ".spec.name"],
+        "v2": [".spec"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        ({"replicas": "3"}, ".spec.replicas: expected numeric (int or float), got string"),
+        ({"items": [{"name": "a"}, {"name": "a"}]}, ""),
+        ({"items": [{"value": "a"}]}, ".spec.items: element 0: "),
+    ],
+)
+def test_what_does_not_fit_the_schema_of_custom_resources_is_not_tracked(spec: dict[str, Any], fault: str) -> None:
+    version = Version("example.com/v1", ATOM, may_change=True)
+    entries = created(VERSION, FIRST, writer("first"))
+    if not fault:
+        assert updated(version, FIRST, thing(spec), entries, writer("me"))
+        return
+    with pytest.raises(Misconverted) as refused:
+        updated(version, FIRST, thing(spec), entries, writer("me"))
+    assert str(refused.value).startswith(fault)
