@@ -113,3 +113,24 @@ async def test_bodies_of_other_kinds_and_none() -> None:
         assert "name or generateName is required" in (await api("POST", MAPS, b"null")).message
         wrong = await api("POST", MAPS, {}, {"content-type": "application/json;foo"})
         assert wrong.status == 415
+
+
+async def test_what_a_collection_is_chosen_by_is_looked_at_first() -> None:
+    async with api_server() as api:
+        bad = {"propagationPolicy": "Sideways"}
+        assert (await api("DELETE", MAPS, bad, limit="x")).message.startswith("strconv.ParseInt")
+        assert (await api("DELETE", MAPS, bad)).status == 422
+        assert (await api("DELETE", MAPS, continue_="x")).message.startswith("invalid continue token")
+        assert (await api("DELETE", MAPS, resourceVersion="x")).message.startswith("invalid resource version")
+
+
+async def test_bodies_that_say_nothing_or_too_much() -> None:
+    async with api_server() as api:
+        await api.create(MAPS, {"metadata": {"name": "kept"}})
+        kept = f"{MAPS}/kept"
+        assert (await api("DELETE", kept, {"apiVersion": "a/b/c"})).message == "unexpected GroupVersion string: a/b/c"
+        assert (await api("DELETE", kept, {"dryRun": ["All", "All"]})).status == 200
+        yaml = {"content-type": "application/yaml"}
+        assert (await api("DELETE", kept, b"{", yaml)).message.startswith("yaml: ")
+        assert (await api("DELETE", kept, b"null")).status == 200
+        assert (await api("GET", kept)).status == 404

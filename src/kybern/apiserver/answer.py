@@ -36,12 +36,14 @@ def encoded(call: Call, body: Any, media: str, code: int = 200) -> Response:
 
 
 def failed(request: Request, error: StatusError) -> Response:
-    """A Status, encoded as the client takes answers; whoever takes nothing that can be had is told in JSON."""
+    """A Status, encoded as the client takes answers; whoever takes nothing that can be had is told in indented JSON."""
     response = failure(error)
     if isinstance(error, PageNotFound):
         return response
     media = negotiate.error_media(request.headers.get("accept", ""))
-    if media == PROTOBUF:
+    if media is None:
+        response.body = orjson.dumps(status_of(error), option=orjson.OPT_INDENT_2)  # As it is where nobody encodes.
+    elif media == PROTOBUF:
         response.body, response.content_type = protobuf.encode(status_of(error)), media
     elif media == YAML:
         response.body, response.content_type = yaml.dump(status_of(error)), media
@@ -90,9 +92,8 @@ def described(call: Call, resource: Resource, obj: Object, now: float) -> Respon
     """An object of a kind that no path serves by itself (a Scale), in the shape that the client takes."""
     shape = negotiate.shape_of(call.request.headers.get("accept", ""))
     if shape.kind == "Table":
-        obj = table_of_one(resource, obj, now, call.request.parameter("includeObject"))
-        if shape.version != "v1":
-            obj["apiVersion"] = f"meta.k8s.io/{shape.version}"
+        made = table_of_one(resource, obj, now, call.request.parameter("includeObject"))
+        obj = _of_version(made, shape.version)
     elif shape.kind == "PartialObjectMetadata":
         obj = partial_metadata(resource, obj, shape.version)
     return encoded(call, obj, shape.media)
@@ -113,8 +114,17 @@ def make_table(
         made = table_of_one(served.resource, objects[0], now, include, headers=headers)
     else:
         made = table(served.resource, objects, now, include, list_metadata=metadata, headers=headers)
+    return _of_version(made, version)
+
+
+def _of_version(made: Object, version: str) -> Object:
+    """A Table, and what its rows show of objects, in a version of meta.k8s.io."""
     if version != "v1":
         made["apiVersion"] = f"meta.k8s.io/{version}"
+        for row in made["rows"] or ():
+            shown = row["object"]
+            if shown is not None and shown["kind"] == "PartialObjectMetadata":
+                shown["apiVersion"] = made["apiVersion"]
     return made
 
 

@@ -207,7 +207,7 @@ def check_delete_options(call: Call, raw: Mapping[str, Any]) -> None:
         faults.append(bad_value("propagationPolicy", policy, detail))
     if policy is not None and policy not in PROPAGATION_POLICIES:
         faults.append(not_supported("propagationPolicy", policy, (*PROPAGATION_POLICIES, "nil")))
-    if raw.get("dryRun") and list(raw["dryRun"]) != ["All"]:
+    if any(each != "All" for each in raw.get("dryRun") or ()):
         faults.append(not_supported("dryRun", raw["dryRun"], ("All",)))
     if faults:
         raise _bad_options(call, faults, "DeleteOptions")
@@ -217,7 +217,7 @@ def _delete_body(call: Call) -> dict[str, Any]:
     options = Resource("", "v1", "DeleteOptions", "", False)
     media = body_media(call.request)
     if media == YAML:
-        raw, _ = _mapping(options, call.request.body)
+        raw = _from_plain_yaml(call.request.body)
     elif media == PROTOBUF:
         raw = _from_protobuf(options, call.request.body)
     else:
@@ -226,8 +226,12 @@ def _delete_body(call: Call) -> dict[str, Any]:
         except ValueError:
             fault = syntax.fault(call.request.body)
             raise BadRequest(f"couldn't get version/kind; json parse error: {fault}") from None
+    if raw is None:
+        return {}
     if not isinstance(raw, dict):
         raise BadRequest(not_an_object(raw))
+    if str(raw.get("apiVersion") or "").count("/") > 1:
+        raise BadRequest(f"unexpected GroupVersion string: {raw['apiVersion']}")
     if raw.get("kind") not in (None, "", "DeleteOptions"):
         raise BadRequest(
             f'no kind "{raw["kind"]}" is registered for version "{raw.get("apiVersion") or "v1"}" in scheme '
@@ -239,6 +243,14 @@ def _delete_body(call: Call) -> dict[str, Any]:
     except CannotHandle as error:
         raise BadRequest(error.fault) from None
     return converted
+
+
+def _from_plain_yaml(body: bytes) -> Any:
+    """Options are told of without what was sent. Raises BadRequest."""
+    try:
+        return yaml.load(body)
+    except yaml.NoYaml as error:
+        raise BadRequest(str(error)) from None
 
 
 def _delete_query(call: Call) -> dict[str, Any]:

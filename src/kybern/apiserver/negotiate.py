@@ -55,7 +55,7 @@ def shape_of(accept: str, *, custom: bool = False, streams: bool = False, tables
     `streams`: the path is one that can be watched. `tables`: the kind has a Table; what is answered and never stored
     has none. Raises NotAcceptable.
     """
-    shape = _first(accept, custom, tables)
+    shape = _first(accept, custom, tables) if custom or not accept or takes(accept, *_MADE) else None
     if shape is None:
         raise _refusal(accept, custom, (*_MADE, *_MADE_STREAMED) if streams else _MADE)
     return shape
@@ -80,7 +80,7 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
     """
     for media, parameters in by_preference(accept):
         encoding = _READABLE.get(media)
-        if encoding is None:
+        if encoding is None or parameters.get("sv"):
             continue
         if _CONVERSION.isdisjoint(parameters):
             return encoding, False
@@ -95,7 +95,7 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
 
 def _refusal(accept: str, custom: bool, made: Sequence[str]) -> NotAcceptable:
     """Of built-in kinds upstream's router has the first word, and it knows names of encodings only."""
-    if custom or any(media in _READABLE for media, _ in by_preference(accept)):
+    if custom or takes(accept, *_MADE):
         return NotAcceptable(_ACCEPTED)
     return NoRepresentation(_NOT_MADE + ", ".join(made))
 
@@ -111,12 +111,16 @@ def takes(accept: str, *made: str) -> bool:
     return any(media in ("*/*", *made) for media, _ in by_preference(accept))
 
 
-def error_media(accept: str) -> str:
-    """How to tell of an error: whoever asked for another shape, or for nothing that can be had, is told in JSON."""
+@lru_cache(maxsize=1024)
+def error_media(accept: str) -> str | None:
+    """How to tell of an error; None: whoever asked for another shape, or for nothing that can be had."""
     for media, parameters in by_preference(accept):
-        if media in _READABLE and _CONVERSION.isdisjoint(parameters):
-            return _READABLE[media]
-    return JSON
+        encoding = _READABLE.get(media)
+        if encoding is None or parameters.get("sv") or not _CONVERSION.isdisjoint(parameters):
+            continue
+        if _streams(encoding, parameters):
+            return encoding
+    return None
 
 
 def _first(accept: str, custom: bool, tables: bool = True) -> Shape | None:
@@ -143,12 +147,7 @@ def _preference(clause: tuple[str, dict[str, str]]) -> tuple[float, bool, bool]:
 
 def _shape(media: str, parameters: dict[str, str]) -> Shape | None:
     encoding = _READABLE.get(media)
-    stream, server_version = parameters.get("stream", ""), parameters.get("sv", "")
-    if (
-        encoding is None
-        or server_version not in ("", "v1")
-        or (stream and (stream != "watch" or encoding not in _STREAMED))
-    ):
+    if encoding is None or parameters.get("sv", "") not in ("", "v1") or not _streams(encoding, parameters):
         return None
     if _CONVERSION.isdisjoint(parameters):
         return PLAIN if encoding == JSON else Shape(media=encoding)
@@ -164,10 +163,17 @@ def _shape(media: str, parameters: dict[str, str]) -> Shape | None:
     return None
 
 
+def _streams(encoding: str, parameters: dict[str, str]) -> bool:
+    """Whether the kind of stream that a clause names, if any, can be had in its encoding."""
+    stream = parameters.get("stream", "")
+    return not stream or (stream == "watch" and encoding in _STREAMED)
+
+
 def _parse(clause: str) -> tuple[str, dict[str, str]]:
+    """Upstream compares names of encodings and of parameters as they are written."""
     media, *rest = clause.split(";")
     pairs = (part.partition("=") for part in rest)
-    return media.strip().lower(), {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+    return media.strip(), {name.strip(): value.strip() for name, _, value in pairs if value}
 
 
 def _quality(parameters: dict[str, str]) -> float:

@@ -11,6 +11,8 @@ from kybern.api.selectors import SelectorError, parse_fields
 from kybern.transport.exchange import Request
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_PREFIXED_VERBS = ("watch", "proxy")
+"""Those that stand in old paths themselves."""
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 
 
@@ -59,9 +61,8 @@ def request_info(request: Request) -> RequestInfo:
         return plain
     version, rest = rest[0], rest[1:]
     verb = _VERBS.get(request.method, "")
-    by_prefix = rest[0] == "watch" and len(rest) > 1
-    if by_prefix:
-        verb, rest = "watch", rest[1:]
+    if rest[0] in _PREFIXED_VERBS and len(rest) > 1:
+        verb, rest = rest[0], rest[1:]
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]

@@ -20,7 +20,8 @@ from kybern.apiserver.deadline import check_timeout
 from kybern.apiserver.flow.control import FlowControl
 from kybern.apiserver.metrics.metrics import Metrics
 from kybern.apiserver.request_info import request_info
-from kybern.apiserver.user import User
+from kybern.apiserver.status import NO_SNIFFING, TEXT
+from kybern.apiserver.user import ANONYMOUS_USER, User
 from kybern.apiserver.warnings import warning_headers
 from kybern.base.clock import Clock
 from kybern.base.errors import Forbidden, InternalError, NoRepresentation, StatusError
@@ -29,6 +30,7 @@ from kybern.transport.exchange import Answer, Request, Response, Stream, Upgrade
 
 log = logging.getLogger(__name__)
 
+_IGNORED_TOKEN = "the provided Authorization header contains extra space before the bearer token, and is ignored"
 _UNCACHED = ("Cache-Control", "no-cache, private")
 
 Stage = Callable[[Call], Awaitable[None] | None]
@@ -48,6 +50,8 @@ class Gate:
         user = self.authenticator.authenticate(call.request)
         if isinstance(user, User):
             call.user, call.authenticated = user, True
+            if user is ANONYMOUS_USER and _has_misplaced_token(call.request):
+                call.warnings.append(_IGNORED_TOKEN)
             return None
         return self._authenticated(call, user)
 
@@ -148,6 +152,8 @@ class Stages:
         if call.ticket is not None:
             self._gate.flow.leave(call)
         if not isinstance(answer, Upgrade):
+            if answer.status >= 400 and answer.content_type == TEXT and NO_SNIFFING not in answer.headers:
+                answer.headers = (NO_SNIFFING, *answer.headers)  # Go's http.Error says so to browsers.
             answer.headers = (("Audit-Id", call.audit_id), _UNCACHED, *call.flow_headers, *answer.headers)
             if call.warnings:
                 answer.headers = [*answer.headers, *warning_headers(call.warnings)]
@@ -158,6 +164,10 @@ class Stages:
         else:
             self._gate.audit.refused(call, answer)
         return answer
+
+
+def _has_misplaced_token(request: Request) -> bool:
+    return request.headers.get("authorization", "").strip().lower().startswith("bearer  ")
 
 
 def _failed(call: Call, error: Exception) -> Response:

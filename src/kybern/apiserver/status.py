@@ -12,6 +12,7 @@ import orjson
 from kybern.api.patch.rfc6902 import PatchFailed
 from kybern.api.resource import FieldError, Resource
 from kybern.api.validation import causes, invalid_message
+from kybern.api.validation.field import quote
 from kybern.base import errors
 from kybern.base.errors import StatusError
 from kybern.storage.backend import StoreUnavailable
@@ -39,6 +40,8 @@ CODES: Mapping[type[StatusError], int] = {
 }
 
 OK, CREATED, ACCEPTED = 200, 201, 202
+TEXT = "text/plain; charset=utf-8"
+NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -112,7 +115,8 @@ def status_of(error: StatusError) -> dict[str, Any]:
 
 
 _WITH_DETAILS = (
-    errors.NotFound, errors.Forbidden, errors.MethodNotAllowed, errors.NoRepresentation, errors.NoRoute, PatchFailed
+    errors.NotFound, errors.Forbidden, errors.AccessDenied, errors.MethodNotAllowed, errors.NoRepresentation,
+    errors.NoRoute, PatchFailed,
 )  # fmt: skip
 """Upstream makes details for these even when there is nothing to tell."""
 
@@ -120,8 +124,8 @@ _WITH_DETAILS = (
 def failure(error: StatusError) -> Response:
     """The answer that tells of an error."""
     if isinstance(error, PageNotFound):
-        return Response(404, f"{error.message}\n".encode(), "text/plain; charset=utf-8")
-    headers = []
+        return Response(404, f"{error.message}\n".encode(), TEXT)
+    headers = [NO_SNIFFING] if isinstance(error, errors.AccessDenied) else []
     retry_after = error.details.get("retryAfterSeconds")
     if retry_after:
         headers.append(("Retry-After", str(retry_after)))
@@ -143,8 +147,19 @@ def success(resource: Resource, name: str, uid: str) -> dict[str, Any]:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
 
-def not_found(resource: Resource, name: str) -> errors.NotFound:
+def not_found(resource: Resource, name: str) -> StatusError:
+    """Nothing has the name; one that can be no part of a path is refused as such."""
+    fault = invalid_name(name)
+    if fault:
+        return errors.BadRequest(f"Name parameter invalid: {quote(name)}: {fault}")
     return errors.NotFound(f'{resource.group_resource} "{name}" not found', details=_about(resource, name))
+
+
+def invalid_name(name: str) -> str:
+    """Why no object can have it, as it would be a part of a path; "" if one can."""
+    if name in (".", ".."):
+        return f"may not be '{name}'"
+    return ";".join(f"may not contain '{mark}'" for mark in "/%" if mark in name)
 
 
 def no_such_path() -> errors.NotFound:

@@ -44,6 +44,10 @@ class Forbidden(StatusError):
     reason = "Forbidden"
 
 
+class AccessDenied(Forbidden):
+    """The authorizer's refusal, which comes before anybody looks at what was asked for."""
+
+
 class NotFound(StatusError):
     reason = "NotFound"
 

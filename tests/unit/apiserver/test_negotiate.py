@@ -4,7 +4,7 @@ import pytest
 
 from kybern.apiserver import negotiate
 from kybern.apiserver.negotiate import JSON, PROTOBUF, YAML, Shape, shape_of, watch_shape_of
-from kybern.base.errors import NotAcceptable, UnsupportedMediaType
+from kybern.base.errors import NoRepresentation, NotAcceptable, UnsupportedMediaType
 from kybern.transport.exchange import Request
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -82,14 +82,28 @@ def test_what_no_watch_is_made_of(accept: str, words: str) -> None:
     ("accept", "expected"),
     [
         ("", JSON),
-        ("text/html", JSON),
+        ("text/html", None),
+        ("Application/Json", None),
         (PROTOBUF, PROTOBUF),
-        (f"{BINARY_TABLE},{TABLE}", JSON),
+        (f"{BINARY_TABLE},{TABLE}", None),
         (f"{TABLE},{YAML}", YAML),
+        ("application/json;sv=v1", None),
+        (f"{YAML};stream=watch", None),
+        ("application/json;stream=watch", JSON),
+        ("application/*", JSON),
     ],
 )
-def test_how_errors_are_told(accept: str, expected: str) -> None:
+def test_how_errors_are_told(accept: str, expected: str | None) -> None:
     assert negotiate.error_media(accept) == expected
+
+
+def test_the_router_knows_names_of_encodings_only() -> None:
+    with pytest.raises(NoRepresentation):
+        shape_of("application/*")
+    assert shape_of("application/*", custom=True) is negotiate.PLAIN
+    assert shape_of("application/*,application/yaml;q=0.1") is negotiate.PLAIN
+    with pytest.raises(NoRepresentation):
+        shape_of("APPLICATION/JSON")
 
 
 def test_the_plain_shape_is_one_object() -> None:

@@ -182,8 +182,8 @@ class Authenticator:
 def bearer_of(headers: Mapping[str, str]) -> str:
     """The bearer token of a request; browsers put that of a WebSocket among its protocols."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip().partition(" ")[0]
+    if scheme.lower() == "bearer" and token:
+        return token.partition(" ")[0]
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         encoded = protocol.strip().removeprefix(_WEBSOCKET_BEARER)
         if encoded != protocol.strip():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.user import SUPERUSERS, User
-from kybern.base.errors import Forbidden
+from kybern.base.errors import AccessDenied
 
 if TYPE_CHECKING:
     from kybern.apiserver.authorization.webhook import Answer
@@ -191,13 +191,13 @@ def _asked(user: User, info: RequestInfo) -> _Asked:
     return user, info.verb, info.group, info.resource, info.subresource, info.namespace, info.name
 
 
-def forbidden(user: User, info: RequestInfo, reason: str = "") -> Forbidden:
+def forbidden(user: User, info: RequestInfo, reason: str = "") -> AccessDenied:
     """`pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"`."""
     because = f": {reason}" if reason else ""
     if not info.is_resource:
         what = f'User "{user.name}" cannot {info.verb} path "{info.path}"'
         message = f"forbidden: {_sanitized(what)}{because}"
-        return Forbidden(message, details={})
+        return AccessDenied(message, details={})
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     named = f"{info.resource}.{info.group}" if info.group else info.resource
     subject = f'{named} "{info.name}"' if info.name else named
@@ -205,7 +205,7 @@ def forbidden(user: User, info: RequestInfo, reason: str = "") -> Forbidden:
     what = f'User "{user.name}" cannot {info.verb} resource "{resource}" in API group "{info.group}" {where}'
     message = f"{subject} is forbidden: {_sanitized(what)}{because}"
     details = {"name": info.name, "group": info.group, "kind": info.resource}
-    return Forbidden(message, details={key: value for key, value in details.items() if value})
+    return AccessDenied(message, details={key: value for key, value in details.items() if value})
 
 
 def _sanitized(text: str) -> str:

@@ -8,7 +8,7 @@ from kybern.apiserver import answer, decode, status
 from kybern.apiserver.bootstrap.cluster import SYSTEM_CLASSES
 from kybern.apiserver.cache.version import Version
 from kybern.apiserver.call import Call
-from kybern.apiserver.endpoints.list import newest
+from kybern.apiserver.endpoints.list import Page, page_of
 from kybern.apiserver.endpoints.list_options import list_options
 from kybern.apiserver.endpoints.surroundings import Surroundings, attributes_of
 from kybern.apiserver.objects.delete import DeleteOptions, delete
@@ -54,9 +54,12 @@ def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> 
 
 async def delete_collection(at: Surroundings, call: Call, served: Served) -> Response:
     """200 and the list of what was there."""
+    wanted = list_options(call, served)
     options = decode.delete_options(call)
     _warn(call, served, options)
-    page = newest(at, served, list_options(call, served))
+    page = page_of(at, served, wanted)
+    if not isinstance(page, Page):
+        page = await page
     return await delete_all(at, call, served, page.versions, options, page.metadata)
 
 

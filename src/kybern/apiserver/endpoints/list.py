@@ -47,20 +47,27 @@ class Page(NamedTuple):
 
 def list_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
     """200 and a list. Without an answer from the past no task is needed."""
-    options = list_options(call, served)
+    page = page_of(at, served, list_options(call, served))
+    if isinstance(page, Page):
+        return _answer(at, call, served, page)
+    return _answer_later(at, call, served, page)
+
+
+def page_of(at: Surroundings, served: Served, options: ListOptions) -> Page | Awaitable[Page]:
+    """What a list shows. Raises, at once or when awaited, BadRequest, Expired, Timeout, ServiceUnavailable."""
     if options.continue_:
         start, revision = read_token(options.continue_)
         if options.resource_version and options.resource_version != "0":
             raise BadRequest("specifying resource version is not allowed when using continue")
-        return _continue(at, call, served, options, start, revision)
+        return _continue(at, served, options, start, revision)
     revision = _revision(options)
     exact = options.match == EXACT or (options.limit and revision and not options.match)
     if exact:
-        return _at_revision(at, call, served, options, revision)
+        return _at_revision(at, served, options, revision)
     waiting = wait_for(at, options.resource_version)
     if waiting is not None:
-        return _list_later(at, call, served, options, waiting)
-    return _now(at, call, served, options)
+        return _newest_later(at, served, options, waiting)
+    return _newest(at, served, options)
 
 
 def _revision(options: ListOptions) -> int:
@@ -70,22 +77,13 @@ def _revision(options: ListOptions) -> int:
         raise BadRequest(f"invalid resource version: {error.message}") from None
 
 
-async def _list_later(
-    at: Surroundings, call: Call, served: Served, options: ListOptions, waiting: Awaitable[None]
-) -> Answer:
+async def _newest_later(at: Surroundings, served: Served, options: ListOptions, waiting: Awaitable[None]) -> Page:
     await waiting
-    return await _whole(_now(at, call, served, options))
+    return _newest(at, served, options)
 
 
-def _now(
-    at: Surroundings, call: Call, served: Served, options: ListOptions, start: str = "", revision: int = 0
-) -> Answer | Awaitable[Answer]:
-    """The newest objects; `revision` is what the list calls itself (the cache's)."""
-    return _answer(at, call, served, newest(at, served, options, start, revision))
-
-
-def newest(at: Surroundings, served: Served, options: ListOptions, start: str = "", revision: int = 0) -> Page:
-    """What the cache has, from a key on."""
+def _newest(at: Surroundings, served: Served, options: ListOptions, start: str = "", revision: int = 0) -> Page:
+    """What the cache has, from a key on; `revision` is what the list calls itself (the cache's)."""
     found = served.cache.select(options.selection)
     if start:
         found = found[bisect_left(found, start, key=lambda version: version.key) :]
@@ -106,34 +104,30 @@ def _goes_on(served: Served, options: ListOptions, last: str) -> bool:
     return bool(keys) and keys[-1] > last
 
 
-async def _at_revision(at: Surroundings, call: Call, served: Served, options: ListOptions, revision: int) -> Answer:
+async def _at_revision(at: Surroundings, served: Served, options: ListOptions, revision: int) -> Page:
     waiting = wait_for(at, options.resource_version)
     if waiting is not None:
         await waiting
     try:
         if await _is_as_then(at, served, revision):
-            return await _whole(_now(at, call, served, options, "", revision))
-        page = await _past(at, served, options, "", revision)
+            return _newest(at, served, options, "", revision)
+        return await _past(at, served, options, "", revision)
     except Compacted:
         raise Expired("The resourceVersion for the provided list is too old.") from None
-    return await _whole(_answer(at, call, served, page))
 
 
-async def _continue(
-    at: Surroundings, call: Call, served: Served, options: ListOptions, start: str, revision: int
-) -> Answer:
+async def _continue(at: Surroundings, served: Served, options: ListOptions, start: str, revision: int) -> Page:
     waiting = wait_for(at, str(revision) if revision > 0 else "")
     if waiting is not None:
         await waiting
     if revision < 0:
-        return await _whole(_now(at, call, served, options, start))
+        return _newest(at, served, options, start)
     try:
         if await _is_as_then(at, served, revision):
-            return await _whole(_now(at, call, served, options, start, revision))
-        page = await _past(at, served, options, start, revision)
+            return _newest(at, served, options, start, revision)
+        return await _past(at, served, options, start, revision)
     except Compacted:
         raise ContinueExpired(token(start, INCONSISTENT)) from None
-    return await _whole(_answer(at, call, served, page))
 
 
 async def _is_as_then(at: Surroundings, served: Served, revision: int) -> bool:
@@ -171,7 +165,8 @@ async def _past(at: Surroundings, served: Served, options: ListOptions, start: s
         position = page.entries[-1].key + "\0"
 
 
-async def _whole(answer: Answer | Awaitable[Answer]) -> Answer:
+async def _answer_later(at: Surroundings, call: Call, served: Served, page: Awaitable[Page]) -> Answer:
+    answer = _answer(at, call, served, await page)
     return await answer if isawaitable(answer) else answer
 
 

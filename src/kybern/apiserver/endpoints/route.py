@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from kybern.api.resource import Resource
 from kybern.api.rows import NAMES
-from kybern.apiserver import status
+from kybern.apiserver import negotiate, status
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.create import create_object
 from kybern.apiserver.endpoints.delete import delete_collection, delete_object
@@ -46,12 +46,37 @@ def _is_creation(info: RequestInfo) -> bool:
 def _is_path(resource: Resource, info: RequestInfo) -> bool:
     """Whether any method leads anywhere: kinds that are only created have no path for one object or for all."""
     placed = not resource.namespaced or bool(info.namespace)
-    if info.verb in ("list", "watch") or not info.name:
+    is_selected = bool(info.field_selector)  # The name stands in a selector then, not in the path.
+    if not info.name or (info.verb in ("list", "watch") and is_selected):
         return placed or "list" in resource.verbs
     return placed and any(verb in resource.verbs for verb in _OF_OBJECTS)
 
 
 _BUILT_IN = frozenset(row.group for row in NAMES)
+_CONNECTED = frozenset(("proxy", "exec", "attach", "portforward"))
+_PASSED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_WITHOUT_TABLE = frozenset(("binding", "eviction", "token"))
+"""Subresources that are answered with what is no object of a kind with columns."""
+
+
+def _check_media(call: Call, resource: Resource) -> None:
+    """What the client sends and takes is looked at before what it wants.
+
+    Raises UnsupportedMediaType, NotAcceptable; BadRequest for a dry run of a connection.
+    """
+    info = call.info
+    if info.subresource in _CONNECTED:
+        if "dryRun" in call.request.query:
+            raise BadRequest("dryRun is not supported")
+        return
+    if info.verb == "patch":
+        patch_media(call, resource)
+    accept = call.request.headers.get("accept", "")
+    if accept in negotiate.PLAINLY_ASKED or info.subresource == "log":
+        return
+    streams = info.verb in ("list", "watch") and "watch" in resource.verbs
+    tables = info.subresource not in _WITHOUT_TABLE and "get" in resource.verbs
+    negotiate.shape_of(accept, custom=resource.is_custom, streams=streams, tables=tables)
 
 
 class Router:
@@ -85,6 +110,11 @@ class Router:
 
     def _find(self, call: Call, served: Served) -> Endpoint:
         info = call.info
+        if info.subresource == "proxy":
+            if call.request.method not in _PASSED_METHODS:
+                raise status.method_not_allowed()
+        elif call.request.method == "HEAD" and _is_path(served.resource, info):
+            raise status.method_not_allowed()  # Upstream routes it for proxies alone, though its verb is that of GET.
         special = served.special.get(info.subresource) or self._special.get(
             (served.resource.group_resource, info.subresource)
         )
@@ -92,10 +122,12 @@ class Router:
             endpoint = special.get(info.verb)
             if endpoint is not None and not (info.name and _is_creation(info)):
                 return endpoint
-        if not info.subresource and not _is_path(served.resource, info):
+        if info.verb == "proxy" or (info.verb == "watch" and info.subresource):
+            raise status.no_such_path()  # No such path has been there for long, or ever.
+        if not _is_path(served.resource, info):
             raise status.no_such_path()
-        if call.request.method == "HEAD":
-            raise status.method_not_allowed()  # Upstream routes it for proxies alone, though its verb is that of GET.
+        if info.verb == "watch" and call.request.method != "GET":
+            raise status.method_not_allowed()
         verbs = served.subresources[info.subresource].verbs if info.subresource else served.resource.verbs
         if info.verb not in verbs:
             raise status.method_not_allowed()
@@ -132,6 +164,7 @@ class Router:
         """The last stage."""
         endpoint = self.find(call)
         assert call.served is not None
+        _check_media(call, call.served.resource)
         if call.served.around is not None:
             endpoint = call.served.around(endpoint)
         return endpoint(self._at, call, call.served)

@@ -49,10 +49,10 @@ _jitter = random.Random()
 
 def watch_objects(at: Surroundings, call: Call, served: Served) -> Answer | Awaitable[Answer]:
     """200 and a stream of events."""
+    options = list_options(call, served)
     shape = negotiate.watch_shape_of(call.request.headers.get("accept", ""), custom=served.resource.is_custom)
     if shape.media == PROTOBUF and asks_for_websocket(call.request):
         shape = replace(shape, media=JSON)  # A message of text holds an event there.
-    options = list_options(call, served)
     revision = revision_of(options.resource_version)
     if shape.kind == "Table":
         check_include(call.request.parameter("includeObject"))

@@ -6,7 +6,8 @@ from pathlib import Path
 from kybern.api.resource import Object
 from kybern.apiserver.admission.lookup import Lookup
 from kybern.apiserver.proxy.backend import Place
-from kybern.base.errors import InternalError, NotFound
+from kybern.apiserver.status import Unclassified
+from kybern.base.errors import NotFound
 
 DEFAULT_PORT = 10250
 ADDRESS_TYPES = ("InternalIP", "ExternalIP", "InternalDNS", "ExternalDNS", "Hostname")
@@ -22,7 +23,7 @@ class Kubelets:
         self._tls: ssl.SSLContext | None = None
 
     def place(self, node_name: str) -> Place:
-        """Raises NotFound, BadRequest, InternalError."""
+        """Raises NotFound, BadRequest, Unclassified."""
         node = self._lookup.get("nodes", node_name)
         if node is None:
             raise NotFound(f'nodes "{node_name}" not found', details={"name": node_name, "kind": "nodes"})
@@ -47,7 +48,7 @@ def _address(node: Object) -> str:
     for kind in ADDRESS_TYPES:
         if addresses.get(kind):
             return str(addresses[kind])
-    raise InternalError(f"no preferred addresses found; known addresses: {sorted(addresses)}")
+    raise Unclassified(f"no preferred addresses found; known addresses: {sorted(addresses)}")
 
 
 def _port(node: Object) -> int:
