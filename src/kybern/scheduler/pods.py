@@ -7,6 +7,7 @@ from operator import attrgetter
 from kybern.api.quantity import milli_value, value
 from kybern.api.types.core_v1 import Container, Pod, PodAffinityTerm, PodSpec, ResourceRequirements
 from kybern.base.clock import parse_time
+from kybern.scheduler.in_place import held
 from kybern.scheduler.selectors import NodeTerm, from_label_selector, from_labels, from_node_term
 from kybern.scheduler.shape import (
     AffinityTerm,
@@ -132,7 +133,7 @@ _looked_at = attrgetter(
 
 def same_shape(one: Pod, other: Pod) -> bool:
     """Whether two versions of one Pod surely have the same shape: cheaper than to decode the second."""
-    if one.metadata.uid != other.metadata.uid or _looked_at(one.spec) != _looked_at(other.spec):
+    if one.metadata.uid != other.metadata.uid or _looked_at(held(one)) != _looked_at(held(other)):
         return False
     refers = one.spec.affinity is not None or one.spec.topology_spread_constraints  # Perhaps to the Pod's own labels.
     return not refers or one.metadata.labels == other.metadata.labels
@@ -152,7 +153,7 @@ class PodDecoder:
             self._identities.clear()
         meta, spec = pod.metadata, pod.spec
         labels = meta.labels
-        shape, pinned = _shape(spec, meta.namespace, labels)
+        shape, pinned = _shape(held(pod), meta.namespace, labels)
         created = parse_time(meta.creation_timestamp) if meta.creation_timestamp else 0.0
         return PodRequest(
             meta.namespace,
