@@ -31,3 +31,13 @@ async def test_a_second_default_class_is_refused_before_its_name() -> None:
         await api.create(path, default)
         assert (await api("POST", path, default)).status == 403
         assert (await api.patch(f"{path}/p", {"description": "d"})).status == 200
+
+
+async def test_the_first_deletion_of_a_namespace_says_what_becomes_of_dependents() -> None:
+    async with api_server() as api:
+        await api.create("/api/v1/namespaces", {"metadata": {"name": "n", "finalizers": ["example.com/a"]}})
+        first = await api("DELETE", "/api/v1/namespaces/n", propagationPolicy="Foreground")
+        assert first.body["metadata"]["finalizers"] == ["example.com/a", "foregroundDeletion"]
+        assert first.body["status"]["phase"] == "Terminating"
+        second = await api("DELETE", "/api/v1/namespaces/n", propagationPolicy="Orphan")
+        assert second.body["metadata"]["finalizers"] == ["example.com/a", "foregroundDeletion"]

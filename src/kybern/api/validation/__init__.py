@@ -96,7 +96,7 @@ _WHOLE_METADATA = frozenset(
     }.items()
     for plural in plurals
 ) | {
-    "configmaps", "endpoints", "namespaces", "nodes", "persistentvolumeclaims", "persistentvolumes", "pods", "secrets",
+    "configmaps", "endpoints", "namespaces", "nodes", "persistentvolumeclaims", "pods", "secrets",
     "serviceaccounts",
 }  # fmt: skip
 """Here the kind's own rules check the whole metadata of an update once more: clients see such a cause thrice."""

@@ -101,7 +101,7 @@ async def _store(
 def _begin(life: Life, served: Served, obj: Object, options: DeleteOptions) -> bool:
     """Mark `obj` as being deleted; whether nothing holds it back any more."""
     if served.resource.kind == "Namespace":
-        return _begin_namespace(life, obj)
+        return _begin_namespace(life, served, obj, options)
     if served.resource.group_resource == DEFINITIONS and begin_deletion(obj, life.timestamp()):
         return False
     metadata = obj["metadata"]
@@ -166,9 +166,11 @@ def _next_generation(metadata: Object) -> None:
         metadata["generation"] += 1
 
 
-def _begin_namespace(life: Life, namespace: Object) -> bool:
+def _begin_namespace(life: Life, served: Served, namespace: Object, options: DeleteOptions) -> bool:
+    """What it holds goes first. Only the first deletion says what becomes of dependents."""
     metadata = namespace["metadata"]
     if not metadata.get("deletionTimestamp"):
+        _set_finalizers(served, metadata, options)
         metadata["deletionTimestamp"] = life.timestamp()
         namespace["status"] = {**(namespace.get("status") or {}), "phase": "Terminating"}
     return not (namespace.get("spec") or {}).get("finalizers") and not metadata.get("finalizers")

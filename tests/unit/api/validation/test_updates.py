@@ -11,6 +11,10 @@ TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [C]}}
 WORKLOAD = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
 JOB = {"template": {"spec": {"containers": [C], "restartPolicy": "Never"}}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+VOLUME = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/a"}}
+BAD_FINALIZER = (
+    'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'
+)
 VERSION = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
 WIDGETS = {
     "group": "example.com",
@@ -55,9 +59,10 @@ REFUSED = [
       '  "Selector": null,\n  "Resources": {\n']),
     (new("VolumeAttributesClass", driverName="d", parameters={"a": "b"}),
      lambda obj: (obj.update(driverName="e"), obj["metadata"].update(finalizers=["x"])),
-     ['metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified',
-      "driverName: Forbidden: updates to driverName are forbidden.",
-      'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified']),
+     [BAD_FINALIZER, "driverName: Forbidden: updates to driverName are forbidden.", BAD_FINALIZER]),
+    (new("PersistentVolume", VOLUME),
+     lambda obj: (obj["spec"].update(accessModes=[]), obj["metadata"].update(finalizers=["x"])),
+     [BAD_FINALIZER, "spec.accessModes: Required value"] * 2),
     (new("StorageClass", provisioner="p", parameters={"b": "1"}), top(parameters={"b": "1", "a": "2"}),
      [f'parameters: Invalid value: {{"a":"2","b":"1"}}: {IMMUTABLE}']),
     (new("Node", {"podCIDRs": ["10.4.0.0/24", "fd00::/64"]}), of("spec", podCIDRs=["10.4.0.0/24", ""]),

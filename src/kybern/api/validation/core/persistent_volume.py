@@ -21,6 +21,7 @@ from kybern.api.validation.field import (
     sorted_map,
 )
 from kybern.api.validation.internal_form import internal_form
+from kybern.api.validation.metadata import validate_kube_finalizers, validate_metadata
 from kybern.api.validation.unified_diff import unified_diff
 
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
@@ -219,6 +220,8 @@ _CHECKED_AS = {"gcePersistentDisk": "persistentDisk"}
 
 def validate_volume_update(new: Object, old: Object) -> Iterator[FieldError]:
     """Upstream checks the whole volume here again: clients see such a cause twice."""
+    yield from validate_metadata(new["metadata"], False, names.path_segment_name)
+    yield from validate_kube_finalizers(new["metadata"].get("finalizers"), "metadata.finalizers")
     yield from validate_volume(new)
     after, before = new.get("spec") or {}, old.get("spec") or {}
     source, known = ({key: spec[key] for key in _ORDER if spec.get(key) is not None} for spec in (after, before))
@@ -250,7 +253,8 @@ _STABLE_LABELS = {
 def _same_affinity(new: Any, old: Any) -> bool:
     """Equal, but for labels that got their final names."""
     if isinstance(new, dict) and isinstance(old, dict):
-        renamed = "key" in new and _STABLE_LABELS.get(old.get("key", "")) == new["key"]
+        key, known = new.get("key", ""), old.get("key", "")
+        renamed = key != known and _STABLE_LABELS.get(known, "") == key  # Upstream finds "" for what has none.
         keys = (new.keys() | old.keys()) - ({"key"} if renamed else set())
         return all(_same_affinity(new.get(key), old.get(key)) for key in keys)
     if isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
