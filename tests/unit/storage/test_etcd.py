@@ -115,6 +115,18 @@ async def test_the_next_member_is_asked(tmp_path: Path) -> None:
         await backend.close()
 
 
+async def test_a_watch_that_is_just_beginning_ends_with_its_store(tmp_path: Path) -> None:
+    async with etcd_server(tmp_path) as url:
+        for turns in range(12):
+            backend = await EtcdBackend.open([url])
+            reading = asyncio.create_task(Tape(backend.watch("/", after=1)).until(1))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await backend.close()
+            with pytest.raises(StoreUnavailable):
+                await reading
+
+
 def test_bad_urls() -> None:
     with pytest.raises(ValueError, match="is no URL of an etcd"):
         EtcdBackend.of(["127.0.0.1:2379"])

@@ -100,7 +100,7 @@ class EtcdClient:
         )
         stream = method()
         try:
-            await stream.write(request)
+            await _begin(stream, request)
             while (answer := await stream.read()) is not grpc.aio.EOF:
                 yield answer
         except grpc.aio.AioRpcError as error:
@@ -143,6 +143,21 @@ class EtcdClient:
         if url.scheme == "http":
             return grpc.aio.insecure_channel(target, options=_OPTIONS)
         return grpc.aio.secure_channel(target, self._credentials, options=_OPTIONS)
+
+
+async def _begin(stream: grpc.aio.StreamStreamCall, request: Any) -> None:
+    """Send the first message. grpc lets who writes wait for ever for a call that ends before it has begun; reading then
+    tells why it ended."""
+    ended = asyncio.Event()
+    stream.add_done_callback(lambda call: ended.set())
+    writing, over = asyncio.ensure_future(stream.write(request)), asyncio.ensure_future(ended.wait())
+    try:
+        await asyncio.wait((writing, over), return_when=asyncio.FIRST_COMPLETED)
+        if writing.done():
+            await writing
+    finally:
+        writing.cancel()
+        over.cancel()
 
 
 def _is_cancelled_by_others() -> bool:
