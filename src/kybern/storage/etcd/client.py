@@ -145,7 +145,7 @@ class EtcdClient:
         return grpc.aio.secure_channel(target, self._credentials, options=_OPTIONS)
 
 
-async def _begin(stream: grpc.aio.StreamStreamCall, request: Any) -> None:
+async def _begin(stream: "grpc.aio.StreamStreamCall[Any, Any]", request: Any) -> None:
     """Send the first message. grpc lets who writes wait for ever for a call that ends before it has begun; reading then
     tells why it ended."""
     ended = asyncio.Event()
