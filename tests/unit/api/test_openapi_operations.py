@@ -7,7 +7,8 @@ import pytest
 
 from kybern.api import openapi
 from kybern.api.openapi import custom, parameters
-from kybern.api.openapi.schemas import Dialect
+from kybern.api.openapi.declared_defaults import DECLARED
+from kybern.api.openapi.schemas import Dialect, structure
 from kybern.api.registry import RESOURCES
 from kybern.api.resource import Resource, Subresource
 
@@ -163,3 +164,35 @@ def test_operations_on_a_custom_scale_tell_of_the_resource() -> None:
 def test_documents_tell_the_release_of_the_api() -> None:
     assert V2["info"] == V3["info"] == {"title": "Kubernetes", "version": "1.36"}
     assert custom.document_v3([])["info"] == {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
+
+
+def test_custom_resources_and_their_lists_are_told_alike_but_for_defaults() -> None:
+    row = Resource("birds.example.com", "v1", "Owl", "owls", True, selectable_fields={"spec.hue": str})
+    hue = {"type": "string", "default": "grey"}
+    nest = {"type": "object", "x-kubernetes-embedded-resource": True}
+    spec = {"type": "object", "default": {"hue": "brown"}, "properties": {"hue": hue, "nest": nest}}
+    published = custom.Published(row, "OwlList", {"type": "object", "properties": {"spec": spec}})
+    for dialect, told in ((Dialect.V2, [None, None]), (Dialect.V3, [{"hue": "brown"}, "grey"])):
+        one, many = custom.definitions(published, dialect).values()
+        assert one["x-kubernetes-selectable-fields"] == many["x-kubernetes-selectable-fields"] == [
+            {"fieldPath": "spec.hue"}
+        ]  # fmt: skip
+        shown = one["properties"]["spec"]
+        assert [shown.get("default"), shown["properties"]["hue"].get("default")] == told
+        assert shown["properties"]["nest"]["properties"]["kind"]["description"].startswith("kind is a string value")
+
+
+def test_documents_of_custom_resources_know_no_groups_of_other_servers() -> None:
+    schemas = custom.document_v3([custom.Published(OWL, "OwlList", None)])["components"]["schemas"]
+    options = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"]["x-kubernetes-group-version-kind"]
+    groups = {each["group"] for each in options}
+    assert groups >= {"", "apps", "policy"}
+    assert not groups & {"admission.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"}
+
+
+def test_declared_defaults_are_told_in_v3() -> None:
+    port = "io.k8s.api.core.v1.ContainerPort"
+    assert V3["components"]["schemas"][port]["properties"]["protocol"]["default"] == "TCP"
+    assert "default" not in V2["definitions"][port]["properties"]["protocol"]
+    for name, fields in DECLARED.items():
+        assert fields.keys() <= structure()[name]["f"].keys()

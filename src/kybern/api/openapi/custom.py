@@ -20,6 +20,8 @@ _BODIES = (META + "DeleteOptions", META + "Status", META + "Patch", META + "List
 _VERSION = "v0.1.0"
 """Of documents of custom resources, for ever."""
 _SCALE = ("autoscaling", "v1", "Scale")
+_OTHERS = frozenset(("admission.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "imagepolicy.k8s.io"))
+"""Groups whose kinds documents of custom resources do not know of: other servers' schemes have them."""
 _API_VERSION = (
     "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized "
     "schemas to the latest internal value, and may reject unrecognized values. More info: "
@@ -28,6 +30,14 @@ _API_VERSION = (
 _KIND = (
     "Kind is a string value representing the REST resource this object represents. Servers may infer this from the "
     "endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: "
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds"
+)
+_EMBEDDED_API_VERSION = (
+    "apiVersion defines the versioned schema of this representation of an object. More info: "
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources"
+)
+_EMBEDDED_KIND = (
+    "kind is a string value representing the type of this object. In CamelCase. More info: "
     "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds"
 )
 _METADATA = (
@@ -87,6 +97,7 @@ def document_v3(published: Iterable[Published]) -> Schema:
     texts = schemas.descriptions()
     known: dict[str, Schema] = {name: schemas.schema(name, texts, Dialect.V3) for name in schemas.closure(needed)}
     all_paths: dict[str, Schema] = {}
+    known[_BODIES[0]] = _of_own_scheme(known[_BODIES[0]])
     for each in found:
         known |= definitions(each, Dialect.V3)
         all_paths |= operations(each, Dialect.V3)
@@ -96,6 +107,12 @@ def document_v3(published: Iterable[Published]) -> Schema:
         "paths": dict(sorted(all_paths.items())),
         "components": {"schemas": dict(sorted(known.items()))},
     }
+
+
+def _of_own_scheme(schema: Schema) -> Schema:
+    """A definition that kinds of many groups share, with those that documents of custom resources know."""
+    shared = schema["x-kubernetes-group-version-kind"]
+    return {**schema, "x-kubernetes-group-version-kind": [each for each in shared if each["group"] not in _OTHERS]}
 
 
 def _scale_names() -> Sequence[str]:
@@ -123,8 +140,13 @@ def _resource(published: Published, dialect: Dialect) -> Schema:
         }
     gvk = {"group": row.group, "kind": row.kind, "version": row.version}
     out["x-kubernetes-group-version-kind"] = [gvk]
+    return out | _selectable(row)
+
+
+def _selectable(row: Resource) -> Schema:
+    """The resource and its list tell what their objects may be selected by."""
     selectable = [{"fieldPath": name} for name in row.selectable_fields]
-    return {**out, "x-kubernetes-selectable-fields": selectable} if selectable else out
+    return {"x-kubernetes-selectable-fields": selectable} if selectable else {}
 
 
 def _list(published: Published, name: str, dialect: Dialect) -> Schema:
@@ -145,6 +167,7 @@ def _list(published: Published, name: str, dialect: Dialect) -> Schema:
             "metadata": _reference(META + "ListMeta", _LIST_METADATA, dialect),
         },
         "x-kubernetes-group-version-kind": [{"group": row.group, "kind": published.list_kind, "version": row.version}],
+        **_selectable(row),
     }
 
 
@@ -179,16 +202,18 @@ def _add_type(out: Schema, dialect: Dialect) -> None:
     """An embedded resource has type and metadata, said or not."""
     out["properties"] = {
         **(out.get("properties") or {}),
-        "apiVersion": {"description": _API_VERSION.replace("APIVersion", "apiVersion", 1), "type": "string"},
-        "kind": {"description": _KIND.replace("Kind", "kind", 1), "type": "string"},
+        "apiVersion": {"description": _EMBEDDED_API_VERSION, "type": "string"},
+        "kind": {"description": _EMBEDDED_KIND, "type": "string"},
         "metadata": _reference(META + "ObjectMeta", _METADATA, dialect),
     }
     out["required"] = list(dict.fromkeys([*(out.get("required") or ()), "kind", "apiVersion"]))
 
 
 def _without_what_v2_lacks(schema: Schema) -> Schema:
-    """kubectl cannot cope with more: junctors, nullable values, lists without items, free objects with properties."""
-    out: dict[str, Any] = {key: value for key, value in schema.items() if key not in _JUNCTORS}
+    """kubectl cannot cope with more: junctors, nullable values, lists without items, free objects with properties.
+
+    Defaults are told in v3 only."""
+    out: dict[str, Any] = {key: value for key, value in schema.items() if key not in (*_JUNCTORS, "default")}
     nullable = [key for key, each in (schema.get("properties") or {}).items() if read.is_nullable(each)]
     if out.pop("nullable", False):
         out = {key: value for key, value in out.items() if key not in ("type", "items", "properties")}

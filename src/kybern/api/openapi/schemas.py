@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from kybern.api.openapi.declared_defaults import DECLARED
 from kybern.api.openapi.enums import enums
 
 Schema = dict[str, Any]
@@ -116,9 +117,9 @@ def schema(name: str, texts: Mapping[str, Any], dialect: Dialect) -> Schema:
     if required:
         out["required"] = required
     if fields:
-        values = enums().get(name, {})
+        values, declared = enums().get(name, {}), DECLARED.get(name, {})
         out["properties"] = {
-            key: _field(each, field_texts.get(key, ""), dialect, values.get(key, ()))
+            key: _field(each, field_texts.get(key, ""), dialect, values.get(key, ()), declared.get(key))
             for key, each in sorted(fields.items())
         }
     if "k" in definition:
@@ -153,7 +154,9 @@ def _extensions(holder: Mapping[str, Any]) -> Schema:
     return {f"x-kubernetes-{key}": value for key, value in holder.get("x", {}).items()}
 
 
-def _field(each: Mapping[str, Any], text: str, dialect: Dialect, values: Sequence[str] = ()) -> Schema:
+def _field(
+    each: Mapping[str, Any], text: str, dialect: Dialect, values: Sequence[str] = (), declared: Any = None
+) -> Schema:
     out = _type(each["t"], dialect)
     if values and out["type"] == "array":
         out["items"] = {**out["items"], "enum": values}
@@ -162,7 +165,7 @@ def _field(each: Mapping[str, Any], text: str, dialect: Dialect, values: Sequenc
         possible = "".join(f"\n - `{_quoted(value)}`" for value in values)
         text = f"{text}\n\nPossible enum values:{possible}".lstrip()
     beside: Schema = _extensions(each)
-    default = _default(each) if dialect is Dialect.V3 else None
+    default = (_default(each) if declared is None else declared) if dialect is Dialect.V3 else None
     if default is not None:
         beside["default"] = default
     if text:
