@@ -99,6 +99,31 @@ def _bytes(value: Any) -> Iterator[str]:
         yield f"error decoding from json: {faults.base64(value)}"
 
 
+def unknown(definition: str, obj: Object) -> list[str]:
+    """What strictness finds in an object that fits: `unknown field "spec.ports[0].foo"`. Keys of maps are in no path."""
+    return sorted(f'unknown field "{path}"' for path in _unknown(["@", definition], obj, ""))
+
+
+def _unknown(kind: structure.Type, value: Any, path: str) -> Iterator[str]:
+    if isinstance(kind, str) or value is None:
+        return
+    mark, inner = kind
+    if mark == "@":
+        fields = structure.fields(inner)
+        for key, member in value.items():
+            here = f"{path}.{key}" if path else key
+            if key in fields:
+                yield from _unknown(fields[key]["t"], member, here)
+            else:
+                yield here
+    elif mark == "[":
+        for index, item in enumerate(value):
+            yield from _unknown(inner, item, f"{path}[{index}]")
+    else:
+        for item in value.values():
+            yield from _unknown(inner, item, path)
+
+
 def narrowed(definition: str, obj: Object) -> Object:
     """The object with numbers as Go's conversion leaves them: whole floats are integers, large ones lose their top bits.
 

@@ -106,8 +106,10 @@ def in_form(call: Call, codec: Codec, patch: Patch, changed: Any, old: Object) -
         else:
             fault = _first_fault(codec, changed) or fault
         raise _refusal(_shown(shown, changed), fault) from None
-    if len(messages) > 1:
-        messages = sorted(messages) if patch.definition else codec.convert(_in_order(changed), "Warn")[1]
+    if messages and patch.definition:
+        messages = conversion.unknown(patch.definition, changed)
+    elif len(messages) > 1:
+        messages = codec.convert(_in_order(changed), "Warn")[1]
     findings = [*patch.findings, *messages]
     if findings and validation == "Strict":
         raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kybern.api.patch.conversion import fault, narrowed
+from kybern.api.patch.conversion import fault, narrowed, unknown
 
 DEPLOYMENT, POD, SECRET = (f"io.k8s.api.{name}" for name in ("apps.v1.Deployment", "core.v1.Pod", "core.v1.Secret"))
 
@@ -79,3 +79,14 @@ def test_types_that_decode_themselves(definition, obj, expected):
 
 def test_times_are_told_of_in_the_order_of_the_type():
     assert fault(EVENT, {"related": {"kind": 1}, "eventTime": "late"}).startswith('parsing time "late" as ')
+
+
+def test_paths_of_unknown_fields_leave_keys_of_maps_out():
+    device = {"name": "d", "capacity": {"m": {"value": "1", "x": 1}, "n": None}, "y": {}}
+    obj = {"metadata": {"labels": {"any": "a"}, "z": 1}, "spec": {"devices": [{}, device]}, "a": None}
+    assert unknown("io.k8s.api.resource.v1.ResourceSlice", obj) == [
+        'unknown field "a"',
+        'unknown field "metadata.z"',
+        'unknown field "spec.devices[1].capacity.x"',
+        'unknown field "spec.devices[1].y"',
+    ]
