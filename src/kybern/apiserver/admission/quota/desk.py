@@ -222,8 +222,10 @@ class Desk:
         for name, amounts in sums.items():
             try:
                 await self._change(name, lambda used, amounts=amounts: subtract(used, amounts))  # type: ignore[misc]
-            except StatusError as error:
-                log.warning("quota %s of namespace %s holds too much: %s", name, self._namespace, error)
+            except Exception as error:
+                # The edge of the task: a fault in here must leave nobody waiting.
+                told = not isinstance(error, StatusError)
+                log.warning("quota %s of namespace %s holds too much: %s", name, self._namespace, error, exc_info=told)
         for waiter in returned:
             self._held.pop(waiter, None)
             waiter.charged = {}
