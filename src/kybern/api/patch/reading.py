@@ -11,7 +11,7 @@ import orjson
 from kybern.api.patch.go_text import go_value
 from kybern.api.patch.rfc6902 import mistyped, patched_document
 from kybern.api.patch.rfc7386 import BAD_MERGE_PATCH, merge_patch
-from kybern.api.patch.strategic import strategic_merge
+from kybern.api.patch.strategic import spent, strategic_merge
 from kybern.api.resource import Object
 from kybern.api.schema import duplicates, syntax
 from kybern.api.schema.inspection import go_value as go_kind
@@ -33,8 +33,8 @@ class Patch(NamedTuple):
     InternalError."""
     findings: list[str]
     """What Strict refuses and Warn tells: `duplicate field "spec"`, `json patch unknown field "[0].foo"`."""
-    shown: Callable[[Object], str]
-    """What a message about the patched object shows of it."""
+    shown: Callable[[Any, Object], str]
+    """(the patched object, the one that it was made of) -> what a message about it shows."""
     definition: str = ""
     """Of a strategic merge, which upstream puts into its type without a detour through JSON."""
 
@@ -62,10 +62,10 @@ def read(media: str, body: bytes, definition: str, *, strict: bool) -> Patch:
         """What is patched stays of its kind, whatever the patch says."""
         return strategic_merge(obj, merged, definition) | {key: obj[key] for key in _TYPE_META if key in obj}
 
-    return Patch(strategic, findings, lambda obj: go_value(merged), definition)
+    return Patch(strategic, findings, lambda _, old: go_value(spent(["@", definition], old, merged)), definition)
 
 
-def _document(patched: Any) -> str:
+def _document(patched: Any, _: Object) -> str:
     """As Go writes maps."""
     text = orjson.dumps(patched, option=orjson.OPT_SORT_KEYS).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from kybern.api.patch.go_text import go_type, unknown_directive
-from kybern.api.patch.lists import DIRECTIVE, check_order, hold_objects, in_order, merged_list, without
+from kybern.api.patch.lists import DIRECTIVE, check_order, hold_objects, in_order, key_of, merged_list, without
 from kybern.api.patch.structure import Field, field, list_field
 from kybern.api.resource import Object
 from kybern.api.schema.structure import Type
@@ -105,6 +105,42 @@ def _merge_ordered(kind: Type, merged: Object, changes: Object, directive: str) 
     hold_objects(old or [], patch or [])
     merged[name] = in_order(result, order, server_order, its.merge_key)
     changes.pop(name, None)
+
+
+def spent(kind: Type, original: Object, patch: Object) -> Object:
+    """What upstream's merge, which works in the patch itself, leaves of it: messages show that."""
+    if DIRECTIVE in patch:
+        return _directed(patch) if patch[DIRECTIVE] == "replace" else patch
+    left = {key: value for key, value in patch.items() if key != _RETAIN_KEYS and not key.startswith(_ORDER)}
+    for directive in patch:
+        if directive.startswith(_ORDER):
+            left.pop(_named(directive, _ORDER, "setElementOrder list"), None)
+    retained = _retained(original, patch)
+    for key, value in left.items():
+        if not key.startswith(_DELETE_PRIMITIVES):
+            left[key] = _spent_member(kind, key, retained.get(key), value)
+    return left
+
+
+def _spent_member(kind: Type, name: str, old: Any, value: Any) -> Any:
+    if isinstance(old, dict) and isinstance(value, dict):
+        its = field(kind, name)
+        return value if its.strategy == "replace" else spent(its.type, old, value)
+    if isinstance(old, list) and isinstance(value, list):
+        its = list_field(kind, name)
+        if its.strategy != "merge" or not its.merge_key:
+            return value
+        known = {key_of(item, its.merge_key): item for item in reversed(old)}
+        matches = [None if _is_directive(item) else known.get(key_of(item, its.merge_key)) for item in value]
+        pairs = zip(value, matches, strict=True)
+        return [item if match is None else spent(its.type, match, item) for item, match in pairs]
+    if isinstance(value, list):
+        return [_spent_value(item) for item in value]
+    return _spent_value(value)
+
+
+def _spent_value(value: Any) -> Any:
+    return _without_nulls(value) if _is_directive(value) else _plain(value)
 
 
 def _list_of(value: Any) -> list[Any]:

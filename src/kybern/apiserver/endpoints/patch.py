@@ -91,7 +91,7 @@ def in_form(call: Call, codec: Codec, patch: Patch, changed: Any, old: Object) -
     shown = patch.shown
     if not isinstance(changed, dict):
         fault = f"json: cannot unmarshal {go_kind(changed)} into Go value of type {TYPE_META}"
-        raise _refusal(shown(changed), f"couldn't get version/kind; json parse error: {fault}")
+        raise _refusal(shown(changed, old), f"couldn't get version/kind; json parse error: {fault}")
     _check_custom_kind(codec, changed, old)
     try:
         obj, messages = codec.complete(dict(changed), "Ignore" if validation == "Ignore" else "Warn")
@@ -105,14 +105,14 @@ def in_form(call: Call, codec: Codec, patch: Patch, changed: Any, old: Object) -
             fault = reason or fault
         else:
             fault = _first_fault(codec, changed) or fault
-        raise _refusal(_shown(shown, changed), fault) from None
+        raise _refusal(_shown(shown, changed, old), fault) from None
     if messages and patch.definition:
         messages = conversion.unknown(patch.definition, changed)
     elif len(messages) > 1:
         messages = codec.convert(_in_order(changed), "Warn")[1]
     findings = [*patch.findings, *messages]
     if findings and validation == "Strict":
-        raise _refusal(shown(changed), "strict decoding error: " + ", ".join(findings))
+        raise _refusal(shown(changed, old), "strict decoding error: " + ", ".join(findings))
     call.warnings.extend(each for each in findings if each not in call.warnings)
     if codec.keeps_empty_lists and (changed.get("metadata") or {}).get(FIELD) == []:
         obj["metadata"][FIELD] = []
@@ -151,10 +151,10 @@ def _check_custom_kind(codec: Codec, changed: Object, old: Object) -> None:
             raise status.invalid(replace(_NO_KIND, group=group, kind=kind), old["metadata"]["name"], faults)
 
 
-def _shown(shown: Callable[[Object], str], changed: Object) -> str:
+def _shown(shown: Callable[[Any, Object], str], changed: Object, old: Object) -> str:
     """What is too deep to be written is not shown."""
     try:
-        return shown(changed)
+        return shown(changed, old)
     except (TypeError, RecursionError):
         return ""
 

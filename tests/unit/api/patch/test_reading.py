@@ -72,5 +72,5 @@ def test_what_is_merged_strategically_stays_of_its_kind():
 
 def test_messages_show_the_object_or_the_patch():
     shown = read(MERGE_PATCH, b"{}", CONFIG_MAP, strict=True).shown
-    assert shown({"data": {"b": "<&>", "a": "b"}}) == '{"data":{"a":"b","b":"\\u003c\\u0026\\u003e"}}'
-    assert read(STRATEGIC_PATCH, b'{"data":{"x":"y"}}', CONFIG_MAP, strict=True).shown(OLD) == "map[data:map[x:y]]"
+    assert shown({"data": {"b": "<&>", "a": "b"}}, OLD) == '{"data":{"a":"b","b":"\\u003c\\u0026\\u003e"}}'
+    assert read(STRATEGIC_PATCH, b'{"data":{"x":"y"}}', CONFIG_MAP, strict=True).shown({}, OLD) == "map[data:map[x:y]]"

@@ -7,6 +7,7 @@ import pytest
 from kybern.api.patch import strategic_merge
 from kybern.api.patch.go_text import go_value
 from kybern.api.patch.rfc6902 import PatchFailed
+from kybern.api.patch.strategic import spent
 from kybern.base.errors import BadRequest, Unclassified
 
 POD = "io.k8s.api.core.v1.Pod"
@@ -255,3 +256,33 @@ def test_unchanged_parts_are_shared():
     patched = strategic_merge(obj, containers({"name": "b", "image": "b:2"}), POD)
     assert patched["metadata"] is obj["metadata"]
     assert patched["spec"]["containers"][0] is A1
+
+
+SPENT = [
+    ({"spec": {"nodeName": None, "hostname": "h"}}, "map[spec:map[hostname:h nodeName:<nil>]]"),
+    (
+        {"spec": {"dnsConfig": {"searches": None, "options": [{"$patch": "delete"}]}}},
+        "map[spec:map[dnsConfig:map[options:[]]]]",
+    ),
+    (
+        containers({"name": "a", "command": None, "env": [{"name": "x", "value": None}]}, {"name": "z", "image": None}),
+        "map[spec:map[containers:[map[command:<nil> env:[map[name:x]] name:a] map[image:<nil> name:z]]]]",
+    ),
+    (
+        {"spec": {"$setElementOrder/containers": [{"name": "a"}], "containers": [A1], "$retainKeys": ["containers"]}},
+        "map[spec:map[]]",
+    ),
+    ({"spec": {"$patch": "replace", "a": None}}, "map[spec:map[a:<nil>]]"),
+    (
+        {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}},
+        "map[metadata:map[$deleteFromPrimitiveList/finalizers:[a]]]",
+    ),
+    (containers({"name": "a", "$patch": "delete"}), "map[spec:map[containers:[map[$patch:delete name:a]]]]"),
+]
+
+
+@pytest.mark.parametrize(("patch", "shown"), SPENT)
+def test_messages_show_what_is_left_of_a_patch(patch, shown):
+    before = copy.deepcopy(patch)
+    assert go_value(spent(["@", POD], {"metadata": {"finalizers": ["a"]}, **containers(A1)}, patch)) == shown
+    assert patch == before
