@@ -157,6 +157,7 @@ class PodWorker:
         if status.phase in ("Succeeded", "Failed"):
             self._over = True
             return await self._end()
+        told = dict(self._actions.waits)
         if await self._act(self._actions.perform(self.pod, actions, observed)):
             return 0.0
         if actions.create_sandbox is not None:
@@ -165,8 +166,8 @@ class PodWorker:
             return STOPPED_SECONDS
         if any(self._actions.is_due(start) for start in actions.starts):
             return 0.0
-        if self.observed.states != observed.states:
-            return 0.0  # What a look has shown since is decided upon too: nothing else may come to wake us.
+        if self.observed.states != observed.states or self._actions.waits != told:
+            return 0.0  # What has come out since is decided upon and told: nothing else may come to wake us.
         return self._delay(actions)
 
     def _decide(self, observed: PodRuntime) -> Actions:

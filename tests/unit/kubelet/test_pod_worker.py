@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kybern.api.types.core_v1 import Pod
+from kybern.kubelet import images
 from kybern.kubelet.ports import ProbeKind
 from tests.unit.hand_clock import settle
 
@@ -108,6 +109,21 @@ async def test_a_new_spec_that_comes_while_the_worker_looks(tmp_path: Path, turn
             worker.wake()
             await asyncio.sleep(0.01)
         await node.until(lambda: runtime.running("debug"))
+
+
+async def test_why_a_container_waits_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when it is tried again."""
+    monkeypatch.setattr(images, "RETRY_SECONDS", 10_000.0)
+    async with toy_node(tmp_path) as node:
+        node.runtime.has_images = False
+        node.workers.update(pod(container("c", imagePullPolicy="Never")))
+
+        def reason() -> str:
+            told = node.statuses.get("u")
+            state = told.container_statuses[0].state if told else None
+            return state.waiting.reason if state and state.waiting else ""
+
+        await node.until(lambda: reason() == "ErrImageNeverPull")
 
 
 async def test_what_no_event_told_is_found_by_the_list(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class ToyRuntime:
         self.hear: Callable[[RuntimeEvent], None] = lambda _: None
         self.started: Callable[[str], Awaitable[None]] | None = None
         """Called with the id before a start returns."""
+        self.has_images = True
         self.looks = 0
         self.looking: Callable[[], Awaitable[None]] | None = None
         """Called before containers are listed."""
@@ -75,8 +76,8 @@ class ToyRuntime:
     async def features(self) -> RuntimeFeatures:
         return RuntimeFeatures()
 
-    async def image(self, reference: str) -> Image:
-        return Image("sha256:1", (reference,), (), 1, None, "", pinned=False)
+    async def image(self, reference: str) -> Image | None:
+        return Image("sha256:1", (reference,), (), 1, None, "", pinned=False) if self.has_images else None
 
     async def run_sandbox(self, config: Mapping[str, Any], *, handler: str = "") -> str:
         made = sandbox(len(self.sandboxes))
@@ -180,8 +181,8 @@ class ToyNode:
         images = Images(asked, Backoff(), plain, clock, 1, PulledImages(directory / "pulled.json"))
         mounts, cgroups, counters = ImageMounts(asked, ""), Cgroups("/", cfs_quota=False), Counters()
         parts = Parts(config, asked, clock, NoEvents(), images, plain, plain, mounts, cgroups, counters)
-        statuses = StatusManager(None, clock, lambda _: None)
-        shared = WorkerParts(parts, statuses, self.prober, Backoff(), Backoff(), Exits())
+        self.statuses = StatusManager(None, clock, lambda _: None)
+        shared = WorkerParts(parts, self.statuses, self.prober, Backoff(), Backoff(), Exits())
         self.workers = PodWorkers(
             shared, tasks, lambda *_: None, lambda *_: Room(), lambda *_: None, component="kubelet/n"
         )
