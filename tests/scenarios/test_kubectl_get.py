@@ -75,6 +75,25 @@ def test_what_is_not_there(resident: User) -> None:
     )
 
 
+def test_components(resident: User, cluster: Cluster) -> None:
+    def all_are_well() -> None:
+        resident.kubectl("get componentstatuses").prints("""
+            NAME                 STATUS    MESSAGE   ERROR
+            controller-manager   Healthy   ok
+            scheduler            Healthy   ok
+            etcd-0               Healthy   ok
+        """).warns("Warning: v1 ComponentStatus is deprecated in v1.19+")
+
+    cluster.eventually(all_are_well)
+    resident.kubectl("get cs scheduler -o name").mentions("componentstatus/scheduler")
+    resident.kubectl("get cs nosuch").fails(
+        """
+        Warning: v1 ComponentStatus is deprecated in v1.19+
+        Error from server (NotFound): componentstatus "nosuch" not found
+        """
+    )
+
+
 def test_watching(user: User) -> None:
     with user.starts("get pods --watch --output-watch-events") as watch, user.starts("get pods -w -o name") as names:
         user.kubectl(f"run seen --image={WEB}").prints("pod/seen created")
