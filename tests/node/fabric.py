@@ -15,7 +15,8 @@ NODE, OUTSIDER = "kbtHnode", "kbtHout"
 NODE_ADDRESS, OUTSIDER_ADDRESS = "192.168.77.1", "192.168.77.2"
 PODS = {"kbtHp1": "10.244.0.11", "kbtHp2": "10.244.0.12", "kbtHp3": "10.244.0.13"}
 EXTERNAL = "203.0.113.7"
-SECONDS = 5.0
+SECONDS = 60.0
+"""For an answer that has to come."""
 
 
 def within(namespace: str, function: Callable[[], T]) -> T:

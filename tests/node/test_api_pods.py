@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kybern.api.types.core_v1 import Event, Pod
+from kybern.api.types.core_v1 import Pod
 from kybern.kubelet.kubelet_config import KubeletConfig
 
 from .apis import api, events_of, pod, wait_event, wait_for, wait_gone
@@ -24,9 +24,8 @@ async def test_a_bound_pod_runs_and_its_deletion_ends_it(config: KubeletConfig) 
         await wait_gone(client, "web")
         uid = found.metadata.uid
         assert [box for box in await kubelet.runtime.list_sandboxes() if box.uid == uid] == []
-        events = (await client.list(Event, "default")).items
-        reasons = [event.reason for event in events if event.involved_object.name == "web"]
-        assert {"Pulled", "Created", "Started", "Killing"} <= set(reasons)
+        for reason in ("Pulled", "Created", "Started", "Killing"):
+            await wait_event(client, "web", reason, "")
 
 
 async def test_a_pod_that_completes_stays_for_its_logs(config: KubeletConfig) -> None:

@@ -17,7 +17,7 @@ from kybern.api.types import convert
 from kybern.api.types.core_v1 import Pod, Secret
 from kybern.kubelet.kubelet_config import KubeletConfig
 
-from .apis import api, events_of, pod, wait_event, wait_for
+from .apis import api, pod, wait_event, wait_for
 from .conftest import Containerd
 from .kubelets import TIMEOUT_SECONDS, container, running
 
@@ -115,9 +115,9 @@ async def test_a_secret_opens_a_registry(config: KubeletConfig, registry: Regist
         # Every credential that fits is tried.
         await client.create(private("pulled", registry, "bad", "good"))
         await wait_for(client, "pulled", Ready="True")
-        told = await events_of(client, "pulled", "Pulling") + await events_of(client, "pulled", "Pulled")
-        assert told[0] == f'Pulling image "{registry.image}"'
-        assert told[1].startswith(f'Successfully pulled image "{registry.image}" in ')
+        assert await wait_event(client, "pulled", "Pulling", "") == f'Pulling image "{registry.image}"'
+        told = await wait_event(client, "pulled", "Pulled", "")
+        assert told.startswith(f'Successfully pulled image "{registry.image}" in ')
 
 
 async def test_a_pull_that_is_refused_backs_off(config: KubeletConfig, registry: Registry) -> None:
@@ -153,7 +153,7 @@ async def test_an_image_is_only_for_those_who_could_have_pulled_it(config: Kubel
         await client.create(secret("again", registry.host, PASSWORD))
         await client.create(present("second", "again"))
         await wait_for(client, "second", Ready="True")
-        told = await events_of(client, "second", "Pulled")
-        assert told == [f'Container image "{registry.image}" already present on machine and can be accessed by the pod']
+        told = await wait_event(client, "second", "Pulled", "")
+        assert told == f'Container image "{registry.image}" already present on machine and can be accessed by the pod'
         await client.create(present("stranger"))
         assert await wait_event(client, "stranger", "Failed", "Error: ") == "Error: ErrImagePull"

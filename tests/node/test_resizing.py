@@ -75,9 +75,9 @@ async def test_a_resize_in_place_and_one_with_a_restart(config: KubeletConfig) -
         assert (new[1].container_id != old[1].container_id, new[1].restart_count) == (True, 1)
         assert new[0].allocated_resources == {"cpu": "100m", "memory": "64Mi"}
         assert await limit_of(kubelet, found, 0) == str(64 << 20)
-        killing = await events_of(client, "sized", "Killing")
-        assert killing == ["Container restarts resize requires restart"]
         assert "Pod resize completed: " in await wait_event(client, "sized", "ResizeCompleted", '"cpu":"100m"')
+        await wait_event(client, "sized", "Killing", "")
+        assert await events_of(client, "sized", "Killing") == ["Container restarts resize requires restart"]
 
 
 async def test_a_resize_that_does_not_fit_waits_for_room(config: KubeletConfig) -> None:

@@ -12,6 +12,9 @@ from .kubelets import TIMEOUT_SECONDS, container, is_ready, pod_of, running, sta
 
 pytestmark = pytest.mark.root
 
+PATIENT = {"periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": 60}
+"""Of a probe that is to succeed: however long a command takes where others work."""
+
 
 async def test_a_manifest_runs_and_ends(config: KubeletConfig) -> None:
     path = write(
@@ -121,7 +124,7 @@ async def test_init_containers_and_sidecars(config: KubeletConfig) -> None:
                     "trap 'exit 0' TERM; echo -n 2 >> /s/order; while :; do sleep 0.1; done",
                     restartPolicy="Always",
                     volumeMounts=[{"name": "shared", "mountPath": "/s"}],
-                    startupProbe={"exec": {"command": ["grep", "12", "/s/order"]}, "periodSeconds": 1},
+                    startupProbe={"exec": {"command": ["grep", "12", "/s/order"]}, **PATIENT},
                 ),
             ],
             "containers": [
