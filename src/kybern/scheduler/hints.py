@@ -18,6 +18,7 @@ class EventKind(Enum):
     NODE_CHANGED = "a node's labels, taints or resources changed"
     POD_PLACED = "a Pod was placed"
     POD_GONE = "a placed Pod went away or needs less"
+    NOMINATION_GONE = "room is no longer kept for a Pod that waits"
     NAMESPACE_CHANGED = "a namespace's labels changed"
     VOLUME_CHANGED = "a claim, volume or storage class changed"
 
@@ -27,6 +28,7 @@ LABELS: Mapping[EventKind, str] = {
     EventKind.NODE_CHANGED: "NodeUpdate",
     EventKind.POD_PLACED: "AssignedPodAdd",
     EventKind.POD_GONE: "AssignedPodDelete",
+    EventKind.NOMINATION_GONE: "AssignedPodDelete",
     EventKind.NAMESPACE_CHANGED: "NamespaceUpdate",
     EventKind.VOLUME_CHANGED: "PersistentVolumeClaimUpdate",
 }
@@ -36,7 +38,7 @@ LABELS: Mapping[EventKind, str] = {
 class ClusterEvent(NamedTuple):
     kind: EventKind
     pod: PodRequest | None = None
-    """The Pod that was placed or is gone."""
+    """The Pod that was placed, is gone, or has no room kept for it any more."""
 
 
 NODE_PLUGINS = frozenset(
@@ -48,6 +50,7 @@ INTERESTS: Mapping[EventKind, frozenset[str]] = {
     EventKind.NODE_CHANGED: NODE_PLUGINS | TOPOLOGY_PLUGINS,
     EventKind.POD_PLACED: TOPOLOGY_PLUGINS,
     EventKind.POD_GONE: frozenset(("NodeResourcesFit", "NodePorts")) | TOPOLOGY_PLUGINS,
+    EventKind.NOMINATION_GONE: frozenset(("NodeResourcesFit", "NodePorts")) | TOPOLOGY_PLUGINS,
     EventKind.NAMESPACE_CHANGED: frozenset(("InterPodAffinity",)),
     EventKind.VOLUME_CHANGED: frozenset(("VolumeBinding",)),
 }
@@ -67,6 +70,8 @@ def may_help(event: ClusterEvent, waiting: "Waiting") -> bool:
         return True
     if event.kind is EventKind.POD_PLACED:
         return _counts(event.pod, waiting.request)
+    if event.kind is EventKind.NOMINATION_GONE and waiting.request.priority > event.pod.priority:
+        return False  # Nothing was kept from it: it ranks higher.
     if plugins & TOPOLOGY_PLUGINS:
         return True
     if event.pod.key == waiting.request.key:

@@ -90,12 +90,17 @@ class SchedulerState:
             self._set_placed(pod, old, now)
         elif meta.deletion_timestamp:
             self._leave_queue(key)
+            if pod.status.nominated_node_name:
+                self._release(self._decoder.decode(pod), now)
         elif (pod.spec.scheduler_name or "default-scheduler") in self._placers and self._assumed.get(key) != meta.uid:
             self._profile_of[key] = pod.spec.scheduler_name or "default-scheduler"
             request = self._decoder.decode(pod)
             self.queue.set(request, now)
-            if request.nominated:
+            before = old.status.nominated_node_name if old is not None else ""
+            if request.nominated or before:
                 self._placers[self._profile_of[key]].nominate(request, request.nominated)
+            if before and before != request.nominated:
+                self._release(request, now)
 
     def _set_placed(self, pod: Pod, old: Pod | None, now: float) -> None:
         key = (pod.metadata.namespace, pod.metadata.name)
@@ -131,6 +136,12 @@ class SchedulerState:
         known = self.table.pods.get(key)
         if self.table.unassign(key) and known:
             self.queue.happened(ClusterEvent(EventKind.POD_GONE, known[0]), now)
+        elif pod.status.nominated_node_name and not pod.spec.node_name:
+            self._release(self._decoder.decode(pod), now)
+
+    def _release(self, request: PodRequest, now: float) -> None:
+        """The room that was kept for a Pod is anybody's now who ranks no higher: they did not fit beside it."""
+        self.queue.happened(ClusterEvent(EventKind.NOMINATION_GONE, request), now)
 
     def _leave_queue(self, key: tuple[str, str]) -> None:
         self.queue.forget(key)
@@ -215,8 +226,11 @@ class SchedulerState:
                 "nominated": plan.node or "",
             },
         )
+        before = placer.nomination(request.key)
         placer.nominate(request, plan.node or "")
         self.queue.refused(request, refusal.plugins, now)
+        if before and before != plan.node:
+            self._release(request, now)
         return Postponement(request, refusal.message, plan)
 
     def failed(self, request: PodRequest, now: float) -> None:

@@ -1,8 +1,13 @@
 """What the scheduler does with what it sees, without any I/O."""
 
+from collections.abc import Callable
 from random import Random
+from typing import Any
+
+import pytest
 
 from kybern import trace
+from kybern.api.types.core_v1 import Pod
 from kybern.scheduler.config import Profile, SchedulerConfig
 from kybern.scheduler.state import Placement, Postponement, SchedulerState
 from tests.unit.scheduler.world import node, pod, required, term
@@ -137,6 +142,53 @@ def test_preemption_evicts_and_keeps_the_node() -> None:
     assert isinstance(placed, Placement)
     assert placed.request.name == "high"
     assert isinstance(other, Postponement)
+
+
+KEPT: dict[str, Any] = {"priority": 10, "schedulingGates": [{"name": "later"}]}
+NOMINATED = {"nominatedNodeName": "a"}
+GIVE_UP: dict[str, Callable[[SchedulerState, Pod], None]] = {
+    "it is told": lambda mind, kept: mind.set_pod(pod("kept", {"cpu": "1"}, **KEPT), 20, kept),
+    "it is gone": lambda mind, kept: mind.remove_pod(kept, 20),
+    "it is going": lambda mind, kept: mind.set_pod(
+        pod("kept", {"cpu": "1"}, status=NOMINATED, meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}, **KEPT),
+        20,
+        kept,
+    ),
+}
+
+
+@pytest.mark.parametrize("way", GIVE_UP)
+def test_room_that_is_no_longer_kept_wakes_those_it_was_kept_from(way: str) -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=1), 0)
+    kept = pod("kept", {"cpu": "1"}, status=NOMINATED, **KEPT)
+    mind.set_pod(kept, 0)
+    mind.set_pod(pod("other", {"cpu": "1"}, priority=10), 0)
+    assert isinstance(mind.decide(0), Postponement)
+    assert mind.decide(20) is None
+    GIVE_UP[way](mind, kept)
+    placed = mind.decide(20)
+    assert isinstance(placed, Placement)
+    assert placed.request.name == "other"
+
+
+def test_room_that_a_refusal_gives_up_wakes_those_who_rank_no_higher() -> None:
+    mind = state()
+    mind.set_node(node("a", cpu=1), 0)
+    mind.set_pod(pod("high", {"cpu": "2"}, priority=20), 0)
+    mind.set_pod(pod("other", {"cpu": "1"}, priority=10, meta={"creationTimestamp": "2026-01-01T00:00:00Z"}), 0)
+    for name in ("first", "second"):
+        kept = pod(
+            name, {"cpu": "1"}, priority=10, status=NOMINATED, meta={"creationTimestamp": "2026-01-02T00:00:00Z"}
+        )
+        mind.set_pod(kept, 0)
+    verdicts = [mind.decide(0) for _ in range(3)]
+    names = [verdict.request.name for verdict in verdicts if isinstance(verdict, Postponement)]
+    assert names[:2] == ["high", "other"]
+    assert len(names) == 3, "for each of the two room is kept from the other"
+    assert mind.queue.place_of(("default", "other")) == "backoff"
+    assert mind.queue.place_of(("default", "high")) == "unschedulable"
+    assert isinstance(mind.decide(0), Placement)
 
 
 def test_refusals_are_recorded_with_their_counts() -> None:
