@@ -177,7 +177,7 @@ async def test_sub_paths_stay_inside(config: KubeletConfig, tmp_path: Path) -> N
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while not (volume / "inside" / "deep" / "f").exists():
                 await asyncio.sleep(0.05)
-        assert "not within volume path" in await wait_event(client, "outside", "Failed", "subpath")
+        assert "failed to prepare subPath for volumeMount" in await wait_event(client, "outside", "Failed", "subPath")
         found = await wait_for(client, "inside", Ready="True")
         await client.delete(Pod, "inside", "default", grace_period_seconds=0)
         directory = config.pod_directory(found.metadata.uid)

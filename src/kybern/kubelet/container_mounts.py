@@ -10,7 +10,7 @@ from kybern.kubelet import hosts_file
 from kybern.kubelet.config.expansion import expand
 from kybern.kubelet.kubelet_config import KubeletConfig
 from kybern.kubelet.ports import ConfigNotReady, ContainerPlace, MountedVolume
-from kybern.kubelet.volumes.sub_path import hold_sub_path
+from kybern.kubelet.volumes.sub_path import OutsideVolume, hold_sub_path
 
 PROPAGATION = {"": 0, "None": 0, "HostToContainer": 1, "Bidirectional": 2}
 """CRI's MountPropagation."""
@@ -78,10 +78,11 @@ def _host_path(
             path.mkdir(parents=True)
         return volume.path
     held = config.pod_directory(pod.metadata.uid) / "volume-subpaths" / mount.name / container.name / str(index)
+    verb = "prepare subPath" if (path / sub_path).exists() else "create subPath directory"
     try:
         hold_sub_path(path, sub_path, held)
-    except OSError as error:
-        text = f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}"'
+    except (OSError, OutsideVolume) as error:
+        text = f'failed to {verb} for volumeMount "{mount.name}" of container "{container.name}"'
         raise ConfigNotReady(text) from error
     return str(held)
 

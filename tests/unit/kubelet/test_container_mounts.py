@@ -67,6 +67,24 @@ def test_what_cannot_be_mounted(tmp_path: Path, mount: dict[str, Any], problem: 
     assert problem in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("/etc/passwd", 'failed to prepare subPath for volumeMount "v" of container "c"'),
+        ("/etc", 'failed to prepare subPath for volumeMount "v" of container "c"'),
+        ("/etc/no-such-file", 'failed to create subPath directory for volumeMount "v" of container "c"'),
+        ("file/below", 'failed to create subPath directory for volumeMount "v" of container "c"'),
+    ],
+)
+def test_a_link_out_of_the_volume_leads_nowhere(tmp_path: Path, target: str, problem: str) -> None:
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume" / "file").touch()
+    (tmp_path / "volume" / "link").symlink_to(target)
+    with pytest.raises(ConfigNotReady) as caught:
+        mounted(tmp_path, {"name": "v", "mountPath": "/d", "subPath": "link"})
+    assert str(caught.value) == problem
+
+
 def test_recursive_read_only_where_the_runtime_can(tmp_path: Path) -> None:
     mount = {"name": "v", "mountPath": "/d", "readOnly": True, "recursiveReadOnly": "IfPossible"}
     assert mounted(tmp_path, mount)[0]["recursive_read_only"] is False

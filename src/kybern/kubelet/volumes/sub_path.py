@@ -7,16 +7,21 @@ that place is what the runtime mounts (upstream's answer to CVE-2017-1002101 and
 import os
 from pathlib import Path
 
+from kybern.base.errors import KybernError
 from kybern.kubelet.ports import ConfigNotReady
 from kybern.kubelet.volumes import kernel
 
 _DIRECTORY = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
 
+class OutsideVolume(KybernError):
+    """What the path leads to lies elsewhere."""
+
+
 def hold_sub_path(volume: Path, sub_path: str, target: Path) -> None:
     """Bind `sub_path` of the volume to `target`; directories that are missing are made as the volume's own.
 
-    Raises ConfigNotReady for a path that leaves the volume, OSError.
+    Raises ConfigNotReady for a path that says that it leaves the volume, OutsideVolume for one that does, OSError.
     """
     if os.path.isabs(sub_path):
         raise ConfigNotReady(f"error SubPath `{sub_path}` must not be an absolute path")
@@ -25,7 +30,7 @@ def hold_sub_path(volume: Path, sub_path: str, target: Path) -> None:
     root = volume.resolve()
     resolved = (root / sub_path).resolve()
     if not resolved.is_relative_to(root):
-        raise ConfigNotReady(f"subpath {str(resolved)!r} not within volume path {str(root)!r}")
+        raise OutsideVolume(f"subpath {str(resolved)!r} not within volume path {str(root)!r}")
     mode = root.stat().st_mode & 0o7777
     descriptor = _open(root, resolved.relative_to(root).parts, mode)
     try:
