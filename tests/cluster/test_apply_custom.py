@@ -150,6 +150,21 @@ async def test_a_status_that_comes_through_another_version_is_taken_from_its_own
         assert [fields for manager, _, fields in owners(left) if manager == "loop"] == [{"f:status": {}}]
 
 
+async def test_a_status_endpoint_takes_nothing_but_the_status_in_any_version() -> None:
+    async with api_server() as api:
+        schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC}}}
+        versions = [
+            {"name": name, "served": True, "storage": name == "v1", "schema": schema, "subresources": {"status": {}}}
+            for name in ("v1", "v1beta1")
+        ]
+        await established(api, definition(versions=versions))
+        made = await api.create(WIDGETS, widget("w", replicas=2))
+        beta = WIDGETS.replace("/v1/", "/v1beta1/")
+        put = await api("PUT", f"{beta}/w/status", {**made, "apiVersion": "example.com/v1beta1", "spec": {"free": {}}})
+        assert put.status == 200
+        assert owners(put.body) == owners(made)
+
+
 async def test_nulls_are_for_validation_to_refuse_where_no_default_takes_their_place() -> None:
     async with api_server() as api:
         await established(api, typed())

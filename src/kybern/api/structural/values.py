@@ -119,7 +119,7 @@ def _check_junctors(value: Any, schema: Schema, path: str, correlation: Correlat
         _one_of(map(judge, schema["oneOf"]), path, result)
     if schema.get("allOf"):
         _all_of([judge(each) for each in schema["allOf"]], path, result)
-    if schema.get("not") is not None and not judge(schema["not"]).faults:
+    if schema.get("not") is not None and not check(value, schema["not"], path, None).faults:
         result.add(nowhere(f'"{path}" must not validate the schema (not)'))
     result.matched += 1
 

@@ -150,9 +150,11 @@ class CustomServed(Served):
             reset = STATUS_RESET if subresource == "status" else {"f:status": sets.LEAF}
 
         def sibling(api_version: str) -> FieldsVersion | None:
-            """Upstream resets nothing in versions other than the one that is written."""
+            """But for the status upstream resets nothing in versions other than the one that is written."""
             other = self.siblings.get(api_version)
-            return replace(other.fields_version(subresource), reset={}) if other is not None else None
+            if other is None or subresource == "status":
+                return None if other is None else other.fields_version(subresource)
+            return replace(other.fields_version(subresource), reset={})
 
         api_version = self.resource.api_version
         return FieldsVersion(api_version, atom, reset, may_change=True, find=sibling, convert=self._for_owners)

@@ -266,3 +266,12 @@ def test_the_compiled_functions_agree_with_the_exact_walks(inner: dict[str, Any]
     if quick_check(exact):
         assert values.validate(exact, schema) == []
         assert list(validate_lists(exact, schema)) == []
+
+
+def test_what_must_not_be_is_judged_whole_however_little_has_changed() -> None:
+    text = {"type": "string"}
+    forbidden = {"properties": {"a": {"enum": ["never"]}}}
+    schema = {"type": "object", "properties": {"a": text, "b": text}, "not": forbidden}
+    new, old = {"a": "x", "b": 1}, {"a": "x", "b": "y"}
+    found = values.validate(new, schema, "", Correlation(new, old, schema))
+    assert [each.path for each in found] == ["b"]
