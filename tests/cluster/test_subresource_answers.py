@@ -58,6 +58,19 @@ async def test_a_binding_needs_a_name_somewhere() -> None:
         assert (answer.status, answer.message) == (400, "Name parameter required.")
 
 
+@pytest.mark.parametrize("status", ["True", "False"])
+async def test_a_binding_leaves_its_condition_in_its_place(status: str) -> None:
+    then = "2026-01-02T03:04:05Z"
+    async with api_server() as api:
+        await api.create(PODS, pod("p"))
+        told = [{"type": "PodScheduled", "status": status, "lastTransitionTime": then}, {"type": "X", "status": "True"}]
+        assert (await api.patch(f"{PODS}/p/status", {"status": {"conditions": told}}, MERGE)).status == 200
+        assert (await api("POST", f"{PODS}/p/binding", {"metadata": {"name": "p"}, "target": NODE})).status == 201
+        scheduled, other = (await api.get(f"{PODS}/p"))["status"]["conditions"]
+        assert (scheduled["type"], scheduled["status"], other["type"]) == ("PodScheduled", "True", "X")
+        assert (scheduled["lastTransitionTime"] == then) == (status == "True")
+
+
 async def test_a_token_tells_whose_it_is_and_who_asked(signing_key: Path) -> None:
     async with api_server(service_account_signing_key_file=signing_key) as api:
         account = await api.get(f"{CORE}/serviceaccounts/default")

@@ -280,5 +280,6 @@ def validate_capacity(obj: Object) -> Iterator[FieldError]:
 
 
 def validate_capacity_update(new: Object, old: Object) -> Iterator[FieldError]:
-    for key in ("nodeTopology", "storageClassName"):
-        yield from immutable(key, new.get(key), old.get(key))
+    if new.get("nodeTopology") != old.get("nodeTopology"):  # All nodes is not the same as none.
+        yield invalid("nodeTopology", new.get("nodeTopology"), IMMUTABLE)
+    yield from immutable("storageClassName", new.get("storageClassName"), old.get("storageClassName"))

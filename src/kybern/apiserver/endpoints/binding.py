@@ -93,6 +93,10 @@ def _assign(pod: Object, binding: Object, now: str) -> None:
 
 def _set_scheduled(pod_status: Object, now: str) -> None:
     pod_status.pop("nominatedNodeName", None)  # Nothing is held for it elsewhere any more.
-    conditions = [each for each in pod_status.get("conditions") or [] if each["type"] != "PodScheduled"]
+    conditions = list(pod_status.get("conditions") or ())
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
-    pod_status["conditions"] = [*conditions, scheduled]
+    known = next((index for index, each in enumerate(conditions) if each["type"] == "PodScheduled"), len(conditions))
+    if known < len(conditions) and conditions[known]["status"] == "True":
+        scheduled["lastTransitionTime"] = conditions[known].get("lastTransitionTime")
+    conditions[known : known + 1] = [scheduled]
+    pod_status["conditions"] = conditions

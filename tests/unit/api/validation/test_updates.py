@@ -63,6 +63,8 @@ REFUSED = [
     (new("PersistentVolume", VOLUME),
      lambda obj: (obj["spec"].update(accessModes=[]), obj["metadata"].update(finalizers=["x"])),
      [BAD_FINALIZER, "spec.accessModes: Required value"] * 2),
+    (new("CSIStorageCapacity", storageClassName="c", nodeTopology={}), top(nodeTopology=None),
+     [f"nodeTopology: Invalid value: null: {IMMUTABLE}"]),
     (new("StorageClass", provisioner="p", parameters={"b": "1"}), top(parameters={"b": "1", "a": "2"}),
      [f'parameters: Invalid value: {{"a":"2","b":"1"}}: {IMMUTABLE}']),
     (new("Node", {"podCIDRs": ["10.4.0.0/24", "fd00::/64"]}), of("spec", podCIDRs=["10.4.0.0/24", ""]),
