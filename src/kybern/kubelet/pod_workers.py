@@ -43,6 +43,8 @@ class PodWorkers:
 
     def __post_init__(self) -> None:
         self._workers: dict[str, PodWorker] = {}
+        self._unknown: set[str] = set()
+        """Sandboxes of the last list that belong to no worker's Pod."""
 
     def get(self, uid: str) -> PodWorker | None:
         return self._workers.get(uid)
@@ -68,13 +70,16 @@ class PodWorkers:
         if worker is not None:
             worker.remove(at_once=at_once)
 
-    def end_orphan(self, sandbox: Sandbox) -> None:
-        """End a Pod that runs and that no source knows: it was deleted while no kubelet was looking."""
-        if sandbox.uid in self._workers:
-            return
-        worker = self._worker(restore_pod(sandbox))
-        worker.remove()
-        self._begin(worker, [])
+    def end_orphans(self, sandboxes: Iterable[Sandbox]) -> None:
+        """End each Pod that runs and that no source knows: it was deleted while no kubelet was looking. Only what two
+        lists show is ended: a worker may have removed the last of its Pod while one was on its way."""
+        unknown = [each for each in sandboxes if POD_UID in each.labels and each.uid not in self._workers]
+        for sandbox in unknown:
+            if sandbox.id in self._unknown and sandbox.uid not in self._workers:
+                worker = self._worker(restore_pod(sandbox))
+                worker.remove()
+                self._begin(worker, [])
+        self._unknown = {sandbox.id for sandbox in unknown}
 
     def hear(self, event: RuntimeEvent) -> None:
         """Something happened to a container or a sandbox. One that no worker knows is one that a worker is making: it

@@ -32,7 +32,7 @@ from kybern.kubelet.following import Following
 from kybern.kubelet.image_collection import ImageCollection
 from kybern.kubelet.images import Images
 from kybern.kubelet.kubelet_config import KubeletConfig
-from kybern.kubelet.labels import POD_UID, is_mirror
+from kybern.kubelet.labels import is_mirror
 from kybern.kubelet.log_rotation import rotate_logs
 from kybern.kubelet.logs.changes import Changes
 from kybern.kubelet.mirror_pods import MirrorPods
@@ -296,9 +296,7 @@ class Kubelet:
 
         async def look() -> None:
             containers, sandboxes = await self.runtime.list_containers(), await self.runtime.list_sandboxes()
-            for sandbox in sandboxes:
-                if POD_UID in sandbox.labels:
-                    workers.end_orphan(sandbox)
+            workers.end_orphans(sandboxes)
             workers.compare(sandboxes, containers)
 
         await relist(self.clock, self.config.relist_seconds, look)

@@ -1,12 +1,14 @@
 """A Pod's worker hears of everything: whenever something changes, and however late the runtime writes it down."""
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from kybern.api.types.core_v1 import Pod
 from kybern.kubelet import images
+from kybern.kubelet.labels import POD_UID
 from kybern.kubelet.ports import ProbeKind
 from tests.unit.hand_clock import settle
 
@@ -124,6 +126,19 @@ async def test_why_a_container_waits_is_told_at_once(tmp_path: Path, monkeypatch
             return state.waiting.reason if state and state.waiting else ""
 
         await node.until(lambda: reason() == "ErrImageNeverPull")
+
+
+async def test_a_pod_that_nobody_knows_is_ended_once_two_lists_show_it(tmp_path: Path) -> None:
+    """One list may be of before the end of the Pod's own worker."""
+    async with toy_node(tmp_path) as node:
+        runtime = node.runtime
+        await runtime.run_sandbox({})
+        orphan = dataclasses.replace(runtime.sandboxes["s0"], labels={POD_UID: "u"})
+        for listed in ([orphan], [], [orphan]):
+            node.workers.end_orphans(listed)
+            assert node.workers.all() == []
+        node.workers.end_orphans([orphan])
+        await node.until(lambda: not runtime.sandboxes)
 
 
 async def test_what_no_event_told_is_found_by_the_list(tmp_path: Path) -> None:
