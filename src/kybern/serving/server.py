@@ -162,5 +162,5 @@ class Pages:
 
 
 def _headed(answer: Response) -> Response:
-    answer.headers = (*answer.headers, *HEADERS)
+    answer.headers = (*answer.headers, *(each for each in HEADERS if each not in answer.headers))
     return answer

@@ -8,7 +8,9 @@ import ssl
 import pytest
 
 from kybern.serving.health import Health, well
-from kybern.serving.server import PATIENCE_SECONDS, Serving, Told, serve
+from kybern.serving.reviews import Reviews
+from kybern.serving.server import PATIENCE_SECONDS, Pages, Serving, Told, serve
+from kybern.transport.exchange import Request, Response
 from tests.unit.hand_clock import HandClock, settle
 
 WAIT_SECONDS = 60
@@ -65,6 +67,13 @@ async def test_what_everybody_is_told() -> None:
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+def test_no_header_is_told_twice() -> None:
+    pages = Pages(Serving(1), told(), Reviews(HandClock(), None, None))
+    answer = pages.handle(Request("GET", "/healthz", {}, {}, b"", ""))
+    assert isinstance(answer, Response)
+    assert sorted(answer.headers) == [("Cache-Control", "no-cache, private"), ("X-Content-Type-Options", "nosniff")]
 
 
 async def test_port_zero_is_nowhere() -> None:
