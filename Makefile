@@ -16,6 +16,9 @@ $(VENV)/.run: pyproject.toml hatch_build.py $(wildcard schema_build/*.py)
 	test -e $(VENV)/.dev || $(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
+# What is compiled once is kept, whatever the environment says: the tests start many programs.
+export PYTHONDONTWRITEBYTECODE =
+
 IMAGES := build/images
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
