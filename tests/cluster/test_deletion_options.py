@@ -134,3 +134,24 @@ async def test_bodies_that_say_nothing_or_too_much() -> None:
         assert (await api("DELETE", kept, b"{", yaml)).message.startswith("yaml: ")
         assert (await api("DELETE", kept, b"null")).status == 200
         assert (await api("GET", kept)).status == 404
+
+
+async def test_who_waits_for_dependents_in_the_old_way_is_told_that_it_takes_time() -> None:
+    async with api_server() as api:
+        await api.create(MAPS, {"metadata": {"name": "held", "finalizers": ["example.com/hold"]}})
+        assert (await api("DELETE", f"{MAPS}/held", {"orphanDependents": False})).status == 202
+        assert (await api("DELETE", f"{MAPS}/held")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"kind": "Other"}, 'no kind "Other" is registered for version "meta.k8s.io/v1" in scheme '),
+        ({"kind": "Other", "apiVersion": "v1"}, 'no kind "Other" is registered for version "v1" in scheme '),
+        ({"kind": "Status", "apiVersion": "v1"}, "converting (v1.Status) to (v1.DeleteOptions): unknown conversion"),
+    ],
+)
+async def test_what_is_no_options(body: dict[str, str], words: str) -> None:
+    async with api_server() as api:
+        answer = await api("DELETE", f"{MAPS}/nobody", body)
+        assert (answer.status, answer.message.startswith(words)) == (400, True), answer

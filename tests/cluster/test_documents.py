@@ -129,3 +129,41 @@ async def test_the_aggregated_form_is_without_a_slash() -> None:
         assert (await asked(api, "/apis", accept)).body["kind"] == "APIGroupDiscoveryList"
         assert (await asked(api, "/apis/", accept)).status == 406
         assert (await asked(api, "/apis/", f"{accept},application/json")).body["kind"] == "APIGroupList"
+
+
+@pytest.mark.parametrize("path", ["/", "/version"])
+async def test_what_no_encoder_sees_is_indented(path: str) -> None:
+    async with api_server() as api:
+        answer = await api.raw("GET", path, None, {"accept": "application/json;as=Table"})
+        assert answer.status == 200
+        assert answer.body.startswith(b'{\n  "')
+
+
+async def test_how_long_documents_are_kept() -> None:
+    async with api_server() as api:
+        for path, accept, expected in (
+            ("/apis", AGGREGATED.format("v2"), ["public"]),
+            ("/apis", "application/json", ["no-cache, private"]),
+            ("/healthz", "application/json", ["no-cache, private"]),
+        ):
+            answer = await api.raw("GET", path, None, {"accept": accept})
+            assert [value for name, value in answer.headers if name == "Cache-Control"] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("//", 404, "404 page not found\n"),
+        (
+            "/api/v1/watch",
+            500,
+            'Internal Server Error: "/api/v1/watch": failed to create RequestInfo: unable to determine kind and '
+            "namespace from url, /api/v1/watch\n",
+        ),
+        ("/apis/apps/v1/proxy/", 500, "Internal Server Error: "),
+    ],
+)
+async def test_paths_that_nobody_understands(path: str, code: int, words: str) -> None:
+    async with api_server() as api:
+        answer = await api("GET", path)
+        assert (answer.status, answer.body[: len(words)]) == (code, words)

@@ -108,3 +108,35 @@ async def test_a_token_behind_too_much_space_is_none() -> None:
         answer = await api.as_user(stranger)("GET", "/version", None, {"authorization": "Bearer  abc"})
         assert answer.status == 200
         assert [each for each in answer.warnings if "extra space" in each]
+
+
+async def test_options_are_looked_at_in_upstreams_order() -> None:
+    async with api_server() as api:
+        unknown = {"fieldSelector": "data.a=b"}
+        told = await api("GET", MAPS, resourceVersionMatch="Exact", **unknown)
+        assert told.status == 422
+        told = await api("GET", MAPS, fieldSelector="nonsense", limit="x")
+        assert told.message.startswith("strconv.ParseInt")
+        told = await api("GET", MAPS, **unknown)
+        assert told.status == 400
+
+
+async def test_a_creations_encoding_is_looked_at_before_its_options() -> None:
+    async with api_server() as api:
+        text = {"content-type": "text/plain"}
+        assert (await api("POST", MAPS, config_map("one"), text, dryRun="x")).status == 415
+        assert (await api("PUT", f"{MAPS}/one", config_map("one"), text, dryRun="x")).status == 422
+
+
+async def test_who_asks_for_indented_json_by_its_name_has_it() -> None:
+    async with api_server() as api:
+        answer = await api.raw("GET", "/api", None, {"accept": "application/json;pretty=1"}, pretty="false")
+        assert answer.body.startswith(b"{\n")
+
+
+async def test_nobody_reads_a_patch_of_nothing() -> None:
+    async with api_server() as api:
+        assert (await api.patch(f"{MAPS}/nobody", b"{")).status == 404
+        assert (await api.patch(f"{MAPS}/nobody", b"{", force="true")).status == 422
+        await api.create(MAPS, config_map("one"))
+        assert (await api.patch(f"{MAPS}/one", b"{")).status == 400

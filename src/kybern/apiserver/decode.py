@@ -141,8 +141,10 @@ def field_validation(call: Call) -> str:
 
 
 def check_write_options(call: Call, *, applies: bool = False) -> None:
-    """dryRun, fieldManager, fieldValidation, force. Raises Invalid."""
+    """dryRun, fieldManager, fieldValidation, force. Raises Invalid, UnsupportedMediaType."""
     query = call.request.query
+    if call.info.verb == "create":
+        body_media(call.request)  # Creations are refused for their body's encoding first.
     if not query:
         if applies:
             raise _bad_options(call, [required("fieldManager", "is required for apply patch")])
@@ -233,16 +235,26 @@ def _delete_body(call: Call) -> dict[str, Any]:
     if str(raw.get("apiVersion") or "").count("/") > 1:
         raise BadRequest(f"unexpected GroupVersion string: {raw['apiVersion']}")
     if raw.get("kind") not in (None, "", "DeleteOptions"):
-        raise BadRequest(
-            f'no kind "{raw["kind"]}" is registered for version "{raw.get("apiVersion") or "v1"}" in scheme '
-            '"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"'
-        )
+        raise BadRequest(_not_options(str(raw["kind"]), raw.get("apiVersion") or "meta.k8s.io/v1"))
     raw["apiVersion"] = "v1"  # Every group has them, and Go's typed clients write their own.
     try:
         converted, _ = codec("v1", "DeleteOptions").convert(raw, "Ignore")
     except CannotHandle as error:
         raise BadRequest(error.fault) from None
     return converted
+
+
+_UNVERSIONED = frozenset(("Status", "APIVersions", "APIGroup", "APIGroupList", "APIResourceList"))
+"""What the scheme of options knows besides them, as v1."""
+
+
+def _not_options(kind: str, version: str) -> str:
+    if version == "v1" and kind in _UNVERSIONED:
+        return f"converting (v1.{kind}) to (v1.DeleteOptions): unknown conversion"
+    return (
+        f'no kind "{kind}" is registered for version "{version}" in scheme '
+        '"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"'
+    )
 
 
 def _from_plain_yaml(body: bytes) -> Any:

@@ -80,7 +80,7 @@ def discovery_media(accept: str, *, routed: bool, aggregated: bool = False) -> t
     """
     for media, parameters in by_preference(accept):
         encoding = _READABLE.get(media)
-        if encoding is None or parameters.get("sv"):
+        if encoding is None or parameters.get("sv") or not _streams(encoding, parameters):
             continue
         if _CONVERSION.isdisjoint(parameters):
             return encoding, False
@@ -201,8 +201,10 @@ def unsupported(accepted: str = ACCEPTED) -> UnsupportedMediaType:
 
 def wants_pretty(request: Request) -> bool:
     """Indented JSON: asked for, or the client is a person with curl."""
+    headers = request.headers
+    if "pretty=1" in headers.get("accept", ""):
+        return True
     asked = request.query.get("pretty")
     if asked and asked[0]:
         return asked[0] in _TRUE
-    headers = request.headers
-    return headers.get("user-agent", "").startswith(_BROWSERS) or "pretty=1" in headers.get("accept", "")
+    return headers.get("user-agent", "").startswith(_BROWSERS)

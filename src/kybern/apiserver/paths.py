@@ -11,6 +11,7 @@ import orjson
 from kybern import KUBERNETES_VERSION
 from kybern.api import discovery, openapi
 from kybern.api.resource import Resource
+from kybern.api.validation.field import quote
 from kybern.apiserver import answer, negotiate, yaml
 from kybern.apiserver.call import Call
 from kybern.apiserver.custom.publishing import Publisher
@@ -19,9 +20,11 @@ from kybern.apiserver.negotiate import JSON
 from kybern.apiserver.status import method_not_allowed, no_such_path
 from kybern.metrics.family import render
 from kybern.serving.health import TEXT, Health
-from kybern.transport.exchange import Response
+from kybern.transport.exchange import Request, Response
 
 _OPENAPI_V3 = "/openapi/v3"
+_KEYS_KEPT_SECONDS = 3600
+"""How long whoever checks tokens may keep the issuer's documents."""
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ROUTED_GROUP = "apiregistration.k8s.io"
 """Upstream's aggregator tells of the other groups itself, and of this one through its router."""
@@ -99,7 +102,7 @@ class Paths:
         """What upstream serves beside its router: whatever the method is, it is a GET."""
         path = call.request.path
         if path == "/":
-            return answer.document(call, {"paths": self.listed})
+            return _indented({"paths": self.listed})
         if path == "/metrics":
             return Response(200, self._metrics.render(), _METRICS_TYPE)
         if path == "/metrics/slis":
@@ -120,7 +123,9 @@ class Paths:
     def _routed(self, call: Call) -> Response:
         request = call.request
         path = request.path.rstrip("/")
-        parts = path.split("/")[1:]
+        if path.endswith(("/watch", "/proxy")) and path.startswith(("/api/", "/apis/")):
+            return _no_request_info(request)
+        parts = path.split("/")[1:] or [""]
         is_group = parts == ["apis", _ROUTED_GROUP]
         is_version = parts == ["api", "v1"] or (parts[0] == "apis" and len(parts) == 3 and self._serves(*parts[1:]))
         if not (is_version or is_group or path == "/api" or path == "/version" or path in self._more):
@@ -136,9 +141,14 @@ class Paths:
         if is_version:
             group, version = ("", "v1") if parts[0] == "api" else (parts[1], parts[2])
             return self._version_of(call, path, group, version, routed=True)
-        media, make = self._more.get(path) or Document(JSON, lambda: self._version)
-        negotiate.require_media(request.headers.get("accept", ""), media)
-        return Response(200, answer.encoded(call, make(), JSON).body, media)
+        accept = request.headers.get("accept", "")
+        if path not in self._more:
+            negotiate.require_media(accept, JSON)
+            return _indented(self._version)
+        media, make = self._more[path]
+        negotiate.require_media(accept, media)
+        headers = [("Cache-Control", f"public, max-age={_KEYS_KEPT_SECONDS}")]
+        return Response(200, orjson.dumps(make()), media, headers)
 
     def _is_built_in(self, group: str) -> bool:
         return any(row.group == group and not row.is_custom for row in self._resources)
@@ -199,7 +209,9 @@ class Paths:
             body = self._now(f"{path} aggregated", made)
             if media != JSON:
                 body = yaml.dump(orjson.loads(body))
-            return _tagged(call, body, discovery.AGGREGATED_V2.replace(JSON, media))
+            answered = _tagged(call, body, discovery.AGGREGATED_V2.replace(JSON, media))
+            answered.headers = [*answered.headers, ("Cache-Control", "public")]
+            return answered
         if path == "/api":
             return answer.encoded(call, discovery.api_versions(self._address), media)
         made = lambda: discovery.api_group_list(self._resources, self._elsewhere())  # noqa: E731
@@ -285,6 +297,19 @@ class Paths:
             made = make()
             body = self._made[name] = made if isinstance(made, bytes) else orjson.dumps(made)
         return body
+
+
+def _indented(body: Any) -> Response:
+    """What upstream writes past all encoders."""
+    return Response(200, orjson.dumps(body, option=orjson.OPT_INDENT_2))
+
+
+def _no_request_info(request: Request) -> Response:
+    """A path that says how something is asked for, and not what: upstream gives up before any stage."""
+    target = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
+    fault = f"unable to determine kind and namespace from url, {target}"
+    words = f"Internal Server Error: {quote(target)}: failed to create RequestInfo: {fault}\n"
+    return Response(500, words.encode(), TEXT)
 
 
 def _tagged(call: Call, body: bytes, media: str) -> Response:

@@ -42,8 +42,10 @@ class RequestInfo:
 
     @property
     def long_running(self) -> bool:
-        """Watches and streams, which the limit on requests in flight leaves out."""
-        return self.verb == "watch" or self.subresource in ("proxy", "attach", "exec", "log", "portforward")
+        """Watches, streams and profiles, which the limit on requests in flight leaves out."""
+        if not self.is_resource:
+            return self.path.startswith("/debug/pprof/")
+        return self.verb in _PREFIXED_VERBS or self.subresource in ("proxy", "attach", "exec", "log", "portforward")
 
 
 def request_info(request: Request) -> RequestInfo:
@@ -61,7 +63,9 @@ def request_info(request: Request) -> RequestInfo:
         return plain
     version, rest = rest[0], rest[1:]
     verb = _VERBS.get(request.method, "")
-    if rest[0] in _PREFIXED_VERBS and len(rest) > 1:
+    if rest[0] in _PREFIXED_VERBS:
+        if len(rest) == 1:
+            return plain  # It is not said what is watched.
         verb, rest = rest[0], rest[1:]
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:

@@ -154,7 +154,9 @@ class Stages:
         if not isinstance(answer, Upgrade):
             if answer.status >= 400 and answer.content_type == TEXT and NO_SNIFFING not in answer.headers:
                 answer.headers = (NO_SNIFFING, *answer.headers)  # Go's http.Error says so to browsers.
-            answer.headers = (("Audit-Id", call.audit_id), _UNCACHED, *call.flow_headers, *answer.headers)
+            given = answer.headers
+            kept = () if given and any(name == "Cache-Control" for name, _ in given) else (_UNCACHED,)
+            answer.headers = (("Audit-Id", call.audit_id), *kept, *call.flow_headers, *given)
             if call.warnings:
                 answer.headers = [*answer.headers, *warning_headers(call.warnings)]
         status = answer.status if isinstance(answer, Response | Stream) else 101

@@ -10,6 +10,7 @@ from kybern.metrics.series import Counter, Gauge
 from kybern.transport.exchange import Request, Response
 
 TEXT = "text/plain; charset=utf-8"
+_SAFE = (("X-Content-Type-Options", "nosniff"),)
 
 Check = Callable[[], str | Awaitable[str]]
 """"" when all is well, else what is wrong; some have to ask others to know."""
@@ -105,8 +106,8 @@ class _Told:
         if any(faults.values()):
             return Response(500, ("\n".join([*lines, f"{self._path} check failed"]) + "\n").encode(), TEXT)
         if "verbose" in self._request.query:  # Whatever its value is.
-            return Response(200, ("\n".join([*lines, f"{self._path} check passed"]) + "\n").encode(), TEXT)
-        return Response(200, b"ok", TEXT)
+            return Response(200, ("\n".join([*lines, f"{self._path} check passed"]) + "\n").encode(), TEXT, _SAFE)
+        return Response(200, b"ok", TEXT, _SAFE)
 
 
 def _single(fault: str) -> Response:

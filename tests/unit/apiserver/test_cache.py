@@ -7,9 +7,10 @@ import orjson
 import pytest
 
 from kybern.api.registry import find
+from kybern.api.resource import Resource
 from kybern.apiserver.cache.change import bookmarks, event_line
 from kybern.apiserver.cache.resource_cache import WINDOW_LIMIT, ResourceCache
-from kybern.apiserver.cache.selection import Selection, selection_of
+from kybern.apiserver.cache.selection import Selection, parsed_selection, with_known_fields
 from kybern.apiserver.cache.version import Version, encode
 from kybern.apiserver.cache.watcher import LINES_LIMIT, Watcher
 from kybern.base.errors import BadRequest, Expired
@@ -31,6 +32,10 @@ def filled(*keys: str) -> ResourceCache:
         [(key, pod(key.partition("/")[2], key.partition("/")[0]), index + 2) for index, key in enumerate(keys)], 10
     )
     return cache
+
+
+def selection_of(resource: Resource, namespace: str, labels: str, fields: str) -> Selection:
+    return with_known_fields(parsed_selection(namespace, labels, fields), resource)
 
 
 def plain(version: Version) -> bytes:

@@ -1,6 +1,6 @@
 """Which objects a LIST or a WATCH is about: namespace, labels, fields."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kybern.api.resource import Resource
 from kybern.api.selectors import (
@@ -45,13 +45,18 @@ class Selection:
         return self.fields.required_value(field) if self.fields.requirements else None
 
 
-def selection_of(resource: Resource, namespace: str, labels: str, fields: str) -> Selection:
-    """From the texts of a request for `resource`; fields are named as they are stored. Raises BadRequest."""
+def parsed_selection(namespace: str, labels: str, fields: str) -> Selection:
+    """From the texts of a request, by fields that nobody has looked at yet. Raises BadRequest."""
     try:
         label_selector = parse_labels(labels) if labels else EVERYTHING
         field_selector = parse_fields(fields) if fields else _NO_FIELDS
     except SelectorError as error:
         raise BadRequest(str(error)) from None
-    if field_selector.requirements:
-        field_selector = check_fields(field_selector, resource)
     return Selection(namespace, label_selector, field_selector)
+
+
+def with_known_fields(selection: Selection, resource: Resource) -> Selection:
+    """For this kind; fields are named as they are stored. Raises BadRequest for those by which nobody can select."""
+    if not selection.fields.requirements:
+        return selection
+    return replace(selection, fields=check_fields(selection.fields, resource))

@@ -31,7 +31,9 @@ async def delete_object(at: Surroundings, call: Call, served: Served) -> Respons
         raise status.forbidden(served.resource, call.info.name, why)
     _warn(call, served, options)
     outcome = await delete(at.life, served, options, attributes)
-    return _deleted(at, call, served, outcome)
+    # Whoever asks in the old way for dependents to go first is told that this takes time; others never were.
+    waits = not outcome.deleted and options.raw.get("orphanDependents") is False
+    return _deleted(at, call, served, outcome, status.ACCEPTED if waits else status.OK)
 
 
 def _warn(call: Call, served: Served, options: DeleteOptions) -> None:
@@ -43,13 +45,13 @@ def _warn(call: Call, served: Served, options: DeleteOptions) -> None:
         )
 
 
-def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome) -> Response:
+def _deleted(at: Surroundings, call: Call, served: Served, outcome: Outcome, code: int) -> Response:
     if outcome.deleted and not answers_with_object(served.resource):
         metadata = outcome.obj["metadata"]
         return answer.document(call, status.success(served.resource, metadata["name"], metadata.get("uid", "")))
     if outcome.version is not None:
-        return answer.stored(call, served, outcome.version, at.now())
-    return answer.shaped(call, served, outcome.obj, at.now())
+        return answer.stored(call, served, outcome.version, at.now(), code)
+    return answer.shaped(call, served, outcome.obj, at.now(), code)
 
 
 async def delete_collection(at: Surroundings, call: Call, served: Served) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kybern.api.resource import FieldError, Resource
 from kybern.api.selectors import FieldRequirement, FieldSelector
 from kybern.api.validation.field import forbidden, not_supported
-from kybern.apiserver.cache.selection import Selection, selection_of
+from kybern.apiserver.cache.selection import Selection, parsed_selection, with_known_fields
 from kybern.apiserver.call import Call
 from kybern.apiserver.endpoints.revisions import integer
 from kybern.apiserver.request_info import truthy
@@ -41,15 +41,14 @@ def list_options(call: Call, served: Served) -> ListOptions:
     request = call.request
     namespace = call.info.namespace if served.resource.namespaced else ""
     initial = request.query.get("sendInitialEvents")
+    timeout_seconds, limit = _number(request, "timeoutSeconds"), max(0, _number(request, "limit"))
     options = ListOptions(
-        selection_of(
-            served.resource, namespace, request.parameter("labelSelector"), request.parameter("fieldSelector")
-        ),
+        parsed_selection(namespace, request.parameter("labelSelector"), request.parameter("fieldSelector")),
         request.parameter("resourceVersion"),
         request.parameter("resourceVersionMatch"),
-        max(0, _number(request, "limit")),
+        limit,
         request.parameter("continue"),
-        _number(request, "timeoutSeconds"),
+        timeout_seconds,
         truthy(request.parameter("allowWatchBookmarks", "false")),
         truthy(initial[0]) if initial else None,
     )
@@ -60,6 +59,8 @@ def list_options(call: Call, served: Served) -> ListOptions:
     faults = _watch_faults(options) if watching else _list_faults(options)
     if faults:
         raise invalid(_OPTIONS, "", faults)
+    if options.selection.fields.requirements:
+        options = replace(options, selection=with_known_fields(options.selection, served.resource))
     return _of_one(options, call.info.name) if call.info.name else options
 
 

@@ -41,6 +41,8 @@ async def patch_object(at: Surroundings, call: Call, served: Served) -> Response
     decode.check_write_options(call, applies=media == APPLY_PATCH)
     if media == APPLY_PATCH:
         return await apply_object(at, call, served)
+    if served.find(call.info.namespace, call.info.name) is None:
+        raise status.not_found(served.resource, call.info.name)  # Nobody reads a patch of nothing.
     patch = read_patch(call, media, served.resource)
     attributes = attributes_of(call, served, "UPDATE", call.info.subresource)
     attributes.sent_lists = any(mark in call.request.body for mark in _EMPTYING)

@@ -110,10 +110,14 @@ class Router:
 
     def _find(self, call: Call, served: Served) -> Endpoint:
         info = call.info
+        if info.verb == "proxy" or (info.verb == "watch" and info.subresource):
+            raise status.no_such_path()  # No such path has been there for long, or ever.
+        if not _is_path(served.resource, info):
+            raise status.no_such_path()
         if info.subresource == "proxy":
             if call.request.method not in _PASSED_METHODS:
                 raise status.method_not_allowed()
-        elif call.request.method == "HEAD" and _is_path(served.resource, info):
+        elif call.request.method == "HEAD":
             raise status.method_not_allowed()  # Upstream routes it for proxies alone, though its verb is that of GET.
         special = served.special.get(info.subresource) or self._special.get(
             (served.resource.group_resource, info.subresource)
@@ -122,10 +126,6 @@ class Router:
             endpoint = special.get(info.verb)
             if endpoint is not None and not (info.name and _is_creation(info)):
                 return endpoint
-        if info.verb == "proxy" or (info.verb == "watch" and info.subresource):
-            raise status.no_such_path()  # No such path has been there for long, or ever.
-        if not _is_path(served.resource, info):
-            raise status.no_such_path()
         if info.verb == "watch" and call.request.method != "GET":
             raise status.method_not_allowed()
         verbs = served.subresources[info.subresource].verbs if info.subresource else served.resource.verbs
