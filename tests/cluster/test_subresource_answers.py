@@ -298,6 +298,38 @@ async def test_another_uid_is_refused_by_every_part_of_a_pod() -> None:
             assert 'metadata.uid: Invalid value: "another": field is immutable' in answer.message
 
 
+@pytest.mark.parametrize(
+    ("labels", "cause", "message"),
+    [
+        (
+            {"kubernetes.io/os": "windows"},
+            "UnsupportedPlatform",
+            'pods "p" is forbidden: pod resize is only supported on linux nodes, node "n" is "windows"',
+        ),
+        (
+            {},
+            "NodeCapacity",
+            'pods "p" is forbidden: node didn\'t have enough allocatable resources: cpu, requested: 8000, allocatable: 4000',
+        ),
+    ],
+)
+async def test_a_resize_that_no_node_of_this_kind_can_do(labels: dict[str, str], cause: str, message: str) -> None:
+    async with api_server() as api:
+        room = {"cpu": "4", "memory": "1Gi", "pods": "10"}
+        node = {"metadata": {"name": "n", "labels": labels}, "status": {"allocatable": room, "capacity": room}}
+        await api.create("/api/v1/nodes", node)
+        made = pod("p")
+        made["spec"]["nodeName"] = "n"
+        made["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
+        await api.create(PODS, made)
+        container = made["spec"]["containers"][0]["name"]
+        grown = [{"name": container, "resources": {"requests": {"cpu": "8"}}}]
+        kind = "application/strategic-merge-patch+json"
+        answer = await api.patch(f"{PODS}/p/resize", {"spec": {"containers": grown}}, kind)
+        assert (answer.status, answer.message) == (403, message)
+        assert answer.body["details"]["causes"] == [{"reason": cause}]
+
+
 async def test_scales_in_other_shapes_and_of_other_objects() -> None:
     async with api_server() as api:
         template = {

@@ -6,6 +6,7 @@ from kybern.api.resource import Object
 from kybern.apiserver.admission.attributes import Attributes
 from kybern.apiserver.admission.chain import Plugin
 from kybern.apiserver.admission.lookup import Lookup
+from kybern.base.errors import Forbidden
 
 _OS_LABEL = "kubernetes.io/os"
 
@@ -25,13 +26,18 @@ class PodResizeValidator(Plugin):
         node = self._lookup.get("nodes", name)
         if node is None:
             raise attributes.forbidden(obj, f'node "{name}" not found')
-        lacking = _lacking(obj["spec"], (node.get("status") or {}).get("allocatable") or {})
-        if lacking:
-            raise attributes.forbidden(obj, f"Node didn't have enough allocatable resources: {lacking}")
-        system = (node["metadata"].get("labels") or {}).get(_OS_LABEL, "")
+        system = (node["metadata"].get("labels") or {}).get(_OS_LABEL, "linux")
         if system != "linux":
             why = f'pod resize is only supported on linux nodes, node "{name}" is "{system}"'
-            raise attributes.forbidden(obj, why)
+            raise _refusal(attributes.forbidden(obj, why), "UnsupportedPlatform")
+        lacking = _lacking(obj["spec"], (node.get("status") or {}).get("allocatable") or {})
+        if lacking:
+            why = f"node didn't have enough allocatable resources: {lacking}"
+            raise _refusal(attributes.forbidden(obj, why), "NodeCapacity")
+
+
+def _refusal(refused: Forbidden, cause: str) -> Forbidden:
+    return Forbidden(refused.message, details={**refused.details, "causes": [{"reason": cause}]})
 
 
 def _lacking(spec: Object, allocatable: Object) -> str:
