@@ -19,7 +19,7 @@ def ask():
     while not stop.is_set():
         began = time.time()
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 done[answer.read().decode().split("version ")[1].split(",")[0]] += 1
         except Exception as error:
             failures.append(f"{began:.3f} after {time.time() - began:.3f} s: {error!r}")

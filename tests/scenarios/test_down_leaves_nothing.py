@@ -109,7 +109,7 @@ def test_down_takes_everything_away(user: User, images: list[Path], name: str) -
     cluster.up(*arguments)
     cluster.imports(images[0])
     user.kubectl(POD).succeeds()
-    user.kubectl("wait pod web --for=condition=Ready --timeout=60s", within=90).succeeds()
+    user.kubectl("wait pod web --for=condition=Ready --timeout=180s").succeeds()
     make(user)
     user.types("kybern down").mentions("the cluster is down; its data is kept in /var/lib/kybern")
     same(state(user), before, but="kubeconfig")
@@ -207,7 +207,7 @@ def test_a_firewall_that_drops_is_opened_and_left_as_it_was(user: User, images: 
     for name in ("web", "client"):
         user.kubectl(f"run {name} --image=registry.example.com/shop/api-server:v1.4.2").succeeds()
     user.kubectl("expose pod web --name=front --port=80 --target-port=8080").succeeds()
-    user.kubectl("wait pod web client --for=condition=Ready --timeout=60s", within=90).succeeds()
+    user.kubectl("wait pod web client --for=condition=Ready --timeout=180s").succeeds()
     ask = "exec client -- wget -q -O - http://front/cgi-bin/index.cgi"
     cluster.eventually(lambda: user.kubectl(ask).mentions("hello from web"))
     user.types("kybern down").succeeds()

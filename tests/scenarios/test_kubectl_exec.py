@@ -10,12 +10,20 @@ from tests.scenarios.vocabulary import WEB, Cluster, User
 PROTOCOLS = pytest.mark.parametrize("websockets", ["true", "false"], ids=["websocket", "spdy"])
 
 
+def waits_for(rows: int, columns: int) -> str:
+    """A shell's line that ends once its terminal has this size, and then prints it, which the line itself does not hold.
+
+    kubectl tells of a size when it is there, and attaches with one that is larger by one at first.
+    """
+    return f"until stty size | grep '^{rows}[ ]{columns}'; do sleep 0.1; done"
+
+
 def test_a_terminal_has_its_size_and_its_exit_code(resident: User) -> None:
     with resident.at_terminal("exec -it deploy/web -- sh", rows=33, columns=101) as terminal:
         terminal.shows("/ #")
-        terminal.types("stty size\r").shows("33 101")
+        terminal.types(f"{waits_for(33, 101)}\r").shows("33 101")
         terminal.resizes(40, 90)
-        terminal.types("stty size\r").shows("40 90")
+        terminal.types(f"{waits_for(40, 90)}\r").shows("40 90")
         terminal.types("tty; exit 3\r").shows("/dev/pts/0").ends(3)
 
 
@@ -50,7 +58,7 @@ def test_exec_where_it_cannot(resident: User, user: User) -> None:
         "error: container nosuch is not valid for pod web-… out of: api-server"
     )
     user.kubectl(f"run done --image={WEB} --restart=Never -- true").prints("pod/done created")
-    user.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/done --timeout=60s").succeeds()
+    user.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/done --timeout=180s").succeeds()
     user.kubectl("exec done -- ls").fails(
         "error: cannot exec into a container in a completed pod; current phase is Succeeded"
     )
@@ -75,7 +83,7 @@ def test_run_reads_its_input_to_the_end(user: User, websockets: str) -> None:
 def test_run_and_attach_at_a_terminal(user: User) -> None:
     with user.at_terminal(f"run shell --image={WEB} -it --restart=Never -- sh", rows=30, columns=99) as terminal:
         terminal.shows("If you don't see a command prompt, try pressing enter.")
-        terminal.types("\rstty size\r").shows("30 99")
+        terminal.types(f"\r{waits_for(30, 99)}\r").shows("30 99")
         terminal.types("echo $((6 * 7))\r").shows("42")
         with user.at_terminal("attach -it shell") as second:
             second.types("\recho from the second\r").shows("from the second")
@@ -97,7 +105,7 @@ def test_cp_both_ways(resident: User) -> None:
 
 def test_debug_adds_a_container_to_a_pod(user: User, cluster: Cluster) -> None:
     user.kubectl(f"run app --image={WEB}").prints("pod/app created")
-    user.kubectl("wait --for=condition=Ready pod/app --timeout=30s").prints("pod/app condition met")
+    user.kubectl("wait --for=condition=Ready pod/app --timeout=180s").prints("pod/app condition met")
     with user.at_terminal(f"debug app -it --image={WEB} -c look --target=app --profile=general -- sh") as terminal:
         terminal.shows('Targeting container "app".', "If you don't see a command prompt, try pressing enter.")
         terminal.types("\rps | grep '[h]ttpd'; exit\r").shows("httpd -f -p 8080").ends(0)
@@ -105,7 +113,7 @@ def test_debug_adds_a_container_to_a_pod(user: User, cluster: Cluster) -> None:
     cluster.eventually(lambda: user.kubectl(f"get pod app -o jsonpath={ended}").prints("0"))
     user.kubectl("describe pod app").mentions("Ephemeral Containers:", "  look:")
     user.kubectl(f"debug app --image={WEB} --copy-to=copy --share-processes --profile=general -- sleep 99").succeeds()
-    user.kubectl("wait --for=condition=Ready pod/copy --timeout=30s").prints("pod/copy condition met")
+    user.kubectl("wait --for=condition=Ready pod/copy --timeout=180s").prints("pod/copy condition met")
     user.kubectl("get pod copy").prints("""
         NAME   READY   STATUS    RESTARTS   AGE
         copy   2/2     Running   0          …s

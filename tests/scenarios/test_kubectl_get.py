@@ -99,7 +99,7 @@ def test_watching(user: User) -> None:
         user.kubectl(f"run seen --image={WEB}").prints("pod/seen created")
         # How far the Pod is when the watch has begun is a matter of luck.
         watch.shows("EVENT NAME READY STATUS RESTARTS AGE", "ADDED seen")
-        user.kubectl("wait --for=condition=Ready pod/seen --timeout=60s").succeeds()
+        user.kubectl("wait --for=condition=Ready pod/seen --timeout=180s").succeeds()
         user.kubectl("delete pod seen --now").prints(f'pod "seen" deleted from {user.namespace} namespace')
         watch.shows("MODIFIED seen 1/1 Terminating 0 …s", "DELETED seen")
         names.shows("pod/seen")
@@ -107,7 +107,7 @@ def test_watching(user: User) -> None:
 
 def test_events(user: User, cluster: Cluster) -> None:
     user.kubectl(f"run p --image={WEB}").succeeds()
-    user.kubectl("wait --for=condition=Ready pod/p --timeout=30s").succeeds()
+    user.kubectl("wait --for=condition=Ready pod/p --timeout=180s").succeeds()
     present = f'Container image "{WEB}" already present on machine and can be accessed by the pod'
     cluster.eventually(lambda: user.kubectl("events --for pod/p").mentions("…s Normal Started Pod/p Container started"))
     user.kubectl("get events --sort-by=.lastTimestamp").mentions(

@@ -19,7 +19,7 @@ def talker(cluster: Cluster) -> User:
     # Its two outputs are two pipes: what is said at once on both has no order.
     script = "for i in 1 2 3; do echo line $i; done; sleep 1; echo err >&2; exit 3"
     user.kubectl(f"run talker --image={WEB} --restart=Never -- sh -c '{script}'").prints("pod/talker created")
-    user.kubectl("wait --for=jsonpath={.status.phase}=Failed pod/talker --timeout=60s").prints(
+    user.kubectl("wait --for=jsonpath={.status.phase}=Failed pod/talker --timeout=180s").prints(
         "pod/talker condition met"
     )
     return user
@@ -57,7 +57,7 @@ def test_what_cannot_be_read(talker: User, cluster: Cluster) -> None:
 def test_following_until_the_end(user: User) -> None:
     script = "for i in 1 2 3; do echo said $i; sleep 0.4; done"
     user.kubectl(f"run slow --image={WEB} --restart=Never -- sh -c '{script}'").succeeds()
-    user.kubectl("wait --for=condition=Ready pod/slow --timeout=60s").succeeds()
+    user.kubectl("wait --for=condition=Ready pod/slow --timeout=180s").succeeds()
     user.kubectl("logs -f slow").prints("said 1\nsaid 2\nsaid 3")
 
 
@@ -89,7 +89,7 @@ spec:
   - {{name: a, image: "{WEB}", command: [echo, from a]}}
   - {{name: b, image: "{WEB}", command: [echo, from b]}}
 """).prints("pod/two created")
-    user.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/two --timeout=60s").succeeds()
+    user.kubectl("wait --for=jsonpath={.status.phase}=Succeeded pod/two --timeout=180s").succeeds()
     user.kubectl("logs two").prints("from a").warns('Defaulted container "a" out of: a, b, first (init)')
     user.kubectl("logs two -c first").prints("before")
     # kubectl asks for them in the order of a map, which is none.

@@ -58,7 +58,7 @@ def test_cordon(user: User, node: str, cluster: Cluster) -> None:
         lambda: user.kubectl("describe pod waiting").mentions(f"FailedScheduling …s default-scheduler {refusal}")
     )
     user.kubectl(f"uncordon {node}").prints(f"node/{node} uncordoned")
-    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=60s").prints("pod/waiting condition met")
+    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=180s").prints("pod/waiting condition met")
 
 
 def test_taint(user: User, node: str, cluster: Cluster) -> None:
@@ -74,7 +74,7 @@ def test_taint(user: User, node: str, cluster: Cluster) -> None:
     )
     user.kubectl(f"taint node {node} a:NoSchedule-").prints(f"node/{node} untainted")
     user.kubectl(f"taint node {node} a:NoSchedule-").fails('error: taint "a:NoSchedule" not found')
-    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=60s").succeeds()
+    user.kubectl("wait --for=condition=Ready pod/waiting --timeout=180s").succeeds()
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def emptied(own_cluster: Cluster) -> Iterator[tuple[User, str]]:
     name = user.kubectl("get nodes -o jsonpath={.items[0].metadata.name}").out
     yield user, name
     user.kubectl(f"uncordon {name}")
-    user.kubectl(f"delete namespace {user.namespace} --timeout=60s", within=90)
+    user.kubectl(f"delete namespace {user.namespace} --timeout=180s")
 
 
 def test_drain(own_cluster: Cluster, emptied: tuple[User, str]) -> None:
@@ -93,8 +93,8 @@ def test_drain(own_cluster: Cluster, emptied: tuple[User, str]) -> None:
     user.applies(SCRATCH)
     user.kubectl(f"run alone --image={WEB} -- sleep 1000").succeeds()
     user.kubectl("create pdb guard --selector=app=scratch --min-available=1").succeeds()
-    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s", within=90).succeeds()
-    user.kubectl("wait --for=jsonpath={.status.currentHealthy}=1 pdb/guard --timeout=30s").succeeds()
+    user.kubectl("wait --for=condition=Ready pods --all --timeout=180s").succeeds()
+    user.kubectl("wait --for=jsonpath={.status.currentHealthy}=1 pdb/guard --timeout=180s").succeeds()
     refused = user.kubectl(f"drain {node}")
     assert refused.done.code == 1, refused.done
     for reason in (
@@ -115,14 +115,12 @@ def test_drain(own_cluster: Cluster, emptied: tuple[User, str]) -> None:
         "Cannot evict pod as it would violate the pod's disruption budget."
     )
     user.kubectl("delete pdb guard").succeeds()
-    user.kubectl(f"drain {node} {options} --timeout=60s", within=90).mentions(
-        "pod/scratch-… evicted", f"node/{node} drained"
-    )
+    user.kubectl(f"drain {node} {options} --timeout=180s").mentions("pod/scratch-… evicted", f"node/{node} drained")
     told = "get pods --no-headers -l"
     own_cluster.eventually(lambda: user.kubectl(f"{told} app=scratch").prints("scratch-… 0/1 Pending 0 …s"))
     own_cluster.eventually(lambda: user.kubectl(f"{told} app=agent").prints("agent-… 1/1 Running 0 …s"))
     user.kubectl(f"uncordon {node}").prints(f"node/{node} uncordoned")
-    user.kubectl("wait --for=condition=Ready pods --all --timeout=60s", within=90).succeeds()
+    user.kubectl("wait --for=condition=Ready pods --all --timeout=180s").succeeds()
 
 
 def test_debug_of_a_node(user: User, node: str) -> None:

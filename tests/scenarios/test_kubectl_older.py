@@ -56,7 +56,7 @@ def test_apply_and_explain(user: User) -> None:
 @OLDER
 def test_streams(user: User) -> None:
     user.kubectl(f"run p --image={WEB}").prints("pod/p created")
-    user.kubectl("wait --for=condition=Ready pod/p --timeout=30s").prints("pod/p condition met")
+    user.kubectl("wait --for=condition=Ready pod/p --timeout=180s").prints("pod/p condition met")
     user.kubectl("logs p").prints("v1.4.2: listening on 8080")
     user.kubectl("exec -i p -- cat", "through\n").prints("through")
     user.kubectl("exec p -- sh -c 'exit 7'").fails("command terminated with exit code 7", code=7)

@@ -50,7 +50,7 @@ def test_rollouts(user: User) -> None:
     user.kubectl("rollout undo deployment/web --to-revision=99").fails(
         "error: unable to find specified revision 99 in history"
     )
-    user.kubectl("rollout status deployment/web --timeout=60s").succeeds()
+    user.kubectl("rollout status deployment/web --timeout=180s").succeeds()
     user.kubectl("get deployment web -o jsonpath={.spec.template.spec.containers[0].image}").prints(WEB)
 
 
@@ -73,7 +73,7 @@ def test_what_goes_with_what_is_deleted(user: User, cluster: Cluster) -> None:
 def test_deleting_pods(user: User) -> None:
     for name in ("p1", "p2"):
         user.kubectl(f"run {name} --image={WEB} --restart=Never -- sleep 1000").prints(f"pod/{name} created")
-        user.kubectl(f"wait --for=condition=Ready pod/{name} --timeout=60s").prints(f"pod/{name} condition met")
+        user.kubectl(f"wait --for=condition=Ready pod/{name} --timeout=180s").prints(f"pod/{name} condition met")
     user.kubectl("delete pods --all --dry-run=server").prints(f"""
         pod "p1" deleted from {user.namespace} namespace (server dry run)
         pod "p2" deleted from {user.namespace} namespace (server dry run)
@@ -93,15 +93,15 @@ def test_deleting_pods(user: User) -> None:
 
 def test_waiting(user: User) -> None:
     user.kubectl(f"run p --image={WEB}").prints("pod/p created")
-    user.kubectl("wait --for=create pod/p --timeout=60s").prints("pod/p condition met")
-    user.kubectl("wait --for=condition=Ready pod/p --timeout=60s").prints("pod/p condition met")
-    user.kubectl("wait --for=jsonpath={.status.phase}=Running pod/p --timeout=60s").prints("pod/p condition met")
+    user.kubectl("wait --for=create pod/p --timeout=180s").prints("pod/p condition met")
+    user.kubectl("wait --for=condition=Ready pod/p --timeout=180s").prints("pod/p condition met")
+    user.kubectl("wait --for=jsonpath={.status.phase}=Running pod/p --timeout=180s").prints("pod/p condition met")
     user.kubectl("wait --for=condition=Nope pod/p --timeout=1s").fails(
         "error: timed out waiting for the condition on pods/p"
     )
     user.kubectl("wait --for=condition=Ready pod/nosuch --timeout=2s").fails(
         'Error from server (NotFound): pods "nosuch" not found'
     )
-    with user.starts("wait --for=delete pod/p --timeout=60s") as waiting:
+    with user.starts("wait --for=delete pod/p --timeout=180s") as waiting:
         user.kubectl("delete pod p --grace-period=1 --wait=false").succeeds()
         waiting.ends(0)

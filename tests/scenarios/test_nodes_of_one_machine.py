@@ -64,11 +64,11 @@ def three(_cluster_of_three: Cluster) -> tuple[Cluster, User]:
     cluster = _cluster_of_three
     user = User(cluster.machine, "default")
     user.types(f"ip link set kybern-veth{LOST[-1]} up").succeeds()
-    user.kubectl("wait node --all --for=condition=Ready --timeout=60s", within=90).succeeds()
+    user.kubectl("wait node --all --for=condition=Ready --timeout=180s").succeeds()
     user.applies(MANIFEST)
     clients = [pod(f"client-{name}", nodeSelector={"kubernetes.io/hostname": name}) for name in NODES]
     bring(user, *clients)
-    user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
+    user.kubectl("rollout status deployment web --timeout=180s").succeeds()
     cluster.eventually(lambda: _is(len(web_pods(user)), 3))
     return cluster, user
 

@@ -37,7 +37,7 @@ def test_files_follow_and_the_environment_follows_with_a_restart(cluster: Cluste
         f"Error: couldn't find key greeting in ConfigMap {user.namespace}/settings"
     )
     user.kubectl("""patch configmap settings -p '{"data":{"greeting":"hello"}}'""").succeeds()
-    user.kubectl("wait pod web --for=condition=Ready --timeout=30s").succeeds()
+    user.kubectl("wait pod web --for=condition=Ready --timeout=180s").succeeds()
     user.kubectl("exec web -- sh -c 'cat /settings/greeting; echo; echo $GREETING'").prints("hello\nhello")
     user.kubectl("""patch configmap settings -p '{"data":{"greeting":"goodbye"}}'""").succeeds()
     cluster.eventually(lambda: user.kubectl("exec web -- cat /settings/greeting").prints("goodbye"), within=5)
@@ -74,7 +74,7 @@ def test_more_processor_without_a_restart(cluster: Cluster, user: User) -> None:
     user.applies(POD.replace("[{name: settings, configMap: {name: settings}}]", "[{name: settings, emptyDir: {}}]")
         .replace("env: [", "resources: {limits: {cpu: 100m, memory: 32Mi}}\n    env: [")
         .replace("key: greeting", "key: greeting, optional: true"))  # fmt: skip
-    user.kubectl("wait pod web --for=condition=Ready --timeout=30s").succeeds()
+    user.kubectl("wait pod web --for=condition=Ready --timeout=180s").succeeds()
     patch = '{"spec":{"containers":[{"name":"api","resources":{"requests":{"cpu":"150m"},"limits":{"cpu":"150m"}}}]}}'
     user.kubectl(f"patch pod web --subresource resize -p '{patch}'").prints("pod/web patched")
     path = "{.status.containerStatuses[0].resources.limits.cpu} {.status.containerStatuses[0].restartCount}"

@@ -34,10 +34,10 @@ spec:
   selector: {app: web}
   ports: [{port: 80, targetPort: 8080}]
 """)
-    user.kubectl("wait pod web --for=condition=Ready --timeout=30s").succeeds()
+    user.kubectl("wait pod web --for=condition=Ready --timeout=180s").succeeds()
     cluster.eventually(lambda: user.kubectl(READY).prints("true"))
     user.kubectl("exec web -- rm /tmp/ready").succeeds()
-    user.kubectl("wait pod web --for=condition=Ready=false --timeout=60s").succeeds()
+    user.kubectl("wait pod web --for=condition=Ready=false --timeout=180s").succeeds()
     began = time.monotonic()
     cluster.eventually(lambda: user.kubectl(READY).prints("false"))
     # What kubectl itself takes to start, on a busy machine, comes on top of the second.
@@ -48,7 +48,7 @@ spec:
     """)
     user.kubectl("get events --field-selector=reason=Unhealthy").mentions("Readiness probe failed:")
     user.kubectl("exec web -- touch /tmp/ready").succeeds()
-    user.kubectl("wait pod web --for=condition=Ready --timeout=60s").succeeds()
+    user.kubectl("wait pod web --for=condition=Ready --timeout=180s").succeeds()
     cluster.eventually(lambda: user.kubectl(READY).prints("true"))
 
 

@@ -18,7 +18,7 @@ spec:
 
 def test_a_process_that_is_killed_is_back_and_counted(cluster: Cluster, user: User) -> None:
     user.applies(WEB)
-    user.kubectl("wait pod web --for=condition=Ready --timeout=30s").succeeds()
+    user.kubectl("wait pod web --for=condition=Ready --timeout=180s").succeeds()
     user.kubectl("exec web -- killall sleep").succeeds()
     cluster.eventually(
         lambda: user.kubectl("get pod web").prints("""
@@ -111,8 +111,8 @@ spec:
     )
     reasons = "get pod staged -o jsonpath='{.status.phase} {.status.containerStatuses[0].state.waiting.reason}'"
     user.kubectl(reasons).prints("Pending PodInitializing")
-    user.kubectl("exec staged -c first -- touch /work/go").succeeds()
-    user.kubectl("wait pod staged --for=condition=Ready --timeout=30s").succeeds()
+    cluster.eventually(lambda: user.kubectl("exec staged -c first -- touch /work/go").succeeds())
+    user.kubectl("wait pod staged --for=condition=Ready --timeout=180s").succeeds()
     user.kubectl("exec staged -c main -- cat /work/order").prints("first\nside\nmain")
     user.kubectl("get pod staged").prints("""
         NAME     READY   STATUS    RESTARTS   AGE

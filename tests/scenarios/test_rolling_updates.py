@@ -51,7 +51,7 @@ def web(cluster: Cluster, user: User) -> Iterator[str]:
 
 
 def rolled_out(user: User) -> None:
-    user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
+    user.kubectl("rollout status deployment web --timeout=180s").succeeds()
 
 
 def versions(user: User) -> list[str]:

@@ -58,7 +58,7 @@ def query(name, kind):
     "The response code, and the answers as text."
     question = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\\0"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(20)
         client.connect((SERVER, 53))
         client.send(struct.pack("!HHHHHH", 7, 0x100, 1, 0, 0, 0) + question + struct.pack("!HH", kind, 1))
         message = client.recv(4096)

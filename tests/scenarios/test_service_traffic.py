@@ -67,7 +67,7 @@ def web(cluster: Cluster, user: User) -> Iterator[list[str]]:
     """Three Pods behind a Service, and a client; the Pods' names."""
     user.applies(WEB)
     bring(user, pod("client"))
-    user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
+    user.kubectl("rollout status deployment web --timeout=180s").succeeds()
     yield names(user)
     user.kubectl("delete service,deployment --all").succeeds()
 
@@ -100,7 +100,7 @@ def test_no_ready_pod_means_refused_at_once(cluster: Cluster, user: User, web: l
     cluster.eventually(lambda: user.kubectl("get pods -l app=web").prints(""))
     cluster.eventually(lambda: _is(list(answers(user, "client", f"http://web{PATH}", 3)), [REFUSED]))
     user.kubectl("scale deployment web --replicas=1").succeeds()
-    user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
+    user.kubectl("rollout status deployment web --timeout=180s").succeeds()
     cluster.eventually(lambda: _is(sorted(answers(user, "client", f"http://web{PATH}", 3)), names(user)))
 
 
@@ -149,7 +149,7 @@ def _datagrams(user: User, times: int) -> dict[str, int]:
     program = f"""
     def send():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(2)
+            client.settimeout(10)
             client.connect(("echo", 53))
             client.send(b"?")
             return client.recv(100).decode()

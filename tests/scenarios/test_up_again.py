@@ -23,7 +23,7 @@ def test_with_fewer_nodes_the_pods_of_the_others_move(user: User, images: list[P
     cluster.up("--nodes", "2")
     cluster.imports(images[0])
     user.kubectl(f"create deployment web --image={WEB} --replicas=2").succeeds()
-    user.kubectl("rollout status deployment web --timeout=60s", within=90).succeeds()
+    user.kubectl("rollout status deployment web --timeout=180s").succeeds()
     user.types("kybern down").succeeds()
     user.types("kybern up").mentions(
         "node kybern-1 was one of an earlier start; its Pods will run elsewhere",

@@ -55,7 +55,7 @@ def bring(user: User, *pods: dict[str, Any]) -> None:
     """Make these Pods and wait until they are Ready."""
     user.applies("\n---\n".join(map(json.dumps, pods)))
     names = " ".join(each["metadata"]["name"] for each in pods)
-    user.kubectl(f"wait pod {names} --for=condition=Ready --timeout=60s", within=90).succeeds()
+    user.kubectl(f"wait pod {names} --for=condition=Ready --timeout=180s").succeeds()
 
 
 def inside(user: User, name: str, program: str, within: float = 60.0) -> Any:

@@ -26,6 +26,8 @@ CRASHING = "registry.example.com/shop/api-server:v1.4.4"
 """Ends at its start with code 1."""
 
 EVENTUALLY_SECONDS = 30.0
+COMMAND_SECONDS = 200.0
+"""More than any of them is told to wait itself."""
 PAUSE_SECONDS = 0.1
 T = TypeVar("T")
 _numbers = itertools.count(1)
@@ -88,7 +90,7 @@ class User:
     def _command(self, line: str) -> list[str]:
         return [self._kubectl, "--namespace", self.namespace, *shlex.split(line)]
 
-    def kubectl(self, line: str, stdin: str = "", within: float = 60.0, **environment: str) -> Ended:
+    def kubectl(self, line: str, stdin: str = "", within: float = COMMAND_SECONDS, **environment: str) -> Ended:
         """Type a kubectl command and wait for its end. `environment` has names in capitals."""
         pairs = [f"{name}={value}" for name, value in environment.items()]
         done = self.machine.run(*self._command(line), stdin=stdin, within=within, environment=pairs)
@@ -111,7 +113,7 @@ class User:
         with Terminal.started(f"kubectl {line}", self.machine.command(*self._command(line)), rows, columns) as program:
             yield program
 
-    def types(self, line: str, within: float = 60.0) -> Ended:
+    def types(self, line: str, within: float = COMMAND_SECONDS) -> Ended:
         """Any other command, in a shell."""
         done = self.machine.run("sh", "-c", line, within=within)
         return Ended(Done(line, done.code, done.out, done.err))
