@@ -14,6 +14,7 @@ from kybern.apiserver.endpoints.patch import patch_media, patch_object
 from kybern.apiserver.endpoints.surroundings import Surroundings
 from kybern.apiserver.endpoints.update import update_object
 from kybern.apiserver.endpoints.watch import watch_objects
+from kybern.apiserver.negotiate import PLAINLY_ASKED
 from kybern.apiserver.request_info import RequestInfo
 from kybern.apiserver.served import Served
 from kybern.base.errors import BadRequest
@@ -72,7 +73,7 @@ def _check_media(call: Call, resource: Resource) -> None:
     if info.verb == "patch":
         patch_media(call, resource)
     accept = call.request.headers.get("accept", "")
-    if accept in negotiate.PLAINLY_ASKED or info.subresource == "log":
+    if accept in PLAINLY_ASKED or info.subresource == "log":
         return
     streams = info.verb in ("list", "watch") and "watch" in resource.verbs
     tables = info.subresource not in _WITHOUT_TABLE and "get" in resource.verbs
@@ -164,7 +165,9 @@ class Router:
         """The last stage."""
         endpoint = self.find(call)
         assert call.served is not None
-        _check_media(call, call.served.resource)
+        info = call.info
+        if info.subresource or info.verb == "patch" or call.request.headers.get("accept", "") not in PLAINLY_ASKED:
+            _check_media(call, call.served.resource)
         if call.served.around is not None:
             endpoint = call.served.around(endpoint)
         return endpoint(self._at, call, call.served)
