@@ -34,7 +34,9 @@ class Wire:
         self.reader, self.writer = reader, writer
 
     def send(self, data: bytes) -> None:
-        self.writer.write(data)
+        """To a server that has closed already nothing goes: uvloop refuses the very attempt."""
+        if not self.writer.transport.is_closing():
+            self.writer.write(data)
 
     async def head(self) -> Answer:
         async with asyncio.timeout(PATIENCE_SECONDS):
