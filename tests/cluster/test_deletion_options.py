@@ -155,3 +155,10 @@ async def test_what_is_no_options(body: dict[str, str], words: str) -> None:
     async with api_server() as api:
         answer = await api("DELETE", f"{MAPS}/nobody", body)
         assert (answer.status, answer.message.startswith(words)) == (400, True), answer
+
+
+@pytest.mark.parametrize("wanted", [{"uid": ""}, {"resourceVersion": ""}])
+async def test_an_empty_precondition_fits_nothing(wanted: dict[str, str]) -> None:
+    async with api_server() as api:
+        assert (await deleted(api, {"preconditions": wanted})).status == 409
+        assert (await deleted(api, {"preconditions": dict.fromkeys(wanted)})).status == 200

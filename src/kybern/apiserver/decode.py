@@ -195,7 +195,7 @@ def delete_options(call: Call) -> DeleteOptions:
     if orphans is not None:
         policy = "Orphan" if orphans else "Background"
     wanted = raw.get("preconditions") or {}
-    preconditions = Preconditions(wanted.get("uid") or "", wanted.get("resourceVersion") or "")
+    preconditions = Preconditions(wanted.get("uid"), wanted.get("resourceVersion"))
     seconds = raw.get("gracePeriodSeconds")
     return DeleteOptions(seconds, policy or "", preconditions, raw)
 

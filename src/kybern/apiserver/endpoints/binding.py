@@ -73,7 +73,7 @@ def _validate(binding: Object) -> None:
 def _preconditions(binding: Object, *, own_path: bool) -> Preconditions:
     """What the Pod must still be; the uid of a Binding of the collection `bindings` is made anew, as of any creation."""
     metadata = binding["metadata"]
-    return Preconditions(metadata.get("uid") or "" if own_path else "", metadata.get("resourceVersion") or "")
+    return Preconditions((metadata.get("uid") or None) if own_path else None, metadata.get("resourceVersion") or None)
 
 
 def _assign(pod: Object, binding: Object, now: str) -> None:

@@ -64,7 +64,8 @@ async def evict_pod(at: Surroundings, call: Call, served: Served) -> Response:
 def _options(eviction: Object, pod: Object) -> DeleteOptions:
     raw = eviction.get("deleteOptions") or {}
     wanted = raw.get("preconditions") or {}
-    preconditions = Preconditions(wanted.get("uid") or pod["metadata"]["uid"], wanted.get("resourceVersion") or "")
+    uid = wanted.get("uid")
+    preconditions = Preconditions(pod["metadata"]["uid"] if uid is None else uid, wanted.get("resourceVersion"))
     return DeleteOptions(raw.get("gracePeriodSeconds"), raw.get("propagationPolicy") or "", preconditions, raw)
 
 
@@ -87,7 +88,7 @@ async def _say_why(at: Surroundings, pods: Served, options: DeleteOptions, remov
         return pod
 
     await update(at.life, pods, edit, spending, tracks=False)
-    return replace(options, preconditions=Preconditions(options.preconditions.uid, ""))
+    return replace(options, preconditions=Preconditions(options.preconditions.uid))
 
 
 def _may_go(pod: Object) -> bool:

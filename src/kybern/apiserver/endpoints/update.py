@@ -25,7 +25,7 @@ async def update_object(at: Surroundings, call: Call, served: Served) -> Respons
     place(served, obj["metadata"], attributes.namespace)
     check_name(obj["metadata"], attributes.name)
     single_owners(obj, attributes, admitted=False)
-    preconditions = Preconditions(uid=obj["metadata"].get("uid") or "")
+    preconditions = Preconditions(uid=obj["metadata"].get("uid") or None)
 
     def edit(old: Object) -> Object:
         return dict(obj, metadata=dict(obj["metadata"]))

@@ -70,12 +70,12 @@ def check_record(wanted: Preconditions, resource: Resource, old: Object) -> None
     """Whether the stored object is the one that is to go. Raises Conflict."""
     name, uid, revision = (old["metadata"].get(key, "") for key in ("name", "uid", "resourceVersion"))
     why = ""
-    if wanted.uid and wanted.uid != uid:
+    if wanted.uid is not None and wanted.uid != uid:
         why = (
             f"the UID in the precondition ({wanted.uid}) does not match the UID in record ({uid}). The object might "
             "have been deleted and then recreated"
         )
-    elif wanted.resource_version and wanted.resource_version != revision:
+    elif wanted.resource_version is not None and wanted.resource_version != revision:
         why = (
             f"the ResourceVersion in the precondition ({wanted.resource_version}) does not match the ResourceVersion "
             f"in record ({revision}). The object might have been modified"

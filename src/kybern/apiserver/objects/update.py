@@ -37,17 +37,17 @@ Edit = Callable[[Object], Object]
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """Of the request; empty means any."""
+    """Of the request; None means any. What is empty fits nothing."""
 
-    uid: str = ""
-    resource_version: str = ""
+    uid: str | None = None
+    resource_version: str | None = None
 
     def check(self, served: Served, name: str, version: Version, old: Object, *, dry_run: bool = False) -> None:
         """Raises Conflict, in the words of upstream's store, which for a dry run leaves its prefix out of the key."""
         uid, revision = old["metadata"].get("uid", ""), str(version.revision)
-        if self.uid and self.uid != uid:
+        if self.uid is not None and self.uid != uid:
             why = f"UID in precondition: {self.uid}, UID in object meta: {uid}"
-        elif self.resource_version and self.resource_version != revision:
+        elif self.resource_version is not None and self.resource_version != revision:
             why = (
                 f"ResourceVersion in precondition: {self.resource_version}, ResourceVersion in object meta: {revision}"
             )
