@@ -77,16 +77,16 @@ def test_what_pods_may_ask_for_is_less_than_there_is() -> None:
 
 
 def test_a_heartbeat_alone_is_no_change_and_a_new_image_is() -> None:
-    first = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], (), NOW, LIMITS)
-    later = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], first.conditions, NOW + 10, LIMITS)
+    first = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], (), NOW, LIMITS, {})
+    later = status.node_status(NODE, MACHINE, PRESSURE, WELL, [], first.conditions, NOW + 10, LIMITS, {})
     image = ContainerImage(names=["localhost/a:1"], size_bytes=1)
     assert status.same(first, later)
-    assert not status.same(first, status.node_status(NODE, MACHINE, PRESSURE, WELL, [image], (), NOW, LIMITS))
+    assert not status.same(first, status.node_status(NODE, MACHINE, PRESSURE, WELL, [image], (), NOW, LIMITS, {}))
 
 
 def test_the_largest_images_are_listed() -> None:
     images = [ContainerImage(names=[f"i{n}"], size_bytes=n) for n in range(60)]
-    listed = status.node_status(NODE, MACHINE, PRESSURE, WELL, images, (), NOW, LIMITS).images
+    listed = status.node_status(NODE, MACHINE, PRESSURE, WELL, images, (), NOW, LIMITS, {}).images
     assert [image.names[0] for image in listed][:2] == ["i59", "i58"]
     assert len(listed) == status.IMAGES_LIMIT
 

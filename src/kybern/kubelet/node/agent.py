@@ -22,7 +22,7 @@ from kybern.client.client import Client, PatchType
 from kybern.kubelet.events import NodeEvents
 from kybern.kubelet.eviction.thresholds import Thresholds
 from kybern.kubelet.node.machine import Machine, read_pressure
-from kybern.kubelet.node.status import Health, Identity, labels, node_status, same
+from kybern.kubelet.node.status import Health, Identity, capacity, labels, node_status, same
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +98,14 @@ class NodeAgent:
         self.hurry()
 
     def seen(self, node: Node) -> None:
-        """The Node as it is now. What others said of its conditions (it was silent, so it is Unknown) is answered."""
+        """The Node as it is now. What others said of its conditions (it was silent, so it is Unknown) is answered; what
+        they say that it has beyond the machine's resources can be asked for from now on, and no longer than they say so."""
         if self._written is None or self.node is None or _revision(node) <= _revision(self.node):
             return
+        self.node = node
+        if self._beyond_machine(node.status.capacity) != self._beyond_machine(node.status.allocatable):
+            self._written = replace(self._written, allocatable=node.status.allocatable)
+            self.hurry()
         theirs = {each.type: each for each in node.status.conditions}
         conditions = [theirs.get(own.type) for own in self._written.conditions]
         if any(each is None or each.status != _known(self._written, each.type) for each in conditions):
@@ -188,11 +193,20 @@ class NodeAgent:
             before,
             self._clock.now(),
             self._registration.thresholds,
+            self._beyond_machine(self.node.status.capacity) if self.node is not None else {},
         )
+
+    def _beyond_machine(self, resources: Mapping[str, str]) -> dict[str, str]:
+        """Those of other names than the machine's own: extended resources."""
+        own = capacity(self._machine)
+        return {name: amount for name, amount in resources.items() if name not in own}
 
     async def _write_status(self, status: NodeStatus) -> None:
         previous = self._written
         patch = {"status": to_dict(status)}
+        if self.node is not None:
+            held = self.node.status.allocatable
+            patch["status"]["allocatable"] |= {name: None for name in held if name not in status.allocatable}
         self.node = await self._client.patch(
             Node, self._identity.name, "", patch, content_type=PatchType.STRATEGIC, subresource="status"
         )

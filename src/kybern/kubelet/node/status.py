@@ -88,14 +88,16 @@ def node_status(
     before: Sequence[NodeCondition],
     now: float,
     thresholds: Thresholds,
+    advertised: Mapping[str, str],
 ) -> NodeStatus:
-    """The whole status. Conditions that stay as they were in `before` keep their transition time."""
+    """The whole status. Conditions that stay as they were in `before` keep their transition time; `advertised` is what
+    others say that the node has."""
     named = [NodeAddress(type="InternalIP", address=address) for address in identity.addresses]
     listed = sorted(images, key=lambda image: (-(image.size_bytes or 0), image.names))
     return NodeStatus(
         addresses=[*named, NodeAddress(type="Hostname", address=identity.name)],
         capacity=capacity(machine),
-        allocatable=allocatable(machine, thresholds),
+        allocatable={**allocatable(machine, thresholds), **advertised},
         conditions=conditions(health, shortages(thresholds, machine, pressure), before, now),
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         images=listed[:IMAGES_LIMIT],
