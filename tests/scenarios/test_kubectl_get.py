@@ -198,7 +198,7 @@ def test_what_the_server_has(resident: User) -> None:
         "deployments deploy apps/v1 true Deployment create,delete,deletecollection,get,list,patch,update,watch all"
     )
     resident.kubectl("api-versions").mentions("apps/v1", "autoscaling/v2", "v1")
-    resident.kubectl("get --raw /version").mentions('"gitVersion":"v1.36')
+    resident.kubectl("get --raw /version").mentions('"gitVersion": "v1.36')
     resident.kubectl("get --raw /nosuch").fails(
         "Error from server (NotFound): the server could not find the requested resource"
     )
