@@ -9,10 +9,11 @@ import pytest
 from kybern.api.types.core_v1 import Pod
 from kybern.kubelet import images
 from kybern.kubelet.labels import POD_UID
+from kybern.kubelet.pod_worker import PodWorker
 from kybern.kubelet.ports import ProbeKind
 from tests.unit.hand_clock import settle
 
-from .toy_runtime import ToyRuntime, toy_node
+from .toy_runtime import ToyNode, ToyRuntime, toy_node
 from .worlds import container, pod
 
 TURNS = (1, 2, 3, 4, 9)
@@ -21,6 +22,16 @@ TURNS = (1, 2, 3, 4, 9)
 
 def initialised() -> Pod:
     return pod(container("c"), initContainers=[container("i")])
+
+
+async def started(node: ToyNode, spec: Pod) -> tuple[PodWorker, str]:
+    """The Pod's worker, which has seen that its container `c` runs, and the container's id."""
+    node.workers.update(spec)
+    await node.until(lambda: node.runtime.running("c"))
+    (first,) = node.runtime.running("c")
+    worker = node.workers.all()[0]
+    await node.until(lambda: worker.observed.running)
+    return worker, first
 
 
 def late(runtime: ToyRuntime, id: str, turn: int) -> None:
@@ -55,11 +66,7 @@ async def test_an_end_before_its_container_is_known(tmp_path: Path, turn: int) -
 async def test_an_end_that_is_shown_late(tmp_path: Path, turn: int) -> None:
     async with toy_node(tmp_path) as node:
         runtime = node.runtime
-        node.workers.update(pod())
-        await node.until(lambda: runtime.running("c"))
-        (first,) = runtime.running("c")
-        worker = node.workers.all()[0]
-        await node.until(lambda: worker.observed.running)
+        _, first = await started(node, pod())
         late(runtime, first, turn)
         await node.until(lambda: runtime.running("c") and runtime.running("c") != [first])
 
@@ -69,11 +76,7 @@ async def test_a_probe_that_fails_while_the_worker_looks(tmp_path: Path, turn: i
     """Whichever of its looks it is, also those after it has decided."""
     async with toy_node(tmp_path) as node:
         runtime = node.runtime
-        node.workers.update(pod(container("c", livenessProbe={"exec": {"command": ["true"]}})))
-        await node.until(lambda: runtime.running("c"))
-        (first,) = runtime.running("c")
-        worker = node.workers.all()[0]
-        await node.until(lambda: worker.observed.running)
+        worker, first = await started(node, pod(container("c", livenessProbe={"exec": {"command": ["true"]}})))
         begun, failed = runtime.looks, asyncio.Event()
 
         async def fails() -> None:
@@ -94,10 +97,7 @@ async def test_a_probe_that_fails_while_the_worker_looks(tmp_path: Path, turn: i
 async def test_a_new_spec_that_comes_while_the_worker_looks(tmp_path: Path, turn: int) -> None:
     async with toy_node(tmp_path) as node:
         runtime = node.runtime
-        node.workers.update(pod())
-        await node.until(lambda: runtime.running("c"))
-        worker = node.workers.all()[0]
-        await node.until(lambda: worker.observed.running)
+        worker, _ = await started(node, pod())
         begun, changed = runtime.looks, asyncio.Event()
 
         async def changes() -> None:
@@ -144,11 +144,7 @@ async def test_a_pod_that_nobody_knows_is_ended_once_two_lists_show_it(tmp_path:
 async def test_what_no_event_told_is_found_by_the_list(tmp_path: Path) -> None:
     async with toy_node(tmp_path) as node:
         runtime = node.runtime
-        node.workers.update(pod())
-        await node.until(lambda: runtime.running("c"))
-        (first,) = runtime.running("c")
-        worker = node.workers.all()[0]
-        await node.until(lambda: worker.observed.running)
+        worker, first = await started(node, pod())
         runtime.write_down(first)
         while not runtime.running("c"):
             node.workers.compare(await runtime.list_sandboxes(), await runtime.list_containers())
